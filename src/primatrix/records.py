@@ -1,0 +1,147 @@
+"""The nouns that pass from stage to stage: Video, ClipSpec, Clip, Failure. No torch, no codec."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from primatrix.errors import InputError
+
+__all__ = ["Clip", "ClipSpec", "Colour", "Failure", "OnProgress", "Progress", "Sampler", "Video"]
+
+Colour = Literal["grey", "rgb"]
+Sampler = Literal["uniform", "keyframes", "per_second"]
+MAX_SIDE_PX = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSpec:
+    """Which frames of a clip are taken and what they look like: all that decides a stored clip's pixels.
+
+    `crop` is what to cut off the picture's top and bottom before resizing (info bars): values below 1 are
+    a fraction of the picture's height, values from 1 up are pixels.
+
+    >>> spec = ClipSpec(frames=15, height_px=16, width_px=16)
+    >>> spec.shape
+    (15, 16, 16, 1)
+    >>> spec.key == ClipSpec(frames=15, height_px=16, width_px=16, colour="rgb").key
+    False
+    """
+
+    frames: int = 15
+    height_px: int = 16
+    width_px: int = 16
+    colour: Colour = "grey"
+    sampler: Sampler = "uniform"
+    crop: tuple[float, float] = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "crop", (float(self.crop[0]), float(self.crop[1])))
+        if self.frames < 1:
+            raise InputError(f"ClipSpec.frames: got {self.frames}, wanted 1 or more")
+        for name in ("height_px", "width_px"):
+            if not 1 <= getattr(self, name) <= MAX_SIDE_PX:
+                raise InputError(f"ClipSpec.{name}: got {getattr(self, name)}, wanted 1 to {MAX_SIDE_PX}")
+        for name, words in (("colour", get_args(Colour)), ("sampler", get_args(Sampler))):
+            if getattr(self, name) not in words:
+                raise InputError(
+                    f"ClipSpec.{name}: got {getattr(self, name)!r}, wanted one of {', '.join(words)}"
+                )
+        if min(self.crop) < 0:
+            raise InputError(f"ClipSpec.crop: got {self.crop}, wanted (top, bottom), both 0 or more")
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for colour."""
+        return 1 if self.colour == "grey" else 3
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(frames, height_px, width_px, channels), the shape of `Clip.frames`."""
+        return (self.frames, self.height_px, self.width_px, self.channels)
+
+    @property
+    def key(self) -> str:
+        """A short name that depends on the values alone, readable at its start: `15x16x16-grey-…`."""
+        values = json.dumps(self.to_dict(), sort_keys=True)
+        digest = hashlib.sha256(values.encode()).hexdigest()[:8]
+        return f"{self.frames}x{self.height_px}x{self.width_px}-{self.colour}-{digest}"
+
+    def to_dict(self) -> dict[str, Any]:  # Any: JSON values of several types
+        """Plain values for JSON."""
+        return {**asdict(self), "crop": list(self.crop)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "ClipSpec":  # Any: JSON values of several types
+        """The spec that `to_dict` wrote.
+
+        >>> ClipSpec.from_dict(ClipSpec(frames=3).to_dict()) == ClipSpec(frames=3)
+        True
+        """
+        known = set(cls.__dataclass_fields__)
+        if set(values) != known:
+            raise InputError(f"ClipSpec: got fields {sorted(values)}, wanted {sorted(known)}")
+        return cls(**{**values, "crop": tuple(values["crop"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """One video file as found on disk. `name` is its path below the folder it was found in, with `/`."""
+
+    path: Path
+    name: str
+    size_bytes: int
+    mtime_ns: int
+
+    @property
+    def identity(self) -> tuple[str, int, int]:
+        """What makes this file this file to the store: name, size and time of last change."""
+        return (self.name, self.size_bytes, self.mtime_ns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """Decoded, sampled, resized frames of one video.
+
+    `frames` is uint8 (T, H, W, C); `pts_seconds` float64 (T,), seconds from the video's first frame.
+    `note` is empty for a whole file, else says what part of it could be decoded (status "partial").
+    """
+
+    name: str
+    frames: NDArray[np.uint8]
+    pts_seconds: NDArray[np.float64]
+    note: str = ""
+
+    @property
+    def status(self) -> Literal["ok", "partial"]:
+        """ "partial" where the file ended early or frames in it were damaged."""
+        return "partial" if self.note else "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A video that gave no clip: where it stopped (`stage`) and why, in one line."""
+
+    name: str
+    stage: str
+    reason: str
+    status: Literal["failed"] = field(default="failed", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a long job is: `done` of `total` units and what to show beside the bar."""
+
+    stage: str
+    done: int
+    total: int
+    unit: str = "clips"
+    message: str = ""
+
+
+OnProgress = Callable[[Progress], None]
