@@ -11,8 +11,8 @@ SOURCE = Path(primatrix.__file__).parent
 LAYERS = [
     {"errors"},
     {"records", "species"},
-    {"sample", "splits", "metrics"},
-    {"labels", "files", "encode", "render"},
+    {"sample", "labels", "files", "encode", "render"},
+    {"splits", "metrics"},
     {"decode"},
     {"simulate", "workers"},
     {"store", "downsample"},
