@@ -59,7 +59,7 @@ def test_numeric_clip_names_stay_text(tmp_path: Path) -> None:
         ("filename\na.mp4\n", "got columns filename; wanted `filename` and one column of 0/1 per species"),
         ("filename,hog\na.mp4,1\na.mp4,0\n", "1 duplicate rows (a.mp4); wanted one row per clip"),
         ("filename,hog\na.mp4,2\nb.mp4,1\n", "1 values are not 0 or 1, the first"),
-        ("filename,hog\na.mp4,yes\n", "1 values are not 0 or 1, the first 'yes' for a.mp4, column hog"),
+        ("filename,hog\na.mp4,yes\n", "1 values are not 0 or 1, the first yes for a.mp4, column hog"),
         ("filename,hog\na.mp4,\n", "1 values are not 0 or 1"),
         ("filename,hog\n,1\n", "1 rows have no clip name"),
         ("filename,blank,hog\na.mp4,1,1\n", "1 clips are labelled `blank` together with a species (a.mp4)"),

@@ -12,10 +12,11 @@ LAYERS = [
     {"errors"},
     {"records", "species"},
     {"sample", "labels", "files", "encode", "render"},
-    {"splits", "metrics"},
+    {"splits", "metrics", "progress"},
     {"decode"},
-    {"simulate", "workers"},
+    {"simulate", "workers", "score"},
     {"store", "downsample"},
+    {"loader"},
     {"dataset"},
     {"models", "devices"},
     {"checkpoint"},
@@ -23,7 +24,7 @@ LAYERS = [
     {"demo"},
     {"cli", "__main__"},
 ]
-NO_TORCH = {name for layer in LAYERS[:7] for name in layer}
+NO_TORCH = {name for layer in LAYERS[:9] for name in layer}
 
 
 def imported_modules(path: Path) -> set[str]:

@@ -127,7 +127,7 @@ def _from_wide(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         raise InputError(
-            f"{path}: {wrong.sum()} values are not 0 or 1, the first {table.iloc[row, column]!r} for "
+            f"{path}: {wrong.sum()} values are not 0 or 1, the first {table.iloc[row, column]} for "
             f"{table.index[row]}, column {table.columns[column]}; correct them"
         )
     clean: pd.DataFrame = numbers.astype(np.float32)
