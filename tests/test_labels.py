@@ -77,7 +77,7 @@ def test_bad_label_files_get_one_clear_line(tmp_path: Path, text: str, message: 
 
 
 def test_a_missing_label_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"nowhere\.csv: no such file; wanted a CSV"):
+    with pytest.raises(InputError, match=r"nowhere\.csv: no such file; wanted a CSV table"):
         read_labels(tmp_path / "nowhere.csv")
 
 

@@ -11,6 +11,7 @@ SOURCE = Path(primatrix.__file__).parent
 LAYERS = [
     {"errors"},
     {"records", "species"},
+    {"tables"},
     {"sample", "labels", "files", "encode", "render"},
     {"splits", "metrics", "progress"},
     {"decode"},
@@ -24,7 +25,7 @@ LAYERS = [
     {"demo"},
     {"cli", "__main__"},
 ]
-NO_TORCH = {name for layer in LAYERS[:9] for name in layer}
+NO_TORCH = {name for layer in LAYERS[:10] for name in layer}
 
 
 def imported_modules(path: Path) -> set[str]:

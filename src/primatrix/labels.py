@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from primatrix.errors import InputError
+from primatrix.tables import NAME_COLUMNS, read_table
 
 __all__ = ["BLANK", "Labels", "count_species", "read_labels", "read_submission_format"]
 
 BLANK = "blank"
-NAME_COLUMNS = ("filename", "filepath")
 SHOWN = 3  # how many offending clips an error names
 
 
@@ -78,21 +78,6 @@ def count_species(labels: Labels) -> "pd.Series[int]":
     {'hog': 2, 'lion': 1}
     """
     return labels.table.sum().astype(int).sort_values(ascending=False, kind="stable")
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """A CSV file as pandas reads it, or one line saying why not; a clip's name stays text."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; wanted a CSV with `filename` and one column per species, "
-                         "or `filepath,label`")  # fmt: skip
-    try:
-        raw = pd.read_csv(path, dtype=dict.fromkeys((*NAME_COLUMNS, "label", "site"), str))
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"{path}: not a CSV table ({reason}); wanted comma-separated UTF-8 text") from error
-    if raw.empty:
-        raise InputError(f"{path}: no rows; wanted one row per clip")
-    return raw
 
 
 def check_blank(table: pd.DataFrame, path: Path) -> None:

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from primatrix.errors import InputError
-from primatrix.labels import read_labels, read_table
+from primatrix.labels import read_labels
 from primatrix.metrics import class_frequencies, constant_predictions, match_rows, species_log_losses
+from primatrix.tables import read_table
 
 __all__ = ["Scores", "read_predictions", "score_files", "score_predictions"]
 
