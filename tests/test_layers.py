@@ -9,7 +9,7 @@ import primatrix
 
 SOURCE = Path(primatrix.__file__).parent
 LAYERS = [
-    {"errors"},
+    {"errors", "process"},
     {"records", "species"},
     {"sample", "splits", "metrics"},
     {"labels", "files", "encode", "render"},
