@@ -9,13 +9,13 @@ import primatrix
 
 SOURCE = Path(primatrix.__file__).parent
 LAYERS = [
-    {"errors", "process"},
+    {"errors", "process", "locks"},
     {"records", "species"},
     {"sample", "splits", "metrics"},
     {"labels", "files", "encode", "render"},
     {"packets", "pixels"},
     {"decode"},
-    {"simulate", "workers"},
+    {"simulate", "workers", "shards"},
     {"store", "downsample"},
     {"dataset"},
     {"models", "devices"},

@@ -73,7 +73,7 @@ def decode_safely(decode: Decode, video: Video, spec: ClipSpec) -> Clip | Failur
     try:
         return decode(video.path, spec, name=video.name)
     except DecodeError as error:
-        return Failure(video.name, error.stage, _one_line(error))
+        return Failure(video.name, error.stage, _one_line(error).removeprefix(f"{video.path}: "))
     except MemoryError:
         return Failure(video.name, "memory", "needs more memory than a worker may use")
     except Exception as error:  # noqa: BLE001 - the one place where a whole clip is isolated
