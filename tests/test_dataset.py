@@ -124,13 +124,13 @@ def test_results_must_fit_the_batch_and_be_probabilities(make: Callable[..., Dat
 def test_a_broken_clip_never_shifts_or_stops_a_batch(tmp_path: Path) -> None:
     folder = write_benchmark(tmp_path / "data")
     whole = Dataset(folder, batch_size=8, workers=0, store=tmp_path / "whole")
+    before = [clip_numbers(next(whole.batches())[0]) for _ in range(7)]
     bad_train, bad_val, bad_test = whole.X_train[3], whole.X_val[5], whole.X_test_ids[2]
     for name in (bad_train, bad_val):
         (folder / "nano" / name).write_bytes(b"this is not a video")
     (folder / "nano" / bad_test).unlink()
 
     data = Dataset(folder, batch_size=8, workers=0, store=tmp_path / "store")
-    before = [clip_numbers(next(whole.batches())[0]) for _ in range(7)]
     after = [clip_numbers(next(data.batches())[0]) for _ in range(7)]
     number = int(bad_train[:10])
     flat_before, flat_after = list(itertools.chain(*before)), list(itertools.chain(*after))
@@ -166,7 +166,7 @@ def test_when_nothing_can_be_decoded_training_says_so(tmp_path: Path) -> None:
 def test_clips_are_decoded_once(make: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch) -> None:
     first = make()
     first.pack()
-    monkeypatch.setattr("primatrix.store.Store.pack", None)
+    monkeypatch.setattr("primatrix.workers.DecodePool.map", None)
     again = make()
     np.testing.assert_array_equal(next(again.batches())[0], next(first.batches())[0])
 

@@ -150,7 +150,7 @@ class Dataset:
             stop = min(start + self.batch_size, len(self.X_val))
             self._val_position = 0 if stop == len(self.X_val) else stop
             self._prepare(self.X_val, start, stop)
-            rows = [i for i in range(start, stop) if self.X_val[i] not in self._loader.failures]
+            rows = [i for i in range(start, stop) if self.X_val[i] not in self._loader.failed]
             if rows:
                 yield self._loader.read(self.X_val[rows]), self._y_val[rows]
             elif self._failed_all(self.X_val):
@@ -184,7 +184,7 @@ class Dataset:
             raise InputError(f"results: got shape {values.shape}, wanted {wanted}, the test batch last drawn")
         if not ((values >= 0) & (values <= 1)).all():
             raise InputError("results: got values outside 0 to 1 (or not a number), wanted probabilities")
-        failed = [name in self._loader.failures for name in self.test_batch_ids]
+        failed = [name in self._loader.failed for name in self.test_batch_ids]
         values[failed] = self.class_frequencies
         self.predictions.iloc[self._test_rows] = values
 
@@ -192,9 +192,13 @@ class Dataset:
         """Go to where `batches()` stands after `steps` batches from the start."""
         self._train_position = steps * self.batch_size
 
-    def rewind(self) -> None:
-        """Start validation and test batches over."""
-        self._val_position = self._test_position = 0
+    def seek_val(self, steps: int) -> None:
+        """Go to where `val_batches()` stands after `steps` batches from the start."""
+        self._val_position = steps % max(1, self.num_val_batches) * self.batch_size
+
+    def seek_test(self, steps: int) -> None:
+        """Go to where `test_batches()` stands after `steps` batches from the start."""
+        self._test_position = steps % max(1, self.num_test_batches) * self.batch_size
 
     def pack(self, *, on_progress: OnProgress | None = None) -> None:
         """Decode every clip of the dataset now rather than on first use."""
@@ -205,17 +209,17 @@ class Dataset:
     @property
     def failures(self) -> tuple[Failure, ...]:
         """Clips met so far that could not be decoded."""
-        return tuple(self._loader.failures.values())
+        return self._loader.list_failures()
 
     @property
     def bad_videos(self) -> list[str]:
         """Names of the clips met so far that could not be decoded."""
-        return list(self._loader.failures)
+        return list(self._loader.failed)
 
     @property
-    def partial(self) -> dict[str, str]:
-        """Clips met so far of which only a part could be decoded, and which part."""
-        return dict(self._loader.partial)
+    def partial(self) -> list[str]:
+        """Names of the clips met so far of which only a part could be decoded."""
+        return list(self._loader.partial)
 
     def close(self) -> None:
         """End the decoding processes; they start again when needed."""
@@ -273,7 +277,7 @@ class Dataset:
         self._loader.prepare(names[first:last])
 
     def _failed_all(self, names: NDArray[np.object_]) -> bool:
-        return all(name in self._loader.failures for name in names)
+        return all(name in self._loader.failed for name in names)
 
     def _training_rows(self, start: int, stop: int) -> NDArray[np.int64]:
         """Rows of X_train at places start…stop-1 of the endless stream, bad ones replaced by the next good.
@@ -290,7 +294,7 @@ class Dataset:
             self._train_window = window
         for i, place in enumerate(places):
             tried = 0
-            while self.X_train[rows[i]] in self._loader.failures:
+            while self.X_train[rows[i]] in self._loader.failed:
                 tried += 1
                 if tried > self.num_samples:
                     raise InputError(f"none of the {self.num_samples} training clips can be decoded; "

@@ -53,7 +53,9 @@ def run_demo(folder: str | Path, *, seed: int = 0, on_progress: OnProgress | Non
     model = build_model("lrcn", species=data.class_names, spec=data.spec, seed=seed)
     train(model, data, epochs=EPOCHS, steps_per_epoch=STEPS, folder=folder / "model", on_progress=on_progress)
     model.save(folder / "model")
-    run = predict_dataset(load_model(folder / "model"), data, folder / "submission.csv", on_progress=on_progress)
+    run = predict_dataset(
+        load_model(folder / "model"), data, folder / "submission.csv", on_progress=on_progress
+    )
     data.close()
     scores = score_files(folder / "submission.csv", data_folder / "test_labels.csv",
                          train_labels=data_folder / "train_labels.csv")  # fmt: skip

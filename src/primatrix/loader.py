@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from primatrix.records import ClipSpec, Failure, OnProgress, Video
 from primatrix.store import Store
-from primatrix.workers import DecodePool
+from primatrix.workers import DecodePool, PoolOptions
 
 __all__ = ["STORE_FOLDER", "ClipLoader"]
 
@@ -17,10 +16,10 @@ STORE_FOLDER = ".primatrix"  # below the folder of videos, unless another place 
 
 
 class ClipLoader:
-    """Reads clips of one folder by name, decoding on first use.
+    """Reads clips of one folder by name, decoding on first use; `close()` ends its worker processes.
 
-    `videos` are the files there are; a name that is not among them is a Failure of stage "find".
-    Use it as a context manager, or call `close()`, to end its worker processes.
+    `videos` are the files there are; a name that is not among them fails at stage "find". `failed` and
+    `partial` hold the names met so far that gave no clip, or only a part of one.
     """
 
     def __init__(
@@ -28,28 +27,32 @@ class ClipLoader:
     ) -> None:
         self.spec = spec
         self.videos = {video.name: video for video in videos}
-        self.failures: dict[str, Failure] = {}
-        self.partial: dict[str, str] = {}
-        self._store = Store(store, spec)
-        self._workers = workers
-        self._pool: DecodePool | None = None
+        self.failed: dict[str, None] = {}  # a set that keeps the order
+        self.partial: dict[str, None] = {}
         self._ready: set[str] = set()
+        self._store = Store(store, spec)
+        options = PoolOptions() if workers is None else PoolOptions(workers=workers)
+        self._pool = DecodePool(spec, options=options)
 
     def prepare(self, names: Sequence[str], *, on_progress: OnProgress | None = None) -> None:
-        """Decode those of `names` that the store does not hold yet; what fails is added to `failures`."""
+        """Decode those of `names` that the store does not hold yet."""
         new = [name for name in dict.fromkeys(names) if name not in self._ready]
         if not new:
             return
         found = [self.videos[name] for name in new if name in self.videos]
-        missing = self._store.missing(found)
-        if missing:
-            self._store.pack(missing, pool=self._start_pool(), on_progress=on_progress)
-        self._note(new)
+        self._store.pack(found, pool=self._pool, on_progress=on_progress)
+        known = [video.name for video in found]
+        status = dict(zip(known, self._store.status(known), strict=True))
+        for name in new:
+            if status.get(name, "failed") == "failed":
+                self.failed[name] = None
+            elif status[name] == "partial":
+                self.partial[name] = None
         self._ready.update(new)
 
     def read(self, names: Sequence[str]) -> NDArray[np.uint8]:
         """Frames of prepared clips, uint8 (B, T, H, W, C); zeros for a clip that failed."""
-        good = [i for i, name in enumerate(names) if name not in self.failures]
+        good = [i for i, name in enumerate(names) if name not in self.failed]
         if len(good) == len(names):
             return self._store.read(names)
         frames = np.zeros((len(names), *self.spec.shape), np.uint8)
@@ -57,33 +60,14 @@ class ClipLoader:
             frames[good] = self._store.read([names[i] for i in good])
         return frames
 
+    def list_failures(self) -> tuple[Failure, ...]:
+        """The clips that failed, in the order they were met, with stage and reason."""
+        known = {failure.name: failure for failure in self._store.failures()} if self.failed else {}
+        return tuple(
+            known[name] if name in self.videos else Failure(name, "find", "no such file")
+            for name in self.failed
+        )
+
     def close(self) -> None:
-        """End the worker processes; the loader may still be used, and starts new ones when it must."""
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
-
-    def __enter__(self) -> "ClipLoader":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _start_pool(self) -> DecodePool:
-        if self._pool is None:
-            self._pool = DecodePool(self.spec, workers=self._workers)
-        return self._pool
-
-    def _note(self, names: Sequence[str]) -> None:
-        """Record which of `names` failed or are partial."""
-        for name in names:
-            if name not in self.videos:
-                self.failures[name] = Failure(name, "find", "no such file")
-        rows = self._store.status([name for name in names if name in self.videos])
-        for row in rows[rows["status"] != "ok"].itertuples():
-            if row.status == "failed":
-                self.failures[str(row.Index)] = Failure(str(row.Index), row.stage, row.reason)
-            else:
-                self.partial[str(row.Index)] = row.reason
+        """End the worker processes; they start again when needed."""
+        self._pool.close()
