@@ -105,6 +105,7 @@ def simulate(
     train: Annotated[int, typer.Option(help="Clips with labels.")] = 1000,
     test: Annotated[int, typer.Option(help="Clips to predict.")] = 400,
     sizes: Annotated[str, typer.Option(help="nano, micro, raw; several with commas.")] = "nano",
+    test_sites: Annotated[str, typer.Option(help="shared with training, or new.")] = "shared",
     broken: Annotated[int, typer.Option(help="How many files to break.")] = 0,
     seed: Seed = 0,
     workers: Workers = None,
@@ -114,13 +115,12 @@ def simulate(
 
     Example: primatrix simulate data --train 1000 --test 400 --sizes nano,micro
     """
-    from primatrix.simulate import SimulationOptions
+    from primatrix.simulate import SimulationSpec
     from primatrix.simulate import simulate as run
 
-    options = SimulationOptions(broken=broken)
+    spec = SimulationSpec(train_clips=train, test_clips=test, seed=seed, test_sites=test_sites, broken=broken)  # type: ignore[arg-type]
     with ProgressDisplay(quiet=quiet) as display:
-        result = run(out, train_clips=train, test_clips=test, sizes=split_commas(sizes), seed=seed,
-                     options=options, workers=workers, on_progress=display.on_progress)  # fmt: skip
+        result = run(out, spec=spec, sizes=split_commas(sizes), workers=workers, on_progress=display.on_progress)  # type: ignore[arg-type]
     typer.echo(result.summary())
 
 
