@@ -1,0 +1,220 @@
+"""One video file to one clip: the wanted frames, decoded exactly and at the size the spec asks for.
+
+Where the container's times can be trusted (see `packets`), only the groups of pictures that hold wanted
+frames are decoded; the frames are the very ones that decoding everything and indexing would give. Where
+they cannot, everything is decoded in order, tolerant of errors, and what decodes is counted: header
+counts lie.
+"""
+
+import logging
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, pairwise
+from pathlib import Path
+from typing import cast
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from numpy.typing import NDArray
+
+from primatrix.errors import DecodeError
+from primatrix.packets import (
+    FrameOrder,
+    PacketTable,
+    Source,
+    VideoPacket,
+    open_video,
+    order_frames,
+    packets_between,
+    read_data,
+    read_packets,
+)
+from primatrix.pixels import FrameWriter
+from primatrix.records import Clip, ClipSpec
+from primatrix.sample import choose_frames
+
+__all__ = ["decode_clip"]
+
+MOST_PASSES = 3  # over a file whose count of frames is not known before
+DEFAULT_FRAMES_PER_SECOND = 25  # where a file says nothing at all about time
+
+_log = logging.getLogger(__name__)
+
+
+class _TimesLieError(Exception):
+    """The container's times did not lead to the frames they promised: decode in order instead."""
+
+
+@dataclass(slots=True)
+class FrameList:
+    """Times and keyframes of a video's frames in the order they are shown, and how many were damaged."""
+
+    pts_seconds: list[float] = field(default_factory=list)
+    keyframes: list[int] = field(default_factory=list)
+    damaged: int = 0
+
+    def choose(self, spec: ClipSpec) -> list[int]:
+        """Which of these frames the spec takes."""
+        return choose_frames(
+            spec.sampler, spec.frames, pts_seconds=self.pts_seconds, keyframes=self.keyframes
+        )
+
+
+def decode_clip(path: str | Path, spec: ClipSpec, *, name: str | None = None) -> Clip:
+    """The clip that the spec asks for; `name` is the file's own unless given.
+
+    A file that ended early or holds damaged frames gives what decodes, and `Clip.note` says so. Raises
+    DecodeError with its stage: "open", "probe", "decode" or "convert".
+
+    >>> decode_clip("nothing.mp4", ClipSpec())
+    Traceback (most recent call last):
+    primatrix.errors.DecodeError: nothing.mp4: not readable as video: No such file or directory
+    """
+    path = Path(path)
+    name = name or path.name
+    with open_video(path) as source:
+        table = read_packets(source)
+        order = order_frames(source, table)
+        if order is not None:
+            try:
+                return _decode_selected(source, table, order=order, spec=spec, name=name)
+            except _TimesLieError as reason:
+                _log.debug("%s: decoded in order: %s", path, reason)
+    return _decode_counted(path, table, spec=spec, name=name)
+
+
+# ---- decoding only what is wanted
+
+
+def _decode_selected(
+    source: Source, table: PacketTable, *, order: FrameOrder, spec: ClipSpec, name: str
+) -> Clip:
+    """The clip from the groups of pictures that hold its frames."""
+    tick = source.seconds_per_tick
+    seconds = [(pts - order.pts[0]) * tick for pts in order.pts]
+    keyframes = [i for i, packet in enumerate(order.packet) if table.keyframe[packet]]
+    chosen = FrameList(seconds, keyframes).choose(spec)
+    frames = np.empty(spec.shape, np.uint8)
+    writer = FrameWriter(spec)
+    places = _place_frames(chosen)
+    groups: dict[int, dict[int, int]] = {}  # packet to start at -> {packet wanted: frame it holds}
+    for frame_index in places:
+        groups.setdefault(order.start_of(frame_index), {})[order.packet[frame_index]] = frame_index
+    for start, wanted in groups.items():
+        frame_at = {order.pts[i]: i for i in wanted.values()}
+        packets = packets_between(source, table, start=start, last=max(wanted))
+        for frame in _decode_group(source.stream.codec_context, packets, wanted):
+            frame_index = frame_at.pop(cast(int, frame.pts), -1)
+            if frame_index >= 0 and not frame.is_corrupt:
+                _write_frame(writer, frame, frames, places[frame_index])
+            elif frame_index >= 0:
+                raise _TimesLieError(f"frame {frame_index} is damaged")
+        if frame_at:
+            raise _TimesLieError(f"no frame {min(frame_at.values())}")
+    return Clip(name, frames, np.array([seconds[i] for i in chosen]), table.loss)
+
+
+def _decode_group(
+    context: av.VideoCodecContext, packets: Iterable[tuple[int, VideoPacket]], wanted: Container[int]
+) -> Iterator[av.VideoFrame]:
+    """Frames decoded from consecutive packets that begin at a keyframe; leaves the decoder empty.
+
+    Pictures that no other leans on are skipped unless wanted.
+    """
+    skipping = False
+    try:
+        for index, packet in packets:
+            if (index in wanted) == skipping:
+                skipping = not skipping
+                context.skip_frame = "NONREF" if skipping else "DEFAULT"
+            yield from context.decode(packet)
+        yield from context.decode(None)
+    except FFmpegError as error:
+        if isinstance(error, MemoryError):
+            raise
+        raise _TimesLieError(error.strerror) from error
+    context.flush_buffers()
+    context.skip_frame = "DEFAULT"
+
+
+def _place_frames(chosen: list[int]) -> dict[int, list[int]]:
+    """For each frame of the video that is taken: its places in the clip (several in a short video)."""
+    places: dict[int, list[int]] = {}
+    for place, frame_index in enumerate(chosen):
+        places.setdefault(frame_index, []).append(place)
+    return places
+
+
+def _write_frame(
+    writer: FrameWriter, frame: av.VideoFrame, frames: NDArray[np.uint8], places: list[int]
+) -> None:
+    writer.write(frame, frames[places[0]])
+    if len(places) > 1:
+        frames[places[1:]] = frames[places[0]]
+
+
+# ---- decoding everything, in order
+
+
+def _decode_counted(path: Path, table: PacketTable, *, spec: ClipSpec, name: str) -> Clip:
+    """The clip from decoding every frame: first by the packets' count, again where that was wrong."""
+    seen = FrameList([float(i) for i in range(sum(table.shown))])
+    for _ in range(MOST_PASSES):
+        chosen = seen.choose(spec)
+        frames, seen = _decode_in_order(path, spec, chosen)
+        if not seen.pts_seconds:
+            raise DecodeError(f"{path}: none of its {len(table)} pictures can be decoded", stage="decode")
+        if seen.choose(spec) == chosen:
+            return Clip(name, frames, np.array([seen.pts_seconds[i] for i in chosen]), _say_loss(table, seen))
+    raise DecodeError(f"{path}: its frames differ from one reading to the next", stage="decode")
+
+
+def _decode_in_order(path: Path, spec: ClipSpec, chosen: list[int]) -> tuple[NDArray[np.uint8], FrameList]:
+    """The frames with these indices at clip size (T, H, W, C), and the list of all that decoded."""
+    frames = np.zeros(spec.shape, np.uint8)
+    places, writer = _place_frames(chosen), FrameWriter(spec)
+    pts: list[int | None] = []
+    seen = FrameList()
+    with open_video(path) as source:
+        for frame in _decode_all(source, seen):
+            if len(pts) in places:
+                _write_frame(writer, frame, frames, places[len(pts)])
+            if frame.key_frame:
+                seen.keyframes.append(len(pts))
+            pts.append(frame.pts)
+        seen.pts_seconds = _time_frames(source, pts)
+    return frames, seen
+
+
+def _decode_all(source: Source, seen: FrameList) -> Iterator[av.VideoFrame]:
+    """Every frame that decodes, in the decoder's order; damaged ones are counted and left out."""
+    context = source.stream.codec_context
+    for packet in chain(read_data(source), [None]):
+        try:
+            decoded = context.decode(packet)
+        except FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
+            seen.damaged += 1
+            continue
+        for frame in decoded:
+            if frame.is_corrupt:
+                seen.damaged += 1
+            else:
+                yield frame
+
+
+def _time_frames(source: Source, pts: list[int | None]) -> list[float]:
+    """Seconds of each frame after the first: the times it came with where they rise, else by frame rate."""
+    known = [value for value in pts if value is not None]
+    if len(known) == len(pts) and all(a < b for a, b in pairwise(known)):
+        return [(value - known[0]) * source.seconds_per_tick for value in known]
+    stream = source.stream
+    rate = stream.average_rate or stream.guessed_rate or DEFAULT_FRAMES_PER_SECOND
+    return [float(i / rate) for i in range(len(pts))]
+
+
+def _say_loss(table: PacketTable, seen: FrameList) -> str:
+    damaged = f"{seen.damaged} damaged frames left out" if seen.damaged else ""
+    return "; ".join(part for part in (table.loss, damaged) if part)

@@ -1,0 +1,109 @@
+"""Videos on disk: found by suffix below a folder, named by their path in it."""
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+from primatrix.errors import InputError
+from primatrix.records import Video
+
+__all__ = ["VIDEO_SUFFIXES", "describe_video", "find_videos"]
+
+VIDEO_SUFFIXES = frozenset([".mp4", ".avi", ".mov", ".mkv", ".asf", ".wmv", ".m4v", ".mpg", ".mts", ".webm"])
+
+_log = logging.getLogger(__name__)
+
+
+def find_videos(folder: str | Path) -> list[Video]:
+    """Every video below a folder, sorted by name; the suffix decides, in upper or lower case.
+
+    Hidden files and folders (`.name`, so AppleDouble's `._name.mp4` too) are left out, links are followed
+    once. Raises InputError where there is no such folder or no video in it.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "IMG_1.MP4").write_bytes(b"...")
+    ...     [video.name for video in find_videos(folder)]
+    ['IMG_1.MP4']
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        what = "a file" if root.exists() else "no such folder"
+        raise InputError(f"{folder}: got {what}, wanted a folder of videos; check the path")
+    videos = [
+        Video(Path(entry.path), name, status.st_size, status.st_mtime_ns)
+        for entry, name, status in _walk(root)
+    ]
+    if not videos:
+        suffixes = " ".join(sorted(suffix[1:] for suffix in VIDEO_SUFFIXES))
+        raise InputError(f"{folder}: got no video in it, wanted files ending in one of: {suffixes}")
+    videos.sort(key=lambda video: video.name)
+    return videos
+
+
+def describe_video(path: str | Path, *, name: str | None = None) -> Video:
+    """The Video of one file; `name` is the file's own unless given. Raises InputError where it is absent.
+
+    >>> describe_video("nothing.mp4")
+    Traceback (most recent call last):
+    primatrix.errors.InputError: nothing.mp4: no such file; check the path
+    """
+    path = Path(path)
+    try:
+        status = path.stat()
+    except OSError as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        raise InputError(f"{path}: {reason}; check the path") from None
+    return Video(path, name or _readable(path.name), status.st_size, status.st_mtime_ns)
+
+
+def _walk(root: Path) -> Iterator[tuple[os.DirEntry[str], str, os.stat_result]]:
+    """Entry, name below root and stat of each video, folder by folder."""
+    folders, seen = [(str(root), "")], {_folder_key(root.stat())}
+    while folders:
+        folder, prefix = folders.pop()
+        for entry in _list_folder(folder):
+            if entry.name.startswith("."):
+                continue
+            name = f"{prefix}{_readable(entry.name)}"
+            if _is_folder(entry):
+                key = _folder_key(Path(entry.path).stat())
+                if key not in seen:
+                    seen.add(key)
+                    folders.append((entry.path, f"{name}/"))
+            elif PurePath(entry.name).suffix.lower() in VIDEO_SUFFIXES and _is_file(entry):
+                yield entry, name, entry.stat()
+
+
+def _list_folder(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        # One locked folder on a card must not hide the others; the log says which was left out.
+        _log.warning("%s: folder left out: %s", folder, error.strerror)
+        return []
+
+
+def _readable(name: str) -> str:
+    """The name, with bytes that are not UTF-8 spelt out (`\\xe9`), so that it fits into any table."""
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _folder_key(status: os.stat_result) -> tuple[int, int]:
+    return (status.st_dev, status.st_ino)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle is neither folder nor file
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False

@@ -1,0 +1,73 @@
+"""Clips by name: decoded once through the worker pool, kept in the store, read from there ever after."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from primatrix.records import ClipSpec, Failure, OnProgress, Video
+from primatrix.store import Store
+from primatrix.workers import DecodePool, PoolOptions
+
+__all__ = ["STORE_FOLDER", "ClipLoader"]
+
+STORE_FOLDER = ".primatrix"  # below the folder of videos, unless another place is named
+
+
+class ClipLoader:
+    """Reads clips of one folder by name, decoding on first use; `close()` ends its worker processes.
+
+    `videos` are the files there are; a name that is not among them fails at stage "find". `failed` and
+    `partial` hold the names met so far that gave no clip, or only a part of one.
+    """
+
+    def __init__(
+        self, videos: Iterable[Video], spec: ClipSpec, *, store: Path, workers: int | None = None
+    ) -> None:
+        self.spec = spec
+        self.videos = {video.name: video for video in videos}
+        self.failed: dict[str, None] = {}  # a set that keeps the order
+        self.partial: dict[str, None] = {}
+        self._ready: set[str] = set()
+        self._store = Store(store, spec)
+        options = PoolOptions() if workers is None else PoolOptions(workers=workers)
+        self._pool = DecodePool(spec, options=options)
+
+    def prepare(self, names: Sequence[str], *, on_progress: OnProgress | None = None) -> None:
+        """Decode those of `names` that the store does not hold yet."""
+        new = [name for name in dict.fromkeys(names) if name not in self._ready]
+        if not new:
+            return
+        found = [self.videos[name] for name in new if name in self.videos]
+        self._store.pack(found, pool=self._pool, on_progress=on_progress)
+        known = [video.name for video in found]
+        status = dict(zip(known, self._store.status(known), strict=True))
+        for name in new:
+            if status.get(name, "failed") == "failed":
+                self.failed[name] = None
+            elif status[name] == "partial":
+                self.partial[name] = None
+        self._ready.update(new)
+
+    def read(self, names: Sequence[str]) -> NDArray[np.uint8]:
+        """Frames of prepared clips, uint8 (B, T, H, W, C); zeros for a clip that failed."""
+        good = [i for i, name in enumerate(names) if name not in self.failed]
+        if len(good) == len(names):
+            return self._store.read(names)
+        frames = np.zeros((len(names), *self.spec.shape), np.uint8)
+        if good:
+            frames[good] = self._store.read([names[i] for i in good])
+        return frames
+
+    def list_failures(self) -> tuple[Failure, ...]:
+        """The clips that failed, in the order they were met, with stage and reason."""
+        known = {failure.name: failure for failure in self._store.failures()} if self.failed else {}
+        return tuple(
+            known[name] if name in self.videos else Failure(name, "find", "no such file")
+            for name in self.failed
+        )
+
+    def close(self) -> None:
+        """End the worker processes; they start again when needed."""
+        self._pool.close()

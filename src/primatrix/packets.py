@@ -1,0 +1,247 @@
+"""The packets of a video: read once without decoding, and what they say about its frames.
+
+A packet is one coded picture as the container holds it. Where the container's times can be trusted, the
+packets sorted by time are the frames, and any frame can be decoded from the keyframe before it.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias, cast
+
+import av
+from av.error import FFmpegError
+from av.stream import Discard, Disposition
+
+from primatrix.errors import DecodeError
+
+__all__ = ["FrameOrder", "PacketTable", "Source", "VideoPacket", "open_video", "order_frames", "read_packets"]
+
+VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"  # in quotes: PyAV's class takes no brackets when run
+
+KEPT_PACKETS_BYTES = 32 << 20  # packets of a larger file are read again instead of kept in memory
+TRUSTED_CONTAINERS = {"mov", "matroska", "mpegts", "asf", "flv"}
+# In AVI, times are counted, not written: right only where no picture is shown out of the order it was coded.
+UNORDERED_CODECS = {"mjpeg", "rawvideo", "png", "huffyuv", "ffvhuff", "ffv1", "dvvideo", "cinepak"}
+INTRA_IN_ANY_ORDER = {"mjpeg", "rawvideo", "png", "dvvideo", "prores", "dnxhd"}
+PROGRESSIVE_FIELD_ORDERS = {0, 1}  # AV_FIELD_UNKNOWN, AV_FIELD_PROGRESSIVE
+OPEN_OPTIONS = {"protocol_whitelist": "file"}  # a playlist named .mp4 must not reach for the network
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An opened video file and its first real video stream, the only one that is read."""
+
+    container: av.container.InputContainer
+    stream: av.VideoStream
+    path: Path
+
+    @property
+    def container_name(self) -> str:
+        """The container's first name in libav: mov, avi, matroska, asf, mpegts …"""
+        return self.container.format.name.partition(",")[0]
+
+    @property
+    def seconds_per_tick(self) -> float:
+        """Length of one unit of this stream's time stamps."""
+        return float(self.stream.time_base or 0)
+
+
+@dataclass(slots=True)
+class PacketTable:
+    """One row per packet that holds data, in the file's order; `packets` is empty for a large file."""
+
+    pts: list[int | None] = field(default_factory=list)
+    keyframe: list[bool] = field(default_factory=list)
+    shown: list[bool] = field(default_factory=list)  # False where an edit list hides the picture
+    damaged: int = 0
+    size_bytes: int = 0
+    packets: list[VideoPacket] = field(default_factory=list)
+    loss: str = ""  # how much of the file is missing, where that can be told
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+
+@contextmanager
+def open_video(path: str | Path) -> Iterator[Source]:
+    """The file opened for reading; raises DecodeError (stage "open") where it holds no video."""
+    path = Path(path)
+    try:
+        if path.stat().st_size == 0:
+            raise DecodeError(f"{path}: got an empty file (0 bytes), wanted a video", stage="open")
+        # "file:" keeps libav from reading a colon in a name as a protocol.
+        container = av.open(f"file:{path}", "r", options=OPEN_OPTIONS, metadata_errors="replace")
+    except (OSError, FFmpegError) as error:
+        reason = error.strerror or type(error).__name__
+        raise DecodeError(f"{path}: not readable as video: {reason}", stage="open") from error
+    with container:
+        yield Source(container, _pick_stream(container, path), path)
+
+
+def _pick_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    """The first video stream that is no cover picture; all others are told to give no packets."""
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
+        kinds = ", ".join(sorted({s.type for s in container.streams})) or "no stream at all"
+        raise DecodeError(f"{path}: got {kinds}, wanted a video stream", stage="open")
+    chosen = streams[0]
+    if chosen.codec_context is None:
+        raise DecodeError(f"{path}: no decoder for its video stream", stage="open")
+    for stream in container.streams:
+        if stream.index != chosen.index:
+            stream.discard = Discard.all
+    chosen.thread_type = "NONE"
+    chosen.codec_context.thread_count = 1
+    return chosen
+
+
+def _demux(source: Source) -> Iterator[VideoPacket]:
+    """The stream's packets that hold data: an empty one would tell the decoder that the file is over."""
+    return (packet for packet in source.container.demux(source.stream) if packet.size)
+
+
+def read_data(source: Source) -> Iterator[VideoPacket]:
+    """The stream's packets from where the file is; ends at a read error (`read_packets` has noted it)."""
+    try:
+        yield from _demux(source)
+    except (FFmpegError, OSError) as error:
+        if isinstance(error, MemoryError):
+            raise
+
+
+def packets_between(
+    source: Source, table: PacketTable, *, start: int, last: int
+) -> Iterator[tuple[int, VideoPacket]]:
+    """(index, packet) from `start` to `last`, both included; `start` is a keyframe's index.
+
+    Kept packets are handed out again; those of a large file are read again.
+    """
+    if table.packets:
+        return zip(range(start, last + 1), table.packets[start : last + 1], strict=True)
+    return _read_again(source, table, start=start, last=last)
+
+
+def _read_again(
+    source: Source, table: PacketTable, *, start: int, last: int
+) -> Iterator[tuple[int, VideoPacket]]:
+    """Seek to the keyframe, or before it, and read on from there."""
+    index_at = {pts: index for index, pts in enumerate(table.pts[: last + 1])}
+    for seek_pts in (table.pts[start], table.pts[0]):
+        source.container.seek(cast(int, seek_pts), stream=source.stream)
+        packets = _demux(source)
+        packet = next(packets, None)
+        index = index_at.get(packet.pts, last + 1) if packet else last + 1
+        if index <= start:
+            break
+    else:
+        return  # the seek went wrong: the frames stay missing, and the caller decodes in order
+    while packet and index <= last:
+        if index >= start:
+            yield index, packet
+        index, packet = index + 1, next(packets, None)
+
+
+def read_packets(source: Source) -> PacketTable:
+    """All packets of the stream, read once, not decoded; a read error ends the table and is noted in it."""
+    table = PacketTable()
+    try:
+        for packet in _demux(source):
+            _add_packet(table, packet)
+    except (FFmpegError, OSError) as error:
+        if isinstance(error, MemoryError):
+            raise
+        table.loss = f"reading stopped after {len(table)} frames: {error.strerror or type(error).__name__}"
+    table.loss = table.loss or _find_loss(source, table)
+    if not len(table):
+        reason = table.loss or "no packet in the video stream"
+        raise DecodeError(f"{source.path}: no picture in it: {reason}", stage="probe")
+    return table
+
+
+def _find_loss(source: Source, table: PacketTable) -> str:
+    """How much of a file that was cut short is there, by its own index; empty where nothing is missing."""
+    if source.container_name == "mov":
+        listed = len(source.stream.index_entries)
+        return f"cut short: {len(table)} of {listed} frames are there" if listed > len(table) else ""
+    if source.container_name == "avi":
+        with source.path.open("rb") as file:
+            # Bytes 4-8 of a RIFF file: its length without the first 8 bytes.
+            listed = int.from_bytes(file.read(8)[4:], "little") + 8
+        there = source.path.stat().st_size
+        return f"cut short: {there:,} of {listed:,} bytes are there" if listed > there + 1 else ""
+    return ""
+
+
+def _add_packet(table: PacketTable, packet: VideoPacket) -> None:
+    table.pts.append(packet.pts)
+    table.keyframe.append(packet.is_keyframe)
+    table.shown.append(not packet.is_discard)
+    table.damaged += packet.is_corrupt
+    table.size_bytes += packet.size
+    if table.size_bytes <= KEPT_PACKETS_BYTES:
+        table.packets.append(packet)
+    else:
+        table.packets.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class FrameOrder:
+    """The frames of a video whose times can be trusted, in the order they are shown.
+
+    `packet[i]` is the packet that holds frame i, `pts[i]` its time; `keyframe_packet` and `keyframe_pts` are
+    the places where decoding can start, in the file's order, which is also the order of time.
+    """
+
+    packet: list[int]
+    pts: list[int]
+    keyframe_packet: list[int]
+    keyframe_pts: list[int]
+
+    def start_of(self, frame: int) -> int:
+        """The packet to start decoding at: the latest keyframe shown no later than the frame.
+
+        Not the latest in the file: pictures after an open group's keyframe may be shown before it and
+        lean on the group before.
+        """
+        return self.keyframe_packet[bisect_right(self.keyframe_pts, self.pts[frame]) - 1]
+
+
+def order_frames(source: Source, table: PacketTable) -> FrameOrder | None:
+    """The frames in the order they are shown, or None where the container's times cannot be trusted."""
+    if not _may_be_trusted(source, table) or None in table.pts:
+        return None
+    pts = cast(list[int], table.pts)
+    hidden = _hidden_pictures(source, table)
+    if hidden is None or len(set(pts)) != len(pts):
+        return None
+    shown = [i for i, is_shown in enumerate(table.shown) if is_shown and i not in hidden]
+    shown.sort(key=pts.__getitem__)
+    starts = [i for i, is_keyframe in enumerate(table.keyframe) if is_keyframe]
+    start_pts = [pts[i] for i in starts]
+    if not shown or pts[shown[0]] < start_pts[0] or start_pts != sorted(start_pts):
+        return None
+    return FrameOrder(shown, [pts[i] for i in shown], starts, start_pts)
+
+
+def _may_be_trusted(source: Source, table: PacketTable) -> bool:
+    context = source.stream.codec_context
+    if table.damaged or not table.keyframe[0]:
+        return False
+    if source.container_name == "avi":
+        return context.name in UNORDERED_CODECS
+    # Two fields of one picture may come as two packets.
+    by_field = context.field_order not in PROGRESSIVE_FIELD_ORDERS and context.name not in INTRA_IN_ANY_ORDER
+    return source.container_name in TRUSTED_CONTAINERS and not by_field
+
+
+def _hidden_pictures(source: Source, table: PacketTable) -> set[int] | None:
+    """Packets that are decoded and never shown: VP8's alternate references. None where that is unknown."""
+    if source.stream.codec_context.name not in ("vp8", "libvpx"):
+        return set()
+    if not table.packets:
+        return None
+    # RFC 6386 section 9.1: bit 4 of the first byte says whether the picture is shown.
+    return {i for i, packet in enumerate(table.packets) if not bytes(packet)[0] >> 4 & 1}
