@@ -16,7 +16,7 @@ LAYERS = [
     {"splits", "metrics", "progress", "packets", "pixels"},
     {"decode", "encode"},
     {"simulate", "workers", "score", "shards"},
-    {"store", "downsample"},
+    {"store", "downsample", "scan"},
     {"loader"},
     {"dataset"},
     {"checkpoint", "devices"},
