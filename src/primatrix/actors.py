@@ -32,11 +32,12 @@ class Actor:
 
 
 def make_actor(
-    species: str, site: Site, *, rng: np.random.Generator, visit: np.random.Generator, seconds: float
+    species: str, site: Site, *, rng: np.random.Generator, visit: np.random.Generator, seconds: float, night: bool
 ) -> list[Actor]:
     """The animals of one species in a clip: kind, number and coats come from `visit`, the way they go from `rng`."""
     looks = LOOKS[species]
-    look = looks[int(visit.integers(len(looks)))]
+    habit = np.array([1 - look.day if night else look.day for look in looks])
+    look = looks[int(visit.choice(len(looks), p=habit / habit.sum()))]
     company = min(LARGEST_GROUP, int(visit.geometric(1 / look.company)))
     near, far = look.reach_m
     z = float(np.exp(rng.uniform(np.log(near), np.log(far))))
@@ -66,7 +67,7 @@ def make_actor(
 
 def draw_coat(look: Look, body: Floats, visit: np.random.Generator) -> tuple[Floats, Floats]:
     """Colour of the coat and of the limbs, (3,) each; people wear what they like."""
-    shade = look.shade * np.exp(0.3 * body[1])
+    shade = min(0.6, look.shade * np.exp(0.3 * body[1]))
     warmth = look.warmth + 0.25 * body[2]
     if look.form == "human":
         clothes = visit.uniform(0.08, 0.75, 2)[:, None] * np.exp(visit.normal(0, 0.25, (2, 3)))
@@ -172,7 +173,7 @@ def project(points: Floats, forward: Floats, away: Floats, scale: Floats) -> tup
 def light_at(site: Site, depth_m: Floats, *, night: bool) -> Floats:
     """Light that falls on an animal at a distance (T,): the flash at night, the sky by day."""
     if not night:
-        return np.full_like(depth_m, 1.15)
+        return np.full_like(depth_m, 0.85)
     return np.asarray(np.minimum((site.flash_reach_m / np.maximum(depth_m, 0.3)) ** 1.6, 3.5), np.float32)
 
 

@@ -5,7 +5,7 @@ matrix product. What moves is drawn in small windows around it, at several sampl
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -22,11 +22,14 @@ CHUNK_PIXELS = 4_000_000
 AMBIENT = 0.75
 NOISE = 1 << 20
 FAINTEST_PX = 0.12
+# Slopes are taken over the length that wind moves leaves: shorter ones look embossed when multiplied by it.
+SLOPE_REACH = 0.012
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layers:
-    """A site's backdrop in one light at one picture size: `values` (LAYERS, H * W * 3), how far away trees and
+    """A site's backdrop in one light at one picture size: `values` (LAYERS + 1, H * W * 3),
+    the last a constant, how far away trees and
     bushes stand at the finer size sprites are drawn at (`obstacles`), and the plain picture's mean."""
 
     values: Floats
@@ -70,32 +73,46 @@ def draw_frames(
     height_px, width_px = size_px
     seconds = (numbers / frames_per_second).astype(np.float32)
     layers = light_layers(scene.site.seed, scene.site.number, scene.night, height_px, width_px)
-    picture = (mix_layers(scene, seconds) @ layers.values).reshape(len(numbers), height_px, width_px, 3)
+    gain = overall_light(scene, seconds) * np.float32(exposure_gain(scene, layers))
+    mix = np.column_stack([mix_layers(scene, seconds) * gain[:, None], np.full(len(numbers), black_level(scene))])
+    picture = (mix.astype(np.float32) @ layers.values).reshape(len(numbers), height_px, width_px, 3)
     for sprite in list_sprites(scene, seconds):
-        paint_sprite(picture, sprite, layers, samples=samples_per_pixel(height_px))
-    return expose(picture, scene, layers, numbers=numbers, seconds=seconds)
+        paint_sprite(picture, expose_sprite(sprite, scene, gain), layers, samples=samples_per_pixel(height_px))
+    add_noise(picture, scene, numbers)
+    return np.clip(picture, 0, 255, out=picture).astype(np.uint8)
 
 
-def expose(
-    picture: Floats, scene: Scene, layers: Layers, *, numbers: NDArray[np.int64], seconds: Floats
-) -> NDArray[np.uint8]:
-    """From light to uint8: exposure, contrast, white balance, noise. Night pictures are grey. Changes `picture`."""
+def exposure_gain(scene: Scene, layers: Layers) -> float:
+    """From light to 0..255 as the site's camera exposes, contrast included."""
     site = scene.site
     level = site.night_level if scene.night else site.day_level
-    usual = layers.mean if scene.night else layers.mean * (1 + 0.3 * float(scene.sun.sum()))
-    gain = overall_light(scene, seconds) * np.float32(level / usual * site.contrast * 255)
-    colour = np.ones(3, np.float32) if scene.night else site.white_balance
-    picture *= gain[:, None, None, None] * colour
-    spread = site.noise_night if scene.night else site.noise_day
-    spread = max(0.4, spread * np.sqrt(RAW_PIXELS) ** -1 * np.sqrt(picture[0, ..., 0].size) ** -1 * 0 + spread / np.sqrt(RAW_PIXELS / picture[0, ..., 0].size))
-    offset = np.float32(255 * level * (1 - site.contrast) * 0.8 + 0.5)
+    return 255 * level * site.contrast / (layers.mean * (1 + 0.3 * float(scene.sun.sum())))
+
+
+def black_level(scene: Scene) -> float:
+    """What no light gives: a camera of low contrast lifts its blacks. The half rounds."""
+    level = scene.site.night_level if scene.night else scene.site.day_level
+    return float(255 * level * (1 - scene.site.contrast) * 0.8 + 0.5)
+
+
+def expose_sprite(sprite: Sprite, scene: Scene, gain: Floats) -> Sprite:
+    """The sprite as the camera sees it: its colour times gain, grey in the flash."""
+    balance = np.ones(3, np.float32) if scene.night else scene.site.white_balance
+    tint = np.full(3, sprite.tint.mean(), np.float32) if scene.night else sprite.tint
+    return replace(sprite, tint=tint * balance, light=sprite.light * gain)
+
+
+def add_noise(picture: Floats, scene: Scene, numbers: NDArray[np.int64]) -> None:
+    """Add sensor noise to pictures (T, H, W, 3), as little as averaging raw pixels leaves of it."""
+    _, height_px, width_px, _ = picture.shape
+    spread = scene.site.noise_night if scene.night else scene.site.noise_day
+    spread = max(0.4, spread * np.sqrt(height_px * width_px / RAW_PIXELS))
     bank = noise_bank()
-    values = picture[0].size // (3 if scene.night else 1)
+    values = height_px * width_px * (1 if scene.night else 3)
     for number, frame in zip(numbers.tolist(), picture, strict=True):
         begin = (scene.noise_seed + number * 1_000_003) % NOISE
-        noise = bank[begin : begin + values].reshape(*frame.shape[:2], -1)
-        frame += noise * np.float32(spread) + offset
-    return np.clip(picture, 0, 255, out=picture).astype(np.uint8)
+        noise = bank[begin : begin + values] * np.float32(spread)
+        frame += noise.reshape(height_px, width_px, -1)
 
 
 @lru_cache(maxsize=3)
@@ -105,7 +122,7 @@ def light_layers(seed: int, number: int, night: bool, height_px: int, width_px: 
     samples = samples_per_pixel(height_px)
     fine = (height_px * samples, width_px * samples)
     backdrop = draw_backdrop(site, *fine)
-    plain = backdrop.albedo * np.float32(AMBIENT)
+    plain = backdrop.albedo * (AMBIENT * site.white_balance)
     if night:
         grey = backdrop.albedo @ np.array([0.4, 0.4, 0.2], np.float32)
         plain = np.repeat((grey * flash_light(site, backdrop.depth_m))[..., None], 3, axis=2)
@@ -121,7 +138,7 @@ def light_layers(seed: int, number: int, night: bool, height_px: int, width_px: 
     for number_of_layer in range(TWINKLES):
         leaves = draw_cloud((*key, 30 + number_of_layer), *fine, coarsest=4, finest=64, roughness=0.85)
         rows.append(plain * (backdrop.growth * leaves)[..., None])
-    rows += [steep_x, steep_y]
+    rows += [steep_x, steep_y, np.ones_like(plain)]
     return Layers(
         values=np.stack([pool(row, samples).reshape(-1) for row in rows]).astype(np.float32),
         obstacles=backdrop.obstacles,
@@ -133,8 +150,12 @@ def light_layers(seed: int, number: int, night: bool, height_px: int, width_px: 
 def slopes(picture: Floats) -> tuple[Floats, Floats]:
     """Change of (H, W, 3) per scene unit downwards and to the right."""
     height_px, width_px = picture.shape[:2]
-    down, right = np.gradient(picture, axis=(0, 1))
-    return down * np.float32(height_px), right * np.float32(width_px / ASPECT)
+    steps = (max(1, round(SLOPE_REACH * height_px)), max(1, round(SLOPE_REACH / ASPECT * width_px)))
+    changes = []
+    for axis, step, scale in ((0, steps[0], height_px), (1, steps[1], width_px / ASPECT)):
+        ahead, behind = np.roll(picture, -step, axis), np.roll(picture, step, axis)
+        changes.append((ahead - behind) * np.float32(scale / (2 * step)))
+    return changes[0], changes[1]
 
 
 def flash_light(site: Site, depth_m: Floats) -> Floats:

@@ -55,7 +55,7 @@ def make_scene(
     actors: list[Actor] = []
     for order, name in enumerate(species):
         visit = np.random.default_rng([seed, EVENT_STREAM, event, order])
-        actors += make_actor(name, place, rng=rng, visit=visit, seconds=seconds)
+        actors += make_actor(name, place, rng=rng, visit=visit, seconds=seconds, night=night)
     blank = not actors
     wind = float(rng.gamma(1.6, 0.55) if blank else rng.gamma(1.4, 0.42))
     sunny = (not night) and rng.random() < 0.6

@@ -65,8 +65,8 @@ def make_site(seed: int, number: int) -> Site:
     bushes = int(rng.integers(2, 8))
     focal = float(rng.uniform(1.0, 1.7))
     dry = rng.uniform(0, 1)
-    green = np.array([0.34, 0.40, 0.22]) * (1 - dry) + np.array([0.46, 0.40, 0.25]) * dry
-    soil = np.array([0.42, 0.33, 0.24]) * rng.uniform(0.7, 1.3)
+    green = np.array([0.33, 0.37, 0.25]) * (1 - dry) + np.array([0.44, 0.40, 0.30]) * dry
+    soil = np.array([0.40, 0.34, 0.28]) * rng.uniform(0.7, 1.3)
     grass = float(rng.uniform(0.1, 1.0))
     return Site(
         seed=seed,
@@ -75,8 +75,8 @@ def make_site(seed: int, number: int) -> Site:
         focal=focal,
         camera_height_m=float(rng.uniform(0.5, 1.3)),
         open_country=open_country,
-        ground=np.asarray((soil * (1 - grass) + green * grass) * rng.uniform(0.8, 1.2, 3), np.float32),
-        foliage=np.asarray(green * rng.uniform(0.6, 1.0) * rng.uniform(0.85, 1.15, 3), np.float32),
+        ground=np.asarray((soil * (1 - grass) + green * grass) * rng.uniform(0.92, 1.08, 3), np.float32),
+        foliage=np.asarray(green * rng.uniform(0.6, 1.0) * rng.uniform(0.93, 1.07, 3), np.float32),
         white_balance=np.asarray(rng.normal(1.0, 0.07, 3), np.float32),
         day_level=float(rng.uniform(0.30, 0.52)),
         night_level=float(rng.uniform(0.14, 0.32)),
@@ -85,7 +85,7 @@ def make_site(seed: int, number: int) -> Site:
         vignette=float(rng.uniform(0.2, 0.9)),
         noise_day=float(rng.uniform(2.0, 5.0)),
         noise_night=float(rng.uniform(5.0, 12.0)),
-        roughness=float(rng.uniform(0.55, 0.8)),
+        roughness=float(rng.uniform(0.75, 0.95)),
         grass=grass,
         night_below=float(rng.uniform(-25, 35)),
         quantiser=int(rng.integers(18, 25)),
@@ -194,8 +194,8 @@ def draw_backdrop(site: Site, height_px: int, width_px: int) -> Backdrop:
 
 def draw_ground(site: Site, rough: Floats, leaves: Floats) -> Floats:
     """Soil and grass (H, W, 3): litter in light and dark patches."""
-    tone = 1 + 0.16 * rough + 0.12 * leaves
-    dry = 0.12 * leaves[..., None] * np.array([1.0, 0.3, -0.4], np.float32)
+    tone = 1 + 0.19 * rough + 0.09 * leaves
+    dry = 0.05 * leaves[..., None] * np.array([1.0, 0.3, -0.6], np.float32)
     return np.asarray(tone[..., None] * site.ground * (1 + dry), np.float32)
 
 
