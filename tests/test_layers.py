@@ -10,10 +10,11 @@ import primatrix
 SOURCE = Path(primatrix.__file__).parent
 LAYERS = [
     {"errors"},
-    {"records", "species"},
-    {"sample", "splits", "metrics"},
-    {"labels", "files", "encode", "render"},
-    {"decode"},
+    {"records", "species", "shapes", "animals"},
+    {"sample", "splits", "metrics", "bodies", "sites"},
+    {"labels", "files", "encode", "actors", "plants"},
+    {"decode", "scenes", "survey", "damage"},
+    {"render"},
     {"simulate", "workers"},
     {"store", "downsample"},
     {"dataset"},
@@ -23,7 +24,7 @@ LAYERS = [
     {"demo"},
     {"cli", "__main__"},
 ]
-NO_TORCH = {name for layer in LAYERS[:7] for name in layer}
+NO_TORCH = {name for layer in LAYERS[:8] for name in layer}
 
 
 def imported_modules(path: Path) -> set[str]:

@@ -1,7 +1,8 @@
 """Draws scenes as pictures, any size, a few frames at a time.
 
 The backdrop of a clip is a sum of few still layers, each with a strength over time, so all its frames are one
-matrix product. What moves is drawn in small windows around it, at several samples per pixel for small pictures.
+matrix product. What moves is drawn in small windows around it, at several samples per pixel for small
+pictures.
 """
 
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ def noise_bank() -> Floats:
 
 def samples_per_pixel(height_px: int) -> int:
     """How finely sprites are drawn along each side of a pixel."""
-    return 4 if height_px <= 32 else 2 if height_px <= 128 else 1
+    return 3 if height_px <= 32 else 2 if height_px <= 128 else 1
 
 
 def draw_clip(
@@ -63,7 +64,9 @@ def draw_clip(
     chunk = max(1, min(frames, CHUNK_PIXELS // (height_px * width_px * 3)))
     for first in range(0, frames, chunk):
         numbers = np.arange(first, min(frames, first + chunk))
-        yield from draw_frames(scene, numbers, frames_per_second=frames_per_second, size_px=(height_px, width_px))
+        yield from draw_frames(
+            scene, numbers, frames_per_second=frames_per_second, size_px=(height_px, width_px)
+        )
 
 
 def draw_frames(
@@ -74,10 +77,14 @@ def draw_frames(
     seconds = (numbers / frames_per_second).astype(np.float32)
     layers = light_layers(scene.site.seed, scene.site.number, scene.night, height_px, width_px)
     gain = overall_light(scene, seconds) * np.float32(exposure_gain(scene, layers))
-    mix = np.column_stack([mix_layers(scene, seconds) * gain[:, None], np.full(len(numbers), black_level(scene))])
+    mix = np.column_stack(
+        [mix_layers(scene, seconds) * gain[:, None], np.full(len(numbers), black_level(scene))]
+    )
     picture = (mix.astype(np.float32) @ layers.values).reshape(len(numbers), height_px, width_px, 3)
     for sprite in list_sprites(scene, seconds):
-        paint_sprite(picture, expose_sprite(sprite, scene, gain), layers, samples=samples_per_pixel(height_px))
+        paint_sprite(
+            picture, expose_sprite(sprite, scene, gain), layers, samples=samples_per_pixel(height_px)
+        )
     add_noise(picture, scene, numbers)
     return np.clip(picture, 0, 255, out=picture).astype(np.uint8)
 
@@ -133,7 +140,9 @@ def light_layers(seed: int, number: int, night: bool, height_px: int, width_px: 
         rows.append(plain * (0.0 if night else 1.0) * np.clip(shade - 0.1, 0, 1.4)[..., None])
     steep_y, steep_x = slopes(plain)
     for number_of_layer in range(SHIFTS):
-        mask = backdrop.growth * draw_cloud((*key, 20 + number_of_layer), *fine, coarsest=2, finest=4, roughness=0.7)
+        mask = backdrop.growth * draw_cloud(
+            (*key, 20 + number_of_layer), *fine, coarsest=2, finest=4, roughness=0.7
+        )
         rows.append(steep_x * mask[..., None])
     for number_of_layer in range(TWINKLES):
         leaves = draw_cloud((*key, 30 + number_of_layer), *fine, coarsest=4, finest=64, roughness=0.85)
@@ -171,8 +180,8 @@ def pool(picture: Floats, samples: int) -> Floats:
     """Means over squares of samples x samples: (..., H, W, C) -> (..., H / samples, W / samples, C)."""
     if samples == 1:
         return picture
-    rows = sum(picture[..., offset::samples, :, :] for offset in range(samples))
-    both = sum(rows[..., offset::samples, :] for offset in range(samples))
+    rows = np.add.reduce([picture[..., offset::samples, :, :] for offset in range(samples)])
+    both = np.add.reduce([rows[..., offset::samples, :] for offset in range(samples)])
     return np.asarray(both / np.float32(samples * samples), np.float32)
 
 
@@ -183,8 +192,14 @@ def paint_sprite(picture: Floats, sprite: Sprite, layers: Layers, *, samples: in
     reach = sprite.radius.max(axis=1) + np.float32(0.5 * sprite.blur) + 1 / per_unit.min()
     low = np.minimum(sprite.start, sprite.end) - reach[..., None]
     high = np.maximum(sprite.start, sprite.end) + reach[..., None]
-    top = np.floor(np.clip(low.min(axis=0) * per_unit, -1, (width_px, height_px)) / samples).astype(int) * samples
-    bottom = np.ceil(np.clip(high.max(axis=0) * per_unit, 0, (width_px + 1, height_px + 1)) / samples).astype(int) * samples
+    top = (
+        np.floor(np.clip(low.min(axis=0) * per_unit, -1, (width_px, height_px)) / samples).astype(int)
+        * samples
+    )
+    bottom = (
+        np.ceil(np.clip(high.max(axis=0) * per_unit, 0, (width_px + 1, height_px + 1)) / samples).astype(int)
+        * samples
+    )
     seen = np.flatnonzero(((bottom > 0) & (top < (width_px, height_px)) & (bottom > top)).all(axis=1))
     if sprite.opacity <= 0 or len(seen) == 0:
         return
@@ -203,7 +218,9 @@ def paint_sprite(picture: Floats, sprite: Sprite, layers: Layers, *, samples: in
         area += light[row]
 
 
-def hide_behind(cover: Floats, light: Floats, depth_m: Floats, layers: Layers, top: NDArray[np.int64]) -> None:
+def hide_behind(
+    cover: Floats, light: Floats, depth_m: Floats, layers: Layers, top: NDArray[np.int64]
+) -> None:
     """Take away what is behind a tree or a bush, in windows (T, h, w) whose corners are `top` (x, y)."""
     if layers.nearest_obstacle_m > depth_m.max() or depth_m.min() > FAR_M:
         return
@@ -241,7 +258,9 @@ class Window:
         last = np.minimum(last, self.extent)
         thick = self.sprite.radius[:, :, self.seen].max(axis=(1, 2)) >= FAINTEST_PX * self.pixel
         for part in np.flatnonzero(thick & (last > first).all(axis=1)).tolist():
-            self.paint_capsule(part, slice(first[part, 1], last[part, 1]), slice(first[part, 0], last[part, 0]))
+            self.paint_capsule(
+                part, slice(first[part, 1], last[part, 1]), slice(first[part, 0], last[part, 0])
+            )
         return self.cover, self.light
 
     def paint_capsule(self, part: int, rows: slice, columns: slice) -> None:
@@ -249,7 +268,8 @@ class Window:
         sprite, seen = self.sprite, self.seen
         start = sprite.start[part, seen, :, None, None]
         along = sprite.end[part, seen, :, None, None] - start
-        radius, taper = sprite.radius[part, 0, seen, None, None], np.diff(sprite.radius[part, :, seen], axis=1)[..., None]
+        radius = sprite.radius[part, 0, seen, None, None]
+        taper = sprite.radius[part, 1, seen, None, None] - radius
         away_x, away_y = self.x[:, :, columns] - start[:, 0], self.y[:, rows] - start[:, 1]
         square = np.maximum((along * along).sum(axis=1), 1e-9)
         share = away_x * (along[:, 0] / square) + away_y * (along[:, 1] / square)
@@ -265,9 +285,9 @@ class Window:
         # A capsule thinner than the softness cannot cover it: at most its own share.
         np.clip(cover, 0, np.minimum(1, 2 / softness * np.maximum(radius, radius + taper)), out=cover)
         cover *= np.float32(sprite.opacity)
-        tone = self.shade(part, rows, away_y, radius + taper * 0.5, along)
+        tone = self.shade(part, away_y, radius + taper * 0.5, along)
         if sprite.textured[part]:
-            tone = tone * self.draw_pattern(share, away_y - share * along[:, 1], radius, along)
+            tone = tone * self.draw_pattern(share, away_y - share * along[:, 1], radius)
         kept = 1 - cover
         self.cover[:, rows, columns] *= kept
         self.cover[:, rows, columns] += cover
@@ -275,12 +295,15 @@ class Window:
         cover *= tone
         self.light[:, rows, columns] += cover
 
-    def shade(self, part: int, rows: slice, away_y: Floats, radius: Floats, along: Floats) -> Floats:
+    def shade(self, part: int, away_y: Floats, radius: Floats, along: Floats) -> Floats:
         """Brightness (T, h, 1): lit from above."""
         height = (0.5 * along[:, 1] - away_y) / np.maximum(radius + 0.5 * np.abs(along[:, 1]), 1e-4)
-        return np.asarray(self.sprite.tone[part] * (1 + np.float32(self.sprite.shading) * np.clip(height, -1, 1)), np.float32)
+        return np.asarray(
+            self.sprite.tone[part] * (1 + np.float32(self.sprite.shading) * np.clip(height, -1, 1)),
+            np.float32,
+        )
 
-    def draw_pattern(self, share: Floats, across: Floats, radius: Floats, along: Floats) -> Floats | float:
+    def draw_pattern(self, share: Floats, across: Floats, radius: Floats) -> Floats | float:
         """Marks of the coat over (T, h, w) where they are large enough to be seen."""
         name, phase = self.sprite.pattern, self.sprite.pattern_phase
         if name == "plain" or float(radius.max()) < 3 * self.pixel:
@@ -290,5 +313,9 @@ class Window:
             marks = np.sin(26 * share + phase + 2 * down) * np.sin(9 * down + phase)
             return np.asarray(1 - 0.45 * np.clip(3 * marks, 0, 1), np.float32)
         if name == "stripes":
-            return np.asarray(1 + 0.5 * np.clip(4 * np.sin(30 * share + phase + down) - 2.6, 0, 1), np.float32)
-        return np.asarray(1 + 0.7 * np.clip(2 * np.sin(70 * share + 8 * down * share + phase), -0.5, 1), np.float32)
+            return np.asarray(
+                1 + 0.5 * np.clip(4 * np.sin(30 * share + phase + down) - 2.6, 0, 1), np.float32
+            )
+        return np.asarray(
+            1 + 0.7 * np.clip(2 * np.sin(70 * share + 8 * down * share + phase), -0.5, 1), np.float32
+        )

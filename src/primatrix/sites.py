@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -18,10 +19,11 @@ SITE_STREAM, CLOUD_STREAM = 101, 102
 class Site:
     """One camera's place and settings.
 
-    `horizon` is its height in the picture (scene units from the top), `focal` the height in the picture of 1 m at
-    1 m distance, `camera_height_m` above the ground. `open_country` is 0 for closed forest, 1 for savanna.
-    Colours are (3,) 0..1. `trees` are rows of (x of the foot in metres, distance, width in metres, lean, tone),
-    `bushes` rows of (x, distance, width, height, tone). `plants` is the seed of plants near the lens.
+    `horizon` is its height in the picture (scene units from the top), `focal` the height in the picture of 1
+    m at 1 m distance, `camera_height_m` above the ground. `open_country` is 0 for closed forest, 1 for
+    savanna. Colours are (3,) 0..1. `trees` are rows of (x of the foot in metres, distance, width in metres,
+    lean, tone), `bushes` rows of (x, distance, width, height, tone). `plants` is the seed of plants near the
+    lens.
     """
 
     seed: int
@@ -53,6 +55,7 @@ class Site:
         return np.asarray(self.horizon + self.focal * self.camera_height_m / depth_m, np.float32)
 
 
+@lru_cache(maxsize=512)
 def make_site(seed: int, number: int) -> Site:
     """The site with this number in the simulation with this seed.
 
@@ -125,7 +128,7 @@ class Backdrop:
 
 def soft_step(value: Floats, width: Floats | float) -> Floats:
     """0 below, 1 above, a straight ramp of this width around 0."""
-    return np.clip(value / width + np.float32(0.5), 0, 1)
+    return np.asarray(np.clip(value / width + np.float32(0.5), 0, 1), np.float32)
 
 
 def draw_cloud(
@@ -133,8 +136,8 @@ def draw_cloud(
 ) -> Floats:
     """Smooth random values (H, W) of about unit spread, the same picture at every size.
 
-    Sums lattices of `coarsest`, twice as many, ... `finest` cells per picture height, each weaker by `roughness`;
-    cells smaller than a pixel average out and are left out.
+    Sums lattices of `coarsest`, twice as many, ... `finest` cells per picture height, each weaker by
+    `roughness`; cells smaller than a pixel average out and are left out.
     """
     total = np.zeros((height_px, width_px), np.float32)
     weight, power, cells = 1.0, 0.0, coarsest
@@ -177,9 +180,12 @@ def draw_backdrop(site: Site, height_px: int, width_px: int) -> Backdrop:
         albedo=below[..., None] * draw_ground(site, rough, leaves)
         + (1 - below[..., None]) * draw_far(site, leaves, rough),
         depth_m=np.where(
-            edge > 0, np.clip(site.focal * site.camera_height_m / np.maximum(edge, 1e-3), 0.5, FAR_M), FOLIAGE_M
+            edge > 0,
+            np.clip(site.focal * site.camera_height_m / np.maximum(edge, 1e-3), 0.5, FAR_M),
+            FOLIAGE_M,
         ).astype(np.float32),
-        growth=below * np.float32(0.45 * site.grass) * soft_step(leaves + 0.3, 1.0) + (1 - below) * np.float32(0.6),
+        growth=below * np.float32(0.45 * site.grass) * soft_step(leaves + 0.3, 1.0)
+        + (1 - below) * np.float32(0.6),
         obstacles=np.full((height_px, width_px), FAR_M, np.float32),
     )
     for cover, colour, depth_m, growth in draw_obstacles(site, x, y, leaves, rough):
@@ -211,7 +217,9 @@ def draw_obstacles(
 ) -> Iterator[tuple[Floats, Floats, float, float]]:
     """Cover (H, W), colour (H, W, 3), distance and growth of each tree and bush, the farthest first."""
     pixel = 1 / len(y)
-    rows = [(float(row[1]), "tree", row) for row in site.trees] + [(float(row[1]), "bush", row) for row in site.bushes]
+    rows = [(float(row[1]), "tree", row) for row in site.trees] + [
+        (float(row[1]), "bush", row) for row in site.bushes
+    ]
     for depth_m, kind, row in sorted(rows, key=lambda entry: -entry[0]):
         scale = site.focal / depth_m
         middle, foot = ASPECT * (0.5 + float(row[0]) / 1.5), float(site.foot_y(depth_m))
