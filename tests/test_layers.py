@@ -10,11 +10,12 @@ import primatrix
 SOURCE = Path(primatrix.__file__).parent
 LAYERS = [
     {"errors", "process", "locks"},
-    {"records", "species"},
+    {"records", "species", "shapes", "animals"},
     {"tables"},
-    {"sample", "labels", "files"},
-    {"splits", "metrics", "progress", "packets", "pixels"},
-    {"decode", "encode"},
+    {"sample", "labels", "files", "bodies", "sites"},
+    {"splits", "metrics", "progress", "packets", "pixels", "actors", "plants"},
+    {"decode", "encode", "scenes", "survey", "damage"},
+    {"render"},
     {"simulate", "workers", "score", "shards"},
     {"store", "downsample", "scan"},
     {"loader"},
