@@ -14,7 +14,7 @@ LAYERS = [
     {"sample", "splits", "metrics"},
     {"labels", "files", "encode", "render"},
     {"packets", "pixels"},
-    {"decode"},
+    {"decode", "probe"},
     {"simulate", "workers", "shards"},
     {"store", "downsample"},
     {"dataset"},
@@ -66,7 +66,7 @@ def test_only_decoding_and_encoding_modules_import_the_codec() -> None:
             names |= {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
             if any(n == "av" or n.startswith("av.") for n in names):
                 users.add(name)
-    assert users <= {"packets", "pixels", "decode", "encode"}
+    assert users <= {"packets", "pixels", "decode", "probe", "encode"}
 
 
 def test_importing_is_silent_and_loads_no_torch() -> None:
