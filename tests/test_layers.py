@@ -10,21 +10,25 @@ import primatrix
 SOURCE = Path(primatrix.__file__).parent
 LAYERS = [
     {"errors", "process", "locks"},
-    {"records", "species"},
-    {"sample", "splits", "metrics"},
-    {"labels", "files", "encode", "render"},
-    {"packets", "pixels"},
-    {"decode", "probe"},
-    {"simulate", "workers", "shards"},
-    {"store", "downsample"},
+    {"records", "species", "shapes", "animals"},
+    {"tables", "bodies", "sites"},
+    {"sample", "labels", "files", "actors", "plants"},
+    {"splits", "metrics", "progress", "packets", "pixels", "scenes"},
+    {"decode", "probe", "encode", "survey", "damage"},
+    {"render"},
+    {"simulate", "workers", "score", "shards"},
+    {"store", "downsample", "scan"},
+    {"loader"},
     {"dataset"},
-    {"models", "devices"},
-    {"checkpoint"},
+    {"checkpoint", "devices"},
+    {"models", "optimisers", "recipe"},
+    {"keras_weights"},
     {"train", "predict"},
     {"demo"},
     {"cli", "__main__"},
 ]
-NO_TORCH = {name for layer in LAYERS[:8] for name in layer}
+WITHOUT_TORCH = LAYERS[: 1 + next(i for i, layer in enumerate(LAYERS) if "dataset" in layer)]
+NO_TORCH = {name for layer in WITHOUT_TORCH for name in layer}
 
 
 def imported_modules(path: Path) -> set[str]:

@@ -1,0 +1,193 @@
+"""Actors: one animal's way through a clip, its coat and its capsules in the picture."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from primatrix.animals import LOOKS, Look
+from primatrix.bodies import Pose, build_body
+from primatrix.shapes import ASPECT, Floats, Sprite
+from primatrix.sites import Site
+
+__all__ = ["Actor", "make_actor", "sprites_of_actor"]
+
+KNOTS_PER_SECOND = 4
+LARGEST_GROUP = 4
+NEAREST_M = 0.6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Actor:
+    """One animal. `track` (11, N) holds, at the moments `knots` (N,): x and z in metres, height above ground
+    in metres, cosine and sine of its heading, strides, moving, grazing, sitting, flying, sway."""
+
+    look: Look
+    height_m: float
+    tint: Floats
+    limb_tint: Floats
+    tone: float
+    pattern_phase: float
+    knots: Floats
+    track: Floats
+
+
+def make_actor(
+    species: str, site: Site, *, rng: np.random.Generator, visit: np.random.Generator, seconds: float
+) -> list[Actor]:
+    """The animals of one species in a clip: kind, number and coats come from `visit`, the way they go from `rng`."""
+    looks = LOOKS[species]
+    look = looks[int(visit.integers(len(looks)))]
+    company = min(LARGEST_GROUP, int(visit.geometric(1 / look.company)))
+    near, far = look.reach_m
+    z = float(np.exp(rng.uniform(np.log(near), np.log(far))))
+    x = float(rng.uniform(-0.62, 0.62)) * ASPECT * z / site.focal
+    heading = float(rng.choice([0, np.pi]) + rng.normal(0, 0.65))
+    actors = []
+    for number in range(company):
+        body = visit.normal(0, 1, 5)
+        height_m = look.height_m * float(np.exp(look.spread * body[0])) * (0.62 if number and body[4] > 0.8 else 1)
+        start = (x + rng.normal(0, 1.1) * (number > 0), max(NEAREST_M, z + rng.normal(0, 0.8) * (number > 0)))
+        knots, track = draw_track(look, height_m, start=start, heading=heading + rng.normal(0, 0.2), rng=rng, seconds=seconds)
+        tint, limb_tint = draw_coat(look, body, visit)
+        actors.append(
+            Actor(
+                look=look,
+                height_m=height_m,
+                tint=tint,
+                limb_tint=limb_tint,
+                tone=1.0,
+                pattern_phase=float(visit.uniform(0, 6.28)),
+                knots=knots,
+                track=track,
+            )
+        )
+    return actors
+
+
+def draw_coat(look: Look, body: Floats, visit: np.random.Generator) -> tuple[Floats, Floats]:
+    """Colour of the coat and of the limbs, (3,) each; people wear what they like."""
+    shade = look.shade * np.exp(0.3 * body[1])
+    warmth = look.warmth + 0.25 * body[2]
+    if look.form == "human":
+        clothes = visit.uniform(0.08, 0.75, 2)[:, None] * np.exp(visit.normal(0, 0.25, (2, 3)))
+        return np.asarray(clothes[0], np.float32), np.asarray(clothes[1], np.float32)
+    tint = shade * np.array([1 + 0.32 * warmth, 1.0, 1 - 0.42 * warmth])
+    return np.asarray(tint, np.float32), np.asarray(tint * np.exp(0.1 * body[3]), np.float32)
+
+
+def draw_track(
+    look: Look, height_m: float, *, start: tuple[float, float], heading: float, rng: np.random.Generator, seconds: float
+) -> tuple[Floats, Floats]:
+    """A way through the clip that is at `start` at some moment: pauses, turns, comes near, goes far."""
+    count = int(seconds * KNOTS_PER_SECOND) + 2
+    knots = np.arange(count, dtype=np.float32) / KNOTS_PER_SECOND
+    moving = draw_spells(count, 1 - look.rest, rng)
+    usual = look.speed_m_per_s * float(np.exp(rng.normal(-0.1, 0.4)))
+    flying = climbing = 0.0
+    if look.climb and rng.random() < look.climb:
+        flying = float(look.form == "bird")
+        climbing = 1.0
+        usual *= 6.0 if flying else 1.0
+        moving = np.ones_like(moving) if flying else moving
+    turn = np.cumsum(rng.normal(0, 0.09, count)) + heading
+    if rng.random() < 0.15:
+        turn = turn + np.pi * np.clip((knots - rng.uniform(2, 13)) / 1.2, 0, 1)
+    step = usual * moving / KNOTS_PER_SECOND
+    middle = int(rng.integers(count))
+    x, z = np.cumsum(step * np.cos(turn)), np.cumsum(step * np.sin(turn) * 0.7)
+    x, z = x - x[middle] + start[0], z - z[middle] + start[1]
+    z = np.where(z < NEAREST_M + 0.5, NEAREST_M + 0.5 * np.exp(np.minimum((z - NEAREST_M - 0.5) / 0.5, 0)), z)
+    still = 1 - moving
+    grazing = still * float(rng.random() < look.graze) + 0.6 * moving * float(rng.random() < 0.4 * look.graze)
+    sitting = still * float(rng.random() < look.sit + 0.15 * (look.form == "human"))
+    lift = climbing * float(rng.uniform(0.6, 2.2)) + 0.3 * climbing * np.sin(knots * 0.8)
+    sway = np.convolve(rng.normal(0, 1.1, count + 4), np.ones(5) / 5 * 1.6, "valid")
+    strides = np.cumsum(step) / (look.stride * height_m)
+    rows = (x, z, lift, np.cos(turn), np.sin(turn), strides, moving, grazing, sitting, np.full(count, flying), sway)
+    track = np.empty((len(rows), count), np.float32)
+    for row, values in zip(track, rows, strict=True):
+        row[:] = values
+    return knots, track
+
+
+def draw_spells(count: int, share: float, rng: np.random.Generator) -> Floats:
+    """0..1 over knots (N,): walking about `share` of the time in spells of some seconds."""
+    lengths = np.maximum(1, (rng.exponential(4.0, 12) * KNOTS_PER_SECOND).astype(int))
+    states = rng.random(12) < share
+    steps = np.repeat(states, lengths)[:count].astype(np.float32)
+    steps = np.concatenate([steps, np.full(max(0, count - len(steps)), float(states[-1]), np.float32)])
+    padded = np.concatenate([steps[:1], steps, steps[-1:]])
+    return np.asarray((padded[:-2] + padded[1:-1] + padded[2:]) / 3, np.float32)
+
+
+def sprites_of_actor(actor: Actor, site: Site, seconds: Floats, *, night: bool) -> list[Sprite]:
+    """The animal's shadow and its body at T moments; limbs of another tint come as a sprite of their own."""
+    x, z, lift, forward, away, *gait = sample_track(actor, seconds)
+    body = build_body(actor.look, Pose(*gait))
+    scale = site.focal * actor.height_m / z
+    foot = np.stack([np.float32(ASPECT / 2) + site.focal * x / z, site.foot_y(z) - lift * site.focal / z], axis=-1)
+    start, depth = project(body.start, forward, away, scale)
+    end, far_depth = project(body.end, forward, away, scale)
+    order = np.argsort(-(depth + far_depth).mean(axis=1), kind="stable")
+    light = light_at(site, z, night=night)
+    radius = body.radius[:, :, None] * scale
+    sprites = [] if night else [draw_shadow(actor, foot, scale, z, lift)]
+    groups = [order] if actor.look.form != "human" else [order[body.limb[order]], order[~body.limb[order]]]
+    for group, tint in zip(groups, (actor.limb_tint, actor.tint) if len(groups) == 2 else (actor.tint,), strict=True):
+        sprites.append(
+            Sprite(
+                start=start[group] + foot,
+                end=end[group] + foot,
+                radius=radius[group],
+                tone=body.tone[group],
+                textured=body.textured[group],
+                tint=tint,
+                light=light,
+                depth_m=z,
+                pattern=actor.look.pattern,
+                pattern_phase=actor.pattern_phase,
+                shading=0.12 if night else 0.3,
+            )
+        )
+    return sprites
+
+
+def sample_track(actor: Actor, seconds: Floats) -> list[Floats]:
+    """The rows of the track at T moments, by straight lines between knots."""
+    place = np.clip(seconds * KNOTS_PER_SECOND, 0, len(actor.knots) - 1.001)
+    left = place.astype(np.int64)
+    part = (place - left).astype(np.float32)
+    return list(actor.track[:, left] * (1 - part) + actor.track[:, left + 1] * part)
+
+
+def project(points: Floats, forward: Floats, away: Floats, scale: Floats) -> tuple[Floats, Floats]:
+    """(P, T, 3) in shoulder heights -> (P, T, 2) scene units from the foot, and how far behind it (P, T)."""
+    ahead, left, up = points[..., 0], points[..., 1], points[..., 2]
+    flat = np.empty((*points.shape[:2], 2), np.float32)
+    flat[..., 0] = (ahead * forward - left * away) * scale
+    flat[..., 1] = -up * scale
+    return flat, ahead * away + left * forward
+
+
+def light_at(site: Site, depth_m: Floats, *, night: bool) -> Floats:
+    """Light that falls on an animal at a distance (T,): the flash at night, the sky by day."""
+    if not night:
+        return np.full_like(depth_m, 1.15)
+    return np.asarray(np.minimum((site.flash_reach_m / np.maximum(depth_m, 0.3)) ** 1.6, 3.5), np.float32)
+
+
+def draw_shadow(actor: Actor, foot: Floats, scale: Floats, depth_m: Floats, lift: Floats) -> Sprite:
+    """A dark patch under the animal; weaker the higher it is."""
+    half = np.stack([actor.look.length * 0.55 * scale, np.zeros_like(scale)], axis=-1)
+    return Sprite(
+        start=(foot - half)[None],
+        end=(foot + half)[None],
+        radius=np.broadcast_to(0.1 * scale, (1, 2, len(scale))),
+        tone=np.zeros(1, np.float32),
+        textured=np.zeros(1, np.bool_),
+        tint=np.zeros(3, np.float32),
+        light=np.ones_like(scale),
+        depth_m=depth_m + 0.01,
+        opacity=0.4 if float(lift.max()) < 0.2 else 0.0,
+        blur=float(0.08 * scale.mean()),
+    )

@@ -1,0 +1,62 @@
+"""The benchmark's whole job on simulated footage, small enough for a coffee break."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from primatrix.dataset import Dataset
+from primatrix.models import build_model, load_model
+from primatrix.predict import predict_to_file
+from primatrix.records import OnProgress
+from primatrix.score import Scores, score_files
+from primatrix.simulate import SimulationSpec, simulate
+from primatrix.train import train
+
+__all__ = ["DemoResult", "run_demo"]
+
+TRAIN_CLIPS, TEST_CLIPS, BROKEN_FILES = 3000, 1000, 5
+EPOCHS, STEPS, BATCH_SIZE = 4, 130, 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DemoResult:
+    """What the demo wrote and how well its model did."""
+
+    folder: Path
+    scores: Scores
+    failed: int
+
+    def summary(self) -> str:
+        """Score beside the constant's, and where everything lies."""
+        places = {
+            "clips and labels": "data", "trained model": "model", "submission": "submission.csv",
+            "clips that failed": "failures.csv",
+        }  # fmt: skip
+        lines = [f"  {what:<18} {self.folder / where}" for what, where in places.items()]
+        return "\n".join([
+            self.scores.summary(), "",
+            f"{self.failed} clips could not be read, as intended: {BROKEN_FILES} files were broken on purpose",
+            "what was written:", *lines,
+        ])  # fmt: skip
+
+
+def run_demo(folder: str | Path, *, seed: int = 0, on_progress: OnProgress | None = None) -> DemoResult:
+    """Simulate a small benchmark below `folder`, pack, train LRCN, predict every test clip, write and score.
+
+    The same call again goes on where an interrupted one stopped.
+    """
+    folder = Path(folder)
+    data_folder = folder / "data"
+    spec = SimulationSpec(train_clips=TRAIN_CLIPS, test_clips=TEST_CLIPS, seed=seed, broken=BROKEN_FILES)
+    simulate(data_folder, spec=spec, on_progress=on_progress)
+    data = Dataset(data_folder, "nano", batch_size=BATCH_SIZE, seed=seed)
+    data.pack(on_progress=on_progress)
+    model = build_model("lrcn", species=data.class_names, spec=data.spec, seed=seed)
+    train(model, data, epochs=EPOCHS, steps_per_epoch=STEPS, folder=folder / "model", on_progress=on_progress)
+    model.save(folder / "model")
+    run = predict_to_file(
+        load_model(folder / "model"), data, folder / "submission.csv", on_progress=on_progress
+    )
+    data.close()
+    scores = score_files(folder / "submission.csv", data_folder / "test_labels.csv",
+                         train_labels=data_folder / "train_labels.csv")  # fmt: skip
+    return DemoResult(folder, scores, len(run.failures))

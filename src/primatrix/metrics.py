@@ -1,0 +1,98 @@
+"""The benchmark's metric and the constant it has to beat."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from primatrix.errors import InputError
+
+__all__ = [
+    "EPSILON",
+    "aggregated_log_loss",
+    "class_frequencies",
+    "constant_predictions",
+    "species_log_losses",
+]
+
+EPSILON = 1e-15  # the benchmark's clipping of probabilities
+
+
+def aggregated_log_loss(
+    y_true: ArrayLike | pd.DataFrame,
+    y_prob: ArrayLike | pd.DataFrame,
+    *,
+    reduction: Literal["mean", "sum"] = "mean",
+    eps: float = EPSILON,
+) -> float:
+    """Aggregated log loss of the Pri-matrix Factorization benchmark (natural logarithm).
+
+    The binary log loss of each species (mean over clips, probabilities clipped to [eps, 1 - eps]), then the
+    mean over species. The benchmark's text says the sum, its published scores are means: `reduction="sum"`
+    gives the former. y_true (N, S) of 0/1 and y_prob (N, S) in [0, 1]; two DataFrames are matched by row and
+    column names, whatever their order.
+
+    >>> aggregated_log_loss([[1, 0], [0, 1]], [[0.9, 0.2], [0.1, 0.7]])
+    0.1976...
+    """
+    losses = species_log_losses(y_true, y_prob, eps=eps).to_numpy()
+    if reduction not in ("mean", "sum"):
+        raise InputError(f"reduction: got {reduction!r}, wanted 'mean' or 'sum'")
+    return float(losses.mean() if reduction == "mean" else losses.sum())
+
+
+def species_log_losses(
+    y_true: ArrayLike | pd.DataFrame, y_prob: ArrayLike | pd.DataFrame, *, eps: float = EPSILON
+) -> "pd.Series[float]":
+    """Binary log loss of every species, averaged over clips; index: the species (or column numbers)."""
+    if isinstance(y_true, pd.DataFrame) and isinstance(y_prob, pd.DataFrame):
+        y_prob = match_rows(y_prob, y_true)
+    columns = y_true.columns if isinstance(y_true, pd.DataFrame) else None
+    true, prob = np.asarray(y_true, np.float64), np.asarray(y_prob, np.float64)
+    if true.shape != prob.shape or true.ndim != 2 or true.size == 0:
+        raise InputError(
+            f"shapes: got y_true {true.shape} and y_prob {prob.shape}, wanted both (clips, species)"
+        )
+    if not np.isin(true, (0, 1)).all():
+        raise InputError("y_true: got values other than 0 and 1")
+    if not ((prob >= 0) & (prob <= 1)).all():  # false for NaN too
+        raise InputError("y_prob: got values outside 0 to 1 (or not a number), wanted probabilities")
+    prob = np.clip(prob, eps, 1 - eps)
+    losses = -(true * np.log(prob) + (1 - true) * np.log1p(-prob)).mean(axis=0)
+    return pd.Series(losses, index=columns)
+
+
+def class_frequencies(table: pd.DataFrame) -> "pd.Series[float]":
+    """Share of clips that show each species, (positives + 1/2) / (clips + 1): never exactly 0 or 1.
+
+    The half (Jeffreys' prior for a proportion) matters only for species with no clip at all, where a plain
+    share of 0 would cost 34.5 per unexpected clip.
+
+    >>> class_frequencies(pd.DataFrame({"hog": [1, 0, 0], "lion": [0, 0, 0]})).tolist()
+    [0.375, 0.125]
+    """
+    return (table.sum() + 0.5) / (len(table) + 1)
+
+
+def constant_predictions(frequencies: "pd.Series[float]", index: pd.Index) -> pd.DataFrame:
+    """The constant predictor: every clip gets the class frequencies."""
+    values = np.tile(frequencies.to_numpy(np.float64), (len(index), 1))
+    return pd.DataFrame(values, index=index, columns=frequencies.index)
+
+
+def match_rows(predictions: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """Predictions in the rows and columns of `labels`; InputError where one is missing."""
+    for what, have, want in (
+        ("species", predictions.columns, labels.columns),
+        ("clips", predictions.index, labels.index),
+    ):
+        if have.has_duplicates:
+            raise InputError(f"predictions: {what} occur twice, the first {have[have.duplicated()][0]}")
+        missing = want.difference(have)
+        if len(missing):
+            raise InputError(
+                f"predictions: {len(missing)} of {len(want)} labelled {what} are missing, the first "
+                f"{missing[0]}; predict them first"
+            )
+    return predictions.loc[labels.index, labels.columns]

@@ -1,0 +1,5 @@
+"""Models by name, one file per architecture."""
+
+from primatrix.models.model import Model, build_model, list_models, load_model, load_weights
+
+__all__ = ["Model", "build_model", "list_models", "load_model", "load_weights"]

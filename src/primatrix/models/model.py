@@ -1,0 +1,182 @@
+"""A model with all that is needed to use it: its network, species, clip size and scores."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import primatrix
+from primatrix.checkpoint import read_model_folder, write_model_folder
+from primatrix.devices import seeded
+from primatrix.errors import InputError, ModelError
+from primatrix.models.lrcn import Lrcn
+from primatrix.records import ClipSpec
+
+__all__ = ["Model", "build_model", "list_models", "load_model", "load_weights"]
+
+# An architecture is a network class with `options_type`, `(spec, species_count=, options=)`, `layer_rows`.
+ARCHITECTURES = {"lrcn": Lrcn}
+
+
+class Model:
+    """A network and what it was made for: `name`, `species`, `spec`, `options`, `scores`.
+
+    Clips go in as the dataset gives them: uint8 or float (B, T, H, W, C), pixels 0-255.
+    """
+
+    def __init__(self, name: str, *, species: Sequence[str], spec: ClipSpec, network: Lrcn) -> None:
+        self.name = name
+        self.species = tuple(species)
+        self.spec = spec
+        self.network = network
+        self.scores: dict[str, float] = {}
+
+    @property
+    def options(self) -> dict[str, Any]:  # Any: options are of several plain types
+        """The architecture's own settings, as plain values."""
+        return dataclasses.asdict(self.network.options)
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """The same as `forward`."""
+        return self.forward(x)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Clips (B, T, H, W, C), pixels 0-255 -> logits (B, S). ModelError for clips of another size."""
+        self.check_clips(x.shape)
+        logits: torch.Tensor = self.network(x)
+        return logits
+
+    def probabilities(self, x: NDArray[Any]) -> NDArray[np.float32]:  # Any: pixels of any dtype
+        """Clips (B, T, H, W, C), pixels 0-255 -> one probability per clip and species, float32 (B, S).
+
+        In full precision where the network lies; `predict_batches` is the fast way for many clips.
+
+        >>> model = build_model("lrcn", species=["blank", "duiker"], spec=ClipSpec(15, 16, 16))
+        >>> model.probabilities(np.zeros((3, 15, 16, 16, 1), np.uint8)).shape
+        (3, 2)
+        """
+        device = next(self.network.parameters()).device
+        with self.running_on(device, training=False), torch.inference_mode():
+            logits = self.forward(torch.from_numpy(np.ascontiguousarray(x)).to(device))
+            return logits.float().sigmoid().cpu().numpy()
+
+    def check_clips(self, shape: Sequence[int]) -> None:
+        """ModelError unless `shape` is (B, T, H, W, C) as the model's ClipSpec says."""
+        if len(shape) != 5 or tuple(shape[1:]) != self.spec.shape:
+            got, want = "x".join(map(str, shape)), "x".join(map(str, self.spec.shape))
+            raise ModelError(
+                f"{self.name}: got clips {got}, wanted (any number)x{want}; load clips with its spec"
+            )
+
+    @contextmanager
+    def running_on(self, device: torch.device, *, training: bool) -> Iterator[None]:
+        """A scope in which the network lies on `device` in training or eval mode; put back after."""
+        home, was_training = next(self.network.parameters()).device, self.network.training
+        self.network.to(device).train(training)
+        try:
+            yield
+        finally:
+            self.network.to(home).train(was_training)
+
+    def save(self, folder: Path | str) -> None:
+        """Write `model.safetensors` and `model.json` into a folder; read back by `load_model`."""
+        facts = {
+            "architecture": self.name,
+            "options": self.options,
+            "species": list(self.species),
+            "spec": self.spec.to_dict(),
+            "scores": self.scores,
+            "primatrix_version": primatrix.__version__,
+        }
+        write_model_folder(folder, weights=self.network.state_dict(), facts=facts)
+
+    def layer_table(self) -> str:
+        """The layers, their output shapes and parameters, printed as the benchmark prints them."""
+        rows = self.network.layer_rows()
+        width = max(66, 34 + max(len(str((None, *shape))) for _, shape, _ in rows) + 12)
+        line = f"{'Layer (type)':<32} {'Output shape':<24} {'Param #':>{width - 58}}"
+        lines = [line, "=" * width]
+        for name, shape, count in rows:
+            lines.append(f"{name:<32} {(None, *shape)!s:<24} {count:>{width - 58},}")
+        total = sum(count for _, _, count in rows)
+        return "\n".join([*lines, "=" * width, f"Total params: {total:,}"])
+
+
+def list_models() -> list[str]:
+    """The names `build_model` knows.
+
+    >>> list_models()
+    ['lrcn']
+    """
+    return sorted(ARCHITECTURES)
+
+
+def build_model(
+    name: str,
+    *,
+    species: Sequence[str],
+    spec: ClipSpec,
+    seed: int = 0,
+    **options: Any,  # Any: each architecture checks its own options
+) -> Model:
+    """A new model with weights drawn from `seed`.
+
+    Raises ModelError for an unknown name or option, no or repeated species, or clips it cannot take.
+
+    >>> model = build_model("lrcn", species=["blank", "duiker"], spec=ClipSpec(15, 16, 16), input_scale=0.5)
+    >>> model.name, model.species, model.options["input_scale"]
+    ('lrcn', ('blank', 'duiker'), 0.5)
+    """
+    if name not in ARCHITECTURES:
+        raise ModelError(f"model: got {name!r}, wanted one of {', '.join(list_models())}")
+    if isinstance(species, str) or len(species) < 1 or len(set(species)) < len(species):
+        raise ModelError(f"species: got {species!r}, wanted a list of one or more names, none twice")
+    architecture = ARCHITECTURES[name]
+    known = [field.name for field in dataclasses.fields(architecture.options_type)]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ModelError(f"{name}: got option {', '.join(unknown)}, wanted one of {', '.join(known)}")
+    with seeded(seed):
+        network = architecture(spec, species_count=len(species), options=architecture.options_type(**options))
+    return Model(name, species=species, spec=spec, network=network.eval())
+
+
+def load_model(folder: Path | str) -> Model:
+    """The model that `Model.save` wrote, on the CPU. Runs no code from the folder.
+
+    Raises ModelError where the folder holds no whole model of this format, or weights that do not fit it.
+
+    >>> import tempfile
+    >>> model = build_model("lrcn", species=["blank", "duiker"], spec=ClipSpec(15, 16, 16))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(folder)
+    ...     load_model(folder).species
+    ('blank', 'duiker')
+    """
+    weights, facts = read_model_folder(folder)
+    try:
+        spec = ClipSpec.from_dict(facts["spec"])
+        model = build_model(facts["architecture"], species=facts["species"], spec=spec, **facts["options"])
+        model.scores = dict(facts["scores"])
+    except (KeyError, TypeError, ValueError, InputError, ModelError) as error:
+        raise ModelError(f"{folder}/model.json: does not describe a model ({error}); save it again") from None
+    load_weights(model, weights=weights, source=str(folder))
+    return model
+
+
+def load_weights(model: Model, *, weights: dict[str, torch.Tensor], source: str) -> None:
+    """Copy tensors into the network; ModelError naming the first missing, unknown or of another shape."""
+    wanted = model.network.state_dict()
+    for name in sorted(set(wanted) | set(weights)):
+        got = tuple(weights[name].shape) if name in weights else None
+        want = tuple(wanted[name].shape) if name in wanted else None
+        if got != want:
+            raise ModelError(
+                f"{source}: weight {name}: got {got}, wanted {want}; this is not a whole {model.name}"
+            )
+    model.network.load_state_dict(weights)

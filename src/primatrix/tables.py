@@ -1,0 +1,71 @@
+"""CSV tables in and out: read with one clear line for what is not a table, written whole or not at all."""
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from primatrix.errors import InputError
+from primatrix.records import Failure
+
+__all__ = ["NAME_COLUMNS", "read_table", "write_failures", "write_table", "write_whole"]
+
+NAME_COLUMNS = ("filename", "filepath")
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """A CSV file as pandas reads it; clip names, labels and sites stay text. InputError where it is none."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; wanted a CSV table with a column `filename` or `filepath`")
+    try:
+        raw = pd.read_csv(path, dtype=dict.fromkeys((*NAME_COLUMNS, "label", "site"), str))
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{path}: not a CSV table ({reason}); wanted comma-separated UTF-8 text") from error
+    if raw.empty:
+        raise InputError(f"{path}: no rows; wanted one row per clip")
+    return raw
+
+
+def write_table(
+    table: pd.DataFrame, path: str | Path, *, index: bool = True, float_format: str | None = None
+) -> Path:
+    """Write a table as CSV, whole or not at all.
+
+    >>> import tempfile
+    >>> path = write_table(pd.DataFrame({"hog": [1]}, index=["a"]), Path(tempfile.mkdtemp(), "t.csv"))
+    >>> path.read_text()
+    ',hog\\na,1\\n'
+    """
+    return write_whole(
+        path,
+        lambda temporary: table.to_csv(
+            temporary, index=index, float_format=float_format, lineterminator="\n"
+        ),
+    )
+
+
+def write_failures(failures: Iterable[Failure], path: str | Path) -> Path | None:
+    """Write `filename,stage,reason` of each failed clip; without failures, remove an older list instead."""
+    rows = [(failure.name, failure.stage, failure.reason) for failure in failures]
+    if not rows:
+        Path(path).unlink(missing_ok=True)
+        return None
+    return write_table(pd.DataFrame(rows, columns=["filename", "stage", "reason"]), path, index=False)
+
+
+def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
+    """Let `write` fill a temporary file beside `path`, then put it in place at once (after fsync)."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,64 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from primatrix.errors import InputError
+from primatrix.labels import Labels
+from primatrix.splits import split_clips, split_sites
+
+
+def full_size_table() -> pd.DataFrame:
+    """204,130 rows, 24 columns; four species with 2, 8, 9 and 10 clips, as the benchmark's tail has."""
+    rng = np.random.default_rng(1)
+    values = (rng.random((204_130, 24)) < 0.05).astype(np.float32)
+    for column, positives in enumerate((2, 8, 9, 10)):
+        values[:, column] = 0
+        values[rng.choice(204_130, positives, replace=False), column] = 1
+    return pd.DataFrame(values, index=[f"{i:010d}.mp4" for i in range(204_130)])
+
+
+def test_full_size_split_gives_the_benchmarks_counts_and_every_species() -> None:
+    table = full_size_table()
+    train, val = split_clips(table)
+    assert (len(train), len(val)) == (142_891, 61_239)
+    assert (val.sum() >= 1).all()
+    assert set(train.index).isdisjoint(val.index)
+    assert len(train.index.union(val.index)) == 204_130
+
+
+def test_split_is_a_function_of_the_seed_and_keeps_file_order() -> None:
+    table = full_size_table().iloc[:2000]
+    first, again, other = (split_clips(table, seed=s)[1] for s in (0, 0, 1))
+    assert first.equals(again)
+    assert not first.index.equals(other.index)
+    assert first.index.is_monotonic_increasing
+
+
+def test_a_species_with_one_clip_is_validated() -> None:
+    table = pd.DataFrame(np.zeros((100, 3)), columns=["a", "b", "c"])
+    table.loc[42, "b"] = 1
+    assert 42 in split_clips(table, val_size=0.1)[1].index
+
+
+@pytest.mark.parametrize("val_size", [0, 1, -0.1, 1.5])
+def test_val_size_must_leave_two_parts(val_size: float) -> None:
+    with pytest.raises(InputError, match="wanted a share above 0 and below 1"):
+        split_clips(pd.DataFrame(np.zeros((9, 1))), val_size=val_size)
+
+
+def test_too_few_clips_to_split_are_refused() -> None:
+    with pytest.raises(InputError, match="leave one part empty"):
+        split_clips(pd.DataFrame({"a": [1.0]}))
+
+
+def test_held_out_sites_are_validated_and_only_they() -> None:
+    table = pd.DataFrame({"hog": [1, 0, 1, 0]}, index=list("abcd"))
+    labels = Labels(table, pd.Series(["n", "s", "n", "w"], index=list("abcd")))
+    train, val = split_sites(labels, held_out=["n"])
+    assert (train.index.tolist(), val.index.tolist()) == (["b", "d"], ["a", "c"])
+    with pytest.raises(InputError, match="sites east have no clip; got n, s, w"):
+        split_sites(labels, held_out=["east"])
+    with pytest.raises(InputError, match="leaves one part empty"):
+        split_sites(labels, held_out=["n", "s", "w"])
+    with pytest.raises(InputError, match="no site is known"):
+        split_sites(Labels(table), held_out=["n"])

@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from primatrix.errors import InputError
+from primatrix.records import Failure
+from primatrix.tables import read_table, write_failures, write_table, write_whole
+
+
+def test_a_table_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "t.csv"
+    write_table(pd.DataFrame({"hog": [1]}, index=pd.Index(["a"], name="filename")), path)
+
+    def fail(temporary: Path) -> None:
+        temporary.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_whole(path, fail)
+    assert path.read_text() == "filename,hog\na,1\n"
+    assert [p.name for p in path.parent.iterdir()] == ["t.csv"]
+
+
+def test_failures_are_listed_and_an_old_list_goes_when_there_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "failures.csv"
+    assert write_failures([Failure("a,b.mp4", "open", "empty file")], path) == path
+    assert path.read_text() == 'filename,stage,reason\n"a,b.mp4",open,empty file\n'
+    assert write_failures([], path) is None
+    assert not path.exists()
+
+
+def test_what_is_no_table_gets_one_line(tmp_path: Path) -> None:
+    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00\x80,\n")
+    with pytest.raises(InputError, match="not a CSV table"):
+        read_table(tmp_path / "binary.csv")
