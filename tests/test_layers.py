@@ -11,11 +11,11 @@ SOURCE = Path(primatrix.__file__).parent
 LAYERS = [
     {"errors", "process", "locks"},
     {"records", "species", "shapes", "animals"},
-    {"tables"},
-    {"sample", "labels", "files", "bodies", "sites"},
-    {"splits", "metrics", "progress", "packets", "pixels", "actors", "plants"},
-    {"decode", "encode", "scenes", "survey", "damage"},
-    {"render"},
+    {"tables", "bodies", "sites"},
+    {"sample", "labels", "files", "actors", "plants"},
+    {"splits", "metrics", "progress", "packets", "pixels", "scenes"},
+    {"decode", "probe", "encode", "survey"},
+    {"render", "damage"},
     {"simulate", "workers", "score", "shards"},
     {"store", "downsample", "scan"},
     {"loader"},
@@ -70,7 +70,7 @@ def test_only_decoding_and_encoding_modules_import_the_codec() -> None:
             names |= {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
             if any(n == "av" or n.startswith("av.") for n in names):
                 users.add(name)
-    assert users <= {"packets", "pixels", "decode", "encode"}
+    assert users <= {"packets", "pixels", "decode", "probe", "encode"}
 
 
 def test_importing_is_silent_and_loads_no_torch() -> None:
