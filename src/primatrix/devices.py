@@ -170,7 +170,8 @@ class FallingBack:
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """The network's answer."""
         try:
-            self.call = self.call or torch.compile(self.network)
+            if self.call is None:
+                self.call = torch.compile(self.network)
             result: torch.Tensor = self.call(x)
         except (RuntimeError, ImportError, OSError) as error:
             if self.call is self.network:
