@@ -6,7 +6,7 @@ import numpy as np
 
 from primatrix.animals import LOOKS, Look
 from primatrix.bodies import Pose, build_body
-from primatrix.shapes import ASPECT, Floats, Sprite
+from primatrix.shapes import ASPECT, Floats, Sprite, Values
 from primatrix.sites import Site
 
 __all__ = ["Actor", "make_actor", "sprites_of_actor"]
@@ -14,6 +14,8 @@ __all__ = ["Actor", "make_actor", "sprites_of_actor"]
 KNOTS_PER_SECOND = 4
 LARGEST_GROUP = 4
 NEAREST_M = 0.6
+TURNS_BACK = 0.15
+FLIGHT_PACE = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,22 +34,34 @@ class Actor:
 
 
 def make_actor(
-    species: str, site: Site, *, rng: np.random.Generator, visit: np.random.Generator, seconds: float
+    species: str,
+    site: Site,
+    *,
+    rng: np.random.Generator,
+    visit: np.random.Generator,
+    seconds: float,
+    night: bool,
 ) -> list[Actor]:
-    """The animals of one species in a clip: kind, number and coats come from `visit`, the way they go from `rng`."""
+    """The animals of one species in a clip: kind, number and coats come from `visit`, the way they go from
+    `rng`."""
     looks = LOOKS[species]
-    look = looks[int(visit.integers(len(looks)))]
+    habit = np.array([1 - look.day if night else look.day for look in looks])
+    look = looks[int(visit.choice(len(looks), p=habit / habit.sum()))]
     company = min(LARGEST_GROUP, int(visit.geometric(1 / look.company)))
     near, far = look.reach_m
     z = float(np.exp(rng.uniform(np.log(near), np.log(far))))
-    x = float(rng.uniform(-0.62, 0.62)) * ASPECT * z / site.focal
+    x = float(rng.uniform(-0.52, 0.52)) * ASPECT * z / site.focal
     heading = float(rng.choice([0, np.pi]) + rng.normal(0, 0.65))
     actors = []
     for number in range(company):
         body = visit.normal(0, 1, 5)
-        height_m = look.height_m * float(np.exp(look.spread * body[0])) * (0.62 if number and body[4] > 0.8 else 1)
+        height_m = (
+            look.height_m * float(np.exp(look.spread * body[0])) * (0.62 if number and body[4] > 0.8 else 1)
+        )
         start = (x + rng.normal(0, 1.1) * (number > 0), max(NEAREST_M, z + rng.normal(0, 0.8) * (number > 0)))
-        knots, track = draw_track(look, height_m, start=start, heading=heading + rng.normal(0, 0.2), rng=rng, seconds=seconds)
+        knots, track = draw_track(
+            look, height_m, start=start, heading=heading + rng.normal(0, 0.2), rng=rng, seconds=seconds
+        )
         tint, limb_tint = draw_coat(look, body, visit)
         actors.append(
             Actor(
@@ -64,9 +78,9 @@ def make_actor(
     return actors
 
 
-def draw_coat(look: Look, body: Floats, visit: np.random.Generator) -> tuple[Floats, Floats]:
+def draw_coat(look: Look, body: Values, visit: np.random.Generator) -> tuple[Floats, Floats]:
     """Colour of the coat and of the limbs, (3,) each; people wear what they like."""
-    shade = look.shade * np.exp(0.3 * body[1])
+    shade = min(0.6, look.shade * np.exp(0.3 * body[1]))
     warmth = look.warmth + 0.25 * body[2]
     if look.form == "human":
         clothes = visit.uniform(0.08, 0.75, 2)[:, None] * np.exp(visit.normal(0, 0.25, (2, 3)))
@@ -76,38 +90,43 @@ def draw_coat(look: Look, body: Floats, visit: np.random.Generator) -> tuple[Flo
 
 
 def draw_track(
-    look: Look, height_m: float, *, start: tuple[float, float], heading: float, rng: np.random.Generator, seconds: float
+    look: Look,
+    height_m: float,
+    *,
+    start: tuple[float, float],
+    heading: float,
+    rng: np.random.Generator,
+    seconds: float,
 ) -> tuple[Floats, Floats]:
     """A way through the clip that is at `start` at some moment: pauses, turns, comes near, goes far."""
     count = int(seconds * KNOTS_PER_SECOND) + 2
-    knots = np.arange(count, dtype=np.float32) / KNOTS_PER_SECOND
-    moving = draw_spells(count, 1 - look.rest, rng)
-    usual = look.speed_m_per_s * float(np.exp(rng.normal(-0.1, 0.4)))
-    flying = climbing = 0.0
-    if look.climb and rng.random() < look.climb:
-        flying = float(look.form == "bird")
-        climbing = 1.0
-        usual *= 6.0 if flying else 1.0
-        moving = np.ones_like(moving) if flying else moving
+    knots = np.arange(count, dtype=np.float32) / np.float32(KNOTS_PER_SECOND)
+    aloft = float(rng.random() < look.climb)
+    flying = aloft * (look.form == "bird")
+    moving = np.maximum(draw_spells(count, 1 - look.rest, rng), flying)
     turn = np.cumsum(rng.normal(0, 0.09, count)) + heading
-    if rng.random() < 0.15:
+    if rng.random() < TURNS_BACK:
         turn = turn + np.pi * np.clip((knots - rng.uniform(2, 13)) / 1.2, 0, 1)
-    step = usual * moving / KNOTS_PER_SECOND
-    middle = int(rng.integers(count))
-    x, z = np.cumsum(step * np.cos(turn)), np.cumsum(step * np.sin(turn) * 0.7)
-    x, z = x - x[middle] + start[0], z - z[middle] + start[1]
-    z = np.where(z < NEAREST_M + 0.5, NEAREST_M + 0.5 * np.exp(np.minimum((z - NEAREST_M - 0.5) / 0.5, 0)), z)
+    pace = look.speed_m_per_s * float(np.exp(rng.normal(-0.1, 0.4))) * (1 + FLIGHT_PACE * flying)
+    step = pace * moving / KNOTS_PER_SECOND
+    x, z = walk(step, turn, start=start, knot=int(rng.integers(count)))
     still = 1 - moving
-    grazing = still * float(rng.random() < look.graze) + 0.6 * moving * float(rng.random() < 0.4 * look.graze)
-    sitting = still * float(rng.random() < look.sit + 0.15 * (look.form == "human"))
-    lift = climbing * float(rng.uniform(0.6, 2.2)) + 0.3 * climbing * np.sin(knots * 0.8)
-    sway = np.convolve(rng.normal(0, 1.1, count + 4), np.ones(5) / 5 * 1.6, "valid")
+    grazing = still * (rng.random() < look.graze) + 0.6 * moving * (rng.random() < 0.4 * look.graze)
+    sitting = still * (rng.random() < look.sit)
+    lift = aloft * (rng.uniform(0.6, 2.2) + 0.3 * np.sin(knots * 0.8))
+    sway = np.convolve(rng.normal(0, 1.1, count + 4), np.full(5, 0.32), "valid")
     strides = np.cumsum(step) / (look.stride * height_m)
-    rows = (x, z, lift, np.cos(turn), np.sin(turn), strides, moving, grazing, sitting, np.full(count, flying), sway)
-    track = np.empty((len(rows), count), np.float32)
-    for row, values in zip(track, rows, strict=True):
-        row[:] = values
-    return knots, track
+    air = np.full(count, flying)
+    rows = (x, z, lift, np.cos(turn), np.sin(turn), strides, moving, grazing, sitting, air, sway)
+    return knots, np.stack(rows).astype(np.float32)
+
+
+def walk(step: Values, turn: Values, *, start: tuple[float, float], knot: int) -> tuple[Values, Values]:
+    """Places (N,) in metres, right and away, that pass `start` at `knot` and never come into the lens."""
+    x, z = np.cumsum(step * np.cos(turn)), np.cumsum(step * np.sin(turn) * 0.7)
+    x, z = x - x[knot] + start[0], z - z[knot] + start[1]
+    edge = NEAREST_M + 0.5
+    return x, np.where(z < edge, NEAREST_M + 0.5 * np.exp(np.minimum((z - edge) / 0.5, 0)), z)
 
 
 def draw_spells(count: int, share: float, rng: np.random.Generator) -> Floats:
@@ -125,7 +144,9 @@ def sprites_of_actor(actor: Actor, site: Site, seconds: Floats, *, night: bool) 
     x, z, lift, forward, away, *gait = sample_track(actor, seconds)
     body = build_body(actor.look, Pose(*gait))
     scale = site.focal * actor.height_m / z
-    foot = np.stack([np.float32(ASPECT / 2) + site.focal * x / z, site.foot_y(z) - lift * site.focal / z], axis=-1)
+    foot = np.stack(
+        [np.float32(ASPECT / 2) + site.focal * x / z, site.foot_y(z) - lift * site.focal / z], axis=-1
+    )
     start, depth = project(body.start, forward, away, scale)
     end, far_depth = project(body.end, forward, away, scale)
     order = np.argsort(-(depth + far_depth).mean(axis=1), kind="stable")
@@ -133,7 +154,9 @@ def sprites_of_actor(actor: Actor, site: Site, seconds: Floats, *, night: bool) 
     radius = body.radius[:, :, None] * scale
     sprites = [] if night else [draw_shadow(actor, foot, scale, z, lift)]
     groups = [order] if actor.look.form != "human" else [order[body.limb[order]], order[~body.limb[order]]]
-    for group, tint in zip(groups, (actor.limb_tint, actor.tint) if len(groups) == 2 else (actor.tint,), strict=True):
+    for group, tint in zip(
+        groups, (actor.limb_tint, actor.tint) if len(groups) == 2 else (actor.tint,), strict=True
+    ):
         sprites.append(
             Sprite(
                 start=start[group] + foot,
@@ -172,7 +195,7 @@ def project(points: Floats, forward: Floats, away: Floats, scale: Floats) -> tup
 def light_at(site: Site, depth_m: Floats, *, night: bool) -> Floats:
     """Light that falls on an animal at a distance (T,): the flash at night, the sky by day."""
     if not night:
-        return np.full_like(depth_m, 1.15)
+        return np.full_like(depth_m, 0.85)
     return np.asarray(np.minimum((site.flash_reach_m / np.maximum(depth_m, 0.3)) ** 1.6, 3.5), np.float32)
 
 

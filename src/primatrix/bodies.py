@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from primatrix.animals import Look
-from primatrix.shapes import Floats
+from primatrix.shapes import Floats, Values
 
 __all__ = ["Body", "Pose", "build_body"]
 
@@ -18,8 +18,8 @@ FOOTFALL = (0.25, 0.75, 0.0, 0.5)
 class Pose:
     """How an animal holds itself at T moments; every field is float32 (T,).
 
-    `phase` counts strides, `moving` is 1 at its usual pace and 0 at rest, `grazing`, `sitting` and `flying` are
-    0..1, `sway` -1..1 moves head and tail from side to side.
+    `phase` counts strides, `moving` is 1 at its usual pace and 0 at rest, `grazing`, `sitting` and `flying`
+    are 0..1, `sway` -1..1 moves head and tail from side to side.
     """
 
     phase: Floats
@@ -32,7 +32,8 @@ class Pose:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Body:
-    """Capsules of one animal: ends (P, T, 3) in shoulder heights (forward, left, up), radii (P, 2), tones (P,)."""
+    """Capsules of one animal: ends (P, T, 3) in shoulder heights (forward, left, up), radii (P, 2), tones
+    (P,)."""
 
     start: Floats
     end: Floats
@@ -42,7 +43,7 @@ class Body:
     limb: np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
-Point = tuple[Floats | float, Floats | float, Floats | float]
+Point = tuple[Values | float, Values | float, Values | float]
 
 
 class Builder:
@@ -115,7 +116,9 @@ def add_quadruped(builder: Builder, look: Look, pose: Pose) -> None:
     for side, tone in ((1, 0.85), (-1, 1.0)):
         for joint, fall in ((hip, 0), (shoulder, 1)):
             fraction = FOOTFALL[fall + (side + 1)]
-            add_leg(builder, look, pose, joint=(joint[0], side * chest * 0.55, joint[2]), fall=(fraction, tone))
+            add_leg(
+                builder, look, pose, joint=(joint[0], side * chest * 0.55, joint[2]), fall=(fraction, tone)
+            )
     builder.add(hip, shoulder, (rump, chest), kind="coat")
     add_tail(builder, look, pose, root=(hip[0] - rump * 0.8, 0.0, hip[2] + rump * 0.5))
     add_head(builder, look, pose, root=(shoulder[0] + chest * 0.45, 0.0, shoulder[2] + chest * 0.35))
@@ -135,7 +138,9 @@ def add_leg(builder: Builder, look: Look, pose: Pose, *, joint: Point, fall: tup
     width = look.leg_width
     tone = fall[1] * look.belly
     builder.add(joint, knee, (width * 0.85, width * 0.55), tone=tone, kind="limb")
-    builder.add(knee, (foot_x, joint[1], foot_z + width * 0.3), (width * 0.5, width * 0.42), tone=tone, kind="limb")
+    builder.add(
+        knee, (foot_x, joint[1], foot_z + width * 0.3), (width * 0.5, width * 0.42), tone=tone, kind="limb"
+    )
 
 
 def add_tail(builder: Builder, look: Look, pose: Pose, *, root: Point) -> None:
@@ -173,11 +178,21 @@ def add_head(builder: Builder, look: Look, pose: Pose, *, root: Point) -> None:
         if look.ear > 0.02:
             base: Point = (nape[0], nape[1] + side * skull * 0.8, nape[2] + skull * 0.4)
             wide = look.ear * (0.45 if look.trunk else 0.25)
-            top: Point = (nape[0] - look.ear * 0.5, nape[1] + side * crown, nape[2] + crown * (0.0 if look.trunk else 1.3))
+            top: Point = (
+                nape[0] - look.ear * 0.5,
+                nape[1] + side * crown,
+                nape[2] + crown * (0.0 if look.trunk else 1.3),
+            )
             builder.add(base, top, (wide, wide * 0.6), tone=0.85)
         if look.horn > 0:
-            horn: Point = (nape[0] - look.horn * 0.3, nape[1] + side * (skull + look.horn * 0.3), nape[2] + skull + look.horn)
-            builder.add((nape[0], nape[1] + side * skull * 0.4, nape[2] + skull * 0.5), horn, (0.03, 0.012), tone=0.7)
+            horn: Point = (
+                nape[0] - look.horn * 0.3,
+                nape[1] + side * (skull + look.horn * 0.3),
+                nape[2] + skull + look.horn,
+            )
+            builder.add(
+                (nape[0], nape[1] + side * skull * 0.4, nape[2] + skull * 0.5), horn, (0.03, 0.012), tone=0.7
+            )
     builder.add(nape, tip, (skull, skull * look.muzzle), tone=look.face)
     if look.trunk:
         add_trunk(builder, pose, tip)
@@ -190,7 +205,12 @@ def add_trunk(builder: Builder, pose: Pose, tip: Point) -> None:
     builder.add(tip, bend, (0.085, 0.06))
     builder.add(bend, end, (0.06, 0.035))
     for side in (0.07, -0.07):
-        builder.add((tip[0], tip[1] + side, tip[2]), (tip[0] + 0.25, tip[1] + side, tip[2] - 0.12), (0.02, 0.012), tone=1.9)
+        builder.add(
+            (tip[0], tip[1] + side, tip[2]),
+            (tip[0] + 0.25, tip[1] + side, tip[2] - 0.12),
+            (0.02, 0.012),
+            tone=1.9,
+        )
 
 
 def add_human(builder: Builder, look: Look, pose: Pose) -> None:
@@ -210,7 +230,9 @@ def add_human(builder: Builder, look: Look, pose: Pose) -> None:
         builder.add((lean, side * 0.15, 0.96 * low), elbow, (width * 0.8, width * 0.65), tone=0.9)
         builder.add(elbow, (lean + arm + 0.05, side * 0.16, 0.6 * low), (width * 0.6, width * 0.5), tone=0.9)
     for side in (0.055, -0.055):
-        builder.add((0.0, side, 0.62 * low), (lean, side * 1.5, 0.95 * low), (look.girth * 0.42, look.girth * 0.5))
+        builder.add(
+            (0.0, side, 0.62 * low), (lean, side * 1.5, 0.95 * low), (look.girth * 0.42, look.girth * 0.5)
+        )
     face: Point = (lean * 1.4 + 0.02, 0.05 * pose.sway, 1.12 * low)
     builder.add((lean * 1.3, 0.0, 1.06 * low), face, (0.07, 0.085), tone=0.75)
 
@@ -228,8 +250,12 @@ def add_bird(builder: Builder, look: Look, pose: Pose) -> None:
         foot = 0.2 * pose.moving * np.sin(angle) * (1 - pose.flying)
         reach = 0.3 * pose.flying
         thin = (look.leg_width * 0.8, look.leg_width * 0.5)
-        builder.add((0.0, side * 0.1, middle - 0.1), (foot, side * 0.1, hop + reach), thin, tone=0.8, kind="limb")
-    builder.add(tail_root, (-look.length / 2 - look.tail, 0.0, middle - tilt * 1.6), (back * 0.7, 0.06), tone=0.9)
+        builder.add(
+            (0.0, side * 0.1, middle - 0.1), (foot, side * 0.1, hop + reach), thin, tone=0.8, kind="limb"
+        )
+    builder.add(
+        tail_root, (-look.length / 2 - look.tail, 0.0, middle - tilt * 1.6), (back * 0.7, 0.06), tone=0.9
+    )
     builder.add(tail_root, chest, (back, breast), kind="coat")
     peck = look.neck * np.sin(np.radians(look.neck_degrees - 110 * pose.grazing) * (1 - 0.7 * pose.flying))
     head: Point = (chest[0] + look.neck * 0.7, 0.06 * pose.sway, np.maximum(chest[2] + 0.1 + peck, 0.12))

@@ -7,15 +7,16 @@ wanted, what to do).
 
 import errno
 import sys
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import typer
 
 import primatrix
 from primatrix.errors import InputError, PrimatrixError
 from primatrix.progress import ProgressDisplay
-from primatrix.records import ClipSpec
+from primatrix.records import ClipSpec, Colour, DatasetType
 from primatrix.tables import write_failures
 
 __all__ = ["app", "main"]
@@ -32,19 +33,19 @@ app = typer.Typer(
 Data = Annotated[
     Path, typer.Argument(help="A benchmark folder (train_labels.csv, …), or any folder of videos.")
 ]
-Kind = Annotated[str, typer.Option("--type", help="Which clips of a benchmark folder: nano, micro or raw.")]
+Kind = Annotated[DatasetType, typer.Option("--type", help="Which clips of a benchmark folder.")]
 Labels = Annotated[
     Path | None, typer.Option(help="Label file of one's own folder: wide 0/1 or filepath,label.")
 ]
 ModelFolder = Annotated[Path, typer.Option("--model", help="Folder of a trained model.")]
 Frames = Annotated[int, typer.Option(help="Frames per clip (own folder).")]
 Size = Annotated[str, typer.Option(help="HEIGHTxWIDTH in pixels (own folder).")]
-Colour = Annotated[str, typer.Option(help="grey or rgb (own folder).")]
+Channels = Annotated[Colour, typer.Option(help="Of the frames (own folder).")]
 Workers = Annotated[int | None, typer.Option(help="Decoding processes; default: one per core.")]
 StoreFolder = Annotated[Path | None, typer.Option("--store", help="Where decoded clips are kept.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where the model runs.")]
 
 
 def main() -> None:
@@ -105,6 +106,9 @@ def simulate(
     train: Annotated[int, typer.Option(help="Clips with labels.")] = 1000,
     test: Annotated[int, typer.Option(help="Clips to predict.")] = 400,
     sizes: Annotated[str, typer.Option(help="nano, micro, raw; several with commas.")] = "nano",
+    test_sites: Annotated[
+        Literal["shared", "new"], typer.Option(help="Cameras of the test clips.")
+    ] = "shared",
     broken: Annotated[int, typer.Option(help="How many files to break.")] = 0,
     seed: Seed = 0,
     workers: Workers = None,
@@ -114,14 +118,18 @@ def simulate(
 
     Example: primatrix simulate data --train 1000 --test 400 --sizes nano,micro
     """
-    from primatrix.simulate import SimulationOptions
+    from primatrix.simulate import SimulationSpec
     from primatrix.simulate import simulate as run
 
-    options = SimulationOptions(broken=broken)
+    spec = SimulationSpec(train_clips=train, test_clips=test, seed=seed, test_sites=test_sites, broken=broken)
     with ProgressDisplay(quiet=quiet) as display:
-        result = run(out, train_clips=train, test_clips=test, sizes=split_commas(sizes), seed=seed,
-                     options=options, workers=workers, on_progress=display.on_progress)  # fmt: skip
-    typer.echo(result.summary())
+        result = run(
+            out, spec=spec, sizes=parse_sizes(sizes), workers=workers, on_progress=display.on_progress
+        )
+    typer.echo(
+        f"{result.files_written} clips written, {result.files_found} were there: {out}\n"
+        f"{len(result.broken)} files are broken on purpose"
+    )
 
 
 @app.command()
@@ -173,7 +181,7 @@ def pack(
     model: Annotated[Path | None, typer.Option("--model", help="Pack what this model wants to see.")] = None,
     frames: Frames = 15,
     size: Size = "16x16",
-    colour: Colour = "grey",
+    colour: Channels = "grey",
     store: StoreFolder = None,
     workers: Workers = None,
     quiet: Quiet = False,
@@ -182,10 +190,10 @@ def pack(
 
     Example: primatrix pack videos --frames 15 --size 64x64
     """
-    from primatrix.store import pack_folder
+    from primatrix.loader import pack_folder
 
     if model:
-        from primatrix.checkpoint import load_model
+        from primatrix.models import load_model
 
         spec = load_model(model).spec
     else:
@@ -195,7 +203,7 @@ def pack(
         result = pack_folder(folder, spec, store=store or data / ".primatrix", workers=workers,
                              on_progress=display.on_progress)  # fmt: skip
     typer.echo(result.summary())
-    finish(result.failed, result.failures_path)
+    finish(len(result.failures), result.failures_path)
 
 
 @app.command()
@@ -208,7 +216,7 @@ def train(
     held_out_sites: Annotated[str, typer.Option(help="Sites that validate, with commas (own folder).")] = "",
     frames: Frames = 15,
     size: Size = "16x16",
-    colour: Colour = "grey",
+    colour: Channels = "grey",
     epochs: Annotated[int, typer.Option(help="Epochs.")] = 2,
     steps: Annotated[int | None, typer.Option(help="Batches per epoch; default: all clips once.")] = None,
     validation_steps: Annotated[int | None, typer.Option(help="Default: all validation clips.")] = None,
@@ -225,26 +233,24 @@ def train(
     """
     from primatrix.dataset import Dataset
     from primatrix.models import build_model
-    from primatrix.train import TrainSpec
     from primatrix.train import train as run
 
-    loading = {"batch_size": batch_size, "seed": seed, "store": store, "workers": workers}
     if is_benchmark(data):
-        dataset = Dataset(data, kind, **loading)  # type: ignore[arg-type]  # words are checked by Dataset
+        dataset = Dataset(data, kind, batch_size=batch_size, seed=seed, store=store, workers=workers)
     elif labels is None:
         raise InputError(f"{data}: got no label file, wanted --labels FILE (or a benchmark folder)")
     else:
-        spec = make_spec(frames, size, colour)
-        sites = split_commas(held_out_sites)
-        dataset = Dataset.from_folder(data, spec, labels=labels, held_out_sites=sites, **loading)
+        dataset = Dataset.from_folder(
+            data, make_spec(frames, size, colour), labels=labels, held_out_sites=split_commas(held_out_sites),
+            batch_size=batch_size, seed=seed, store=store, workers=workers,
+        )  # fmt: skip
     model = build_model(architecture, species=dataset.class_names, spec=dataset.spec, seed=seed)
-    with ProgressDisplay(quiet=quiet) as display:
+    with ProgressDisplay(quiet=quiet) as display, closing(dataset):
         history = run(model, dataset, epochs=epochs, steps_per_epoch=steps, validation_steps=validation_steps,
-                      spec=TrainSpec(seed=seed, device=device), folder=out,
-                      on_progress=display.on_progress)  # fmt: skip
-    model.save(out)
-    dataset.close()
-    typer.echo(f"{history.summary()}\nmodel: {out}")
+                      seed=seed, device=device, folder=out, on_progress=display.on_progress)  # fmt: skip
+    for number, epoch in enumerate(history.epochs, 1):
+        typer.echo(f"epoch {number}: loss {epoch.loss:.4f}, validation {epoch.val_loss:.4f}")
+    typer.echo(f"model: {out}")
     finish(len(dataset.failures), write_failures(dataset.failures, out / "failures.csv"))
 
 
@@ -263,11 +269,21 @@ def predict(
 
     Example: primatrix predict data --model runs/lrcn --out submission.csv
     """
+    from primatrix.models import load_model
     from primatrix.predict import predict_folder
 
+    loaded = load_model(model)
     with ProgressDisplay(quiet=quiet) as display:
-        result = predict_folder(data, model, out, kind=kind, device=device, store=store, workers=workers,
-                                on_progress=display.on_progress)  # fmt: skip
+        result = predict_folder(
+            data,
+            loaded,
+            out,
+            kind=kind,
+            device=device,
+            store=store,
+            workers=workers,
+            on_progress=display.on_progress,
+        )
     typer.echo(result.summary())
     finish(len(result.failures), result.failures_path)
 
@@ -298,13 +314,20 @@ def info(
     Example: primatrix info runs/lrcn
     """
     if model is None:
-        from primatrix.devices import describe_device
+        from primatrix.devices import choose_device
 
-        typer.echo(f"primatrix {primatrix.__version__}\n{describe_device()}")
+        typer.echo(f"primatrix {primatrix.__version__}, runs on {choose_device().description}")
         return
-    from primatrix.checkpoint import load_model
+    from primatrix.models import load_model
 
-    typer.echo(load_model(model).summary())
+    loaded = load_model(model)
+    spec = loaded.spec
+    typer.echo(
+        f"{loaded.name}, {sum(p.numel() for p in loaded.network.parameters()):,} parameters\n"
+        f"clips: {spec.frames} {spec.colour} frames of {spec.height_px}x{spec.width_px} pixels ({spec.sampler})\n"
+        f"scores: {', '.join(f'{name} {value:.4g}' for name, value in loaded.scores.items()) or 'none'}\n"
+        f"{len(loaded.species)} species: {', '.join(loaded.species)}"
+    )
 
 
 def split_commas(text: str) -> tuple[str, ...]:
@@ -316,10 +339,23 @@ def split_commas(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def make_spec(frames: int, size: str, colour: str) -> ClipSpec:
+def parse_sizes(text: str) -> tuple[DatasetType, ...]:
+    """Names of the benchmark's sizes between commas.
+
+    >>> parse_sizes("nano,micro")
+    ('nano', 'micro')
+    """
+    known: dict[str, DatasetType] = {size: size for size in get_args(DatasetType)}
+    words = split_commas(text)
+    if not words or not known.keys() >= set(words):
+        raise InputError(f"--sizes: got {text!r}, wanted some of {', '.join(known)}")
+    return tuple(known[word] for word in words)
+
+
+def make_spec(frames: int, size: str, colour: Colour) -> ClipSpec:
     """The clip that --frames, --size and --colour ask for."""
     height_px, width_px = parse_size(size)
-    return ClipSpec(frames, height_px, width_px, colour)  # type: ignore[arg-type]  # ClipSpec checks the word
+    return ClipSpec(frames, height_px, width_px, colour)
 
 
 def parse_size(text: str) -> tuple[int, int]:

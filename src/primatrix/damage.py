@@ -1,4 +1,5 @@
-"""Broken files, as memory cards hold them: empty, cut short, noise, sound without picture, or no video at all."""
+"""Broken files, as memory cards hold them: empty, cut short, noise, sound without picture, or no video at
+all."""
 
 from pathlib import Path
 

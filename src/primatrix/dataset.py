@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,11 @@ from primatrix.files import find_videos
 from primatrix.labels import read_labels, read_submission_format
 from primatrix.loader import STORE_FOLDER, ClipLoader
 from primatrix.metrics import class_frequencies
-from primatrix.records import ClipSpec, Failure, OnProgress
+from primatrix.records import ClipSpec, DatasetType, Failure, OnProgress
 from primatrix.splits import split_clips, split_sites
 
-__all__ = ["Dataset", "DatasetType"]
+__all__ = ["Dataset"]
 
-DatasetType = Literal["nano", "micro", "raw"]
 SIDES_PX: dict[str, tuple[int, int]] = {"nano": (16, 16), "micro": (64, 64), "raw": (404, 720)}
 AHEAD = 1024  # clips decoded in one go: enough to keep all workers busy, little enough to start training soon
 TRIAL_CLIPS = (512, 128)  # training and test rows of a trial run (test=True)
@@ -42,6 +41,13 @@ class Dataset:
 
     Raises InputError where folders, labels or clips are missing or do not fit.
     """
+
+    _train_position: int = (
+        0  # in clips, as the other two; the state of batches(), val_batches(), test_batches()
+    )
+    _val_position: int = 0
+    _test_position: int = 0
+    test_batch_ids: NDArray[np.object_]
 
     def __init__(
         self,
@@ -141,7 +147,7 @@ class Dataset:
             start = self._train_position
             rows = self._training_rows(start, start + self.batch_size)
             self._train_position = start + self.batch_size
-            yield self._loader.read(self.X_train[rows]), self._y_train[rows]
+            yield self._loader.read(self.X_train[rows].tolist()), self._y_train[rows]
 
     def val_batches(self) -> Iterator[tuple[Frames, FloatTable]]:
         """Endless validation batches in file order; the last of a round may be smaller."""
@@ -152,7 +158,7 @@ class Dataset:
             self._prepare(self.X_val, start, stop)
             rows = [i for i in range(start, stop) if self.X_val[i] not in self._loader.failed]
             if rows:
-                yield self._loader.read(self.X_val[rows]), self._y_val[rows]
+                yield self._loader.read(self.X_val[rows].tolist()), self._y_val[rows]
             elif self._failed_all(self.X_val):
                 raise InputError(f"none of the {len(self.X_val)} validation clips can be decoded; "
                                  f"run `primatrix scan {self.datapath}`")  # fmt: skip
@@ -170,7 +176,7 @@ class Dataset:
             self.test_batch_ids = self.X_test_ids[start:stop]
             self._test_rows = slice(start, stop)
             self._test_position = stop % self.num_test_samples
-            yield self._loader.read(self.test_batch_ids)
+            yield self._loader.read(self.test_batch_ids.tolist())
 
     def update_predictions(self, results: ArrayLike) -> None:
         """Write probabilities (B, num_classes) into the rows of the test batch last drawn.
@@ -250,8 +256,7 @@ class Dataset:
         self.num_batches = -(-self.num_samples // batch_size)
         self.num_val_batches = -(-self.num_val_samples // batch_size)
         self.num_test_batches = -(-self.num_test_samples // batch_size)
-        self._train_position = self._val_position = self._test_position = 0
-        self.test_batch_ids: NDArray[np.object_] = self.X_test_ids[:0]
+        self.test_batch_ids = self.X_test_ids[:0]
         self._test_rows = slice(0, 0)
         self._orders: dict[int, NDArray[np.int64]] = {}  # of the epoch at hand and the one before
         self._train_window = range(0)
@@ -274,7 +279,7 @@ class Dataset:
     def _prepare(self, names: NDArray[np.object_], start: int, stop: int) -> None:
         """Decode the window of AHEAD clips that each of rows start…stop-1 lies in, where not done yet."""
         first, last = start // AHEAD * AHEAD, -(-stop // AHEAD) * AHEAD
-        self._loader.prepare(names[first:last])
+        self._loader.prepare(names[first:last].tolist())
 
     def _failed_all(self, names: NDArray[np.object_]) -> bool:
         return all(name in self._loader.failed for name in names)
@@ -290,7 +295,7 @@ class Dataset:
         rows = self._rows_at(places)
         window = range(start // AHEAD * AHEAD, -(-stop // AHEAD) * AHEAD)
         if window != self._train_window:
-            self._loader.prepare(self.X_train[self._rows_at(np.array(window))])
+            self._loader.prepare(self.X_train[self._rows_at(np.array(window))].tolist())
             self._train_window = window
         for i, place in enumerate(places):
             tried = 0

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from primatrix.dataset import Dataset
 from primatrix.models import build_model, load_model
-from primatrix.predict import predict_dataset
+from primatrix.predict import predict_to_file
 from primatrix.records import OnProgress
 from primatrix.score import Scores, score_files
-from primatrix.simulate import SimulationOptions, simulate
+from primatrix.simulate import SimulationSpec, simulate
 from primatrix.train import train
 
 __all__ = ["DemoResult", "run_demo"]
@@ -46,14 +46,14 @@ def run_demo(folder: str | Path, *, seed: int = 0, on_progress: OnProgress | Non
     """
     folder = Path(folder)
     data_folder = folder / "data"
-    simulate(data_folder, train_clips=TRAIN_CLIPS, test_clips=TEST_CLIPS, sizes=("nano",), seed=seed,
-             options=SimulationOptions(broken=BROKEN_FILES), on_progress=on_progress)  # fmt: skip
+    spec = SimulationSpec(train_clips=TRAIN_CLIPS, test_clips=TEST_CLIPS, seed=seed, broken=BROKEN_FILES)
+    simulate(data_folder, spec=spec, on_progress=on_progress)
     data = Dataset(data_folder, "nano", batch_size=BATCH_SIZE, seed=seed)
     data.pack(on_progress=on_progress)
     model = build_model("lrcn", species=data.class_names, spec=data.spec, seed=seed)
     train(model, data, epochs=EPOCHS, steps_per_epoch=STEPS, folder=folder / "model", on_progress=on_progress)
     model.save(folder / "model")
-    run = predict_dataset(
+    run = predict_to_file(
         load_model(folder / "model"), data, folder / "submission.csv", on_progress=on_progress
     )
     data.close()

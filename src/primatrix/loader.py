@@ -1,16 +1,19 @@
 """Clips by name: decoded once through the worker pool, kept in the store, read from there ever after."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from primatrix.files import find_videos
 from primatrix.records import ClipSpec, Failure, OnProgress, Video
-from primatrix.store import Store
+from primatrix.store import PackSummary, Store
+from primatrix.tables import write_failures
 from primatrix.workers import DecodePool, PoolOptions
 
-__all__ = ["STORE_FOLDER", "ClipLoader"]
+__all__ = ["STORE_FOLDER", "ClipLoader", "PackRun", "pack_folder"]
 
 STORE_FOLDER = ".primatrix"  # below the folder of videos, unless another place is named
 
@@ -71,3 +74,43 @@ class ClipLoader:
     def close(self) -> None:
         """End the worker processes; they start again when needed."""
         self._pool.close()
+
+
+@dataclass(frozen=True, slots=True)
+class PackRun:
+    """What packing a folder gave: counts, every clip of the folder that fails, and where those are listed."""
+
+    counts: PackSummary
+    failures: tuple[Failure, ...]
+    store: Path
+    failures_path: Path | None
+
+    def summary(self) -> str:
+        """Lines for the terminal."""
+        counts = self.counts
+        rate = counts.packed / counts.seconds if counts.seconds else 0.0
+        return (
+            f"{counts.packed} clips packed in {counts.seconds:.1f} s ({rate:.0f} clips/s), {counts.present} were "
+            f"there: {self.store}\n{counts.ok} whole, {counts.partial} in part, {counts.failed} not readable"
+        )
+
+
+def pack_folder(
+    folder: Path,
+    spec: ClipSpec,
+    *,
+    store: Path,
+    workers: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> PackRun:
+    """Decode every video below `folder` into `store`; the same call again packs what is missing.
+
+    failures.csv in the store lists the videos of the folder that cannot be read.
+    """
+    videos = find_videos(folder)
+    opened = Store(store, spec)
+    options = PoolOptions() if workers is None else PoolOptions(workers=workers)
+    counts = opened.pack(videos, options=options, on_progress=on_progress)
+    here = {video.name for video in videos}
+    failures = tuple(failure for failure in opened.failures() if failure.name in here)
+    return PackRun(counts, failures, opened.folder, write_failures(failures, opened.folder / "failures.csv"))

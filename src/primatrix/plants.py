@@ -14,7 +14,8 @@ BLADES = 6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plant:
-    """A branch or a tuft near the lens: blades from one root, each (angle, length, width, swing, rate, phase)."""
+    """A branch or a tuft near the lens: blades from one root, each (angle, length, width, swing, rate,
+    phase)."""
 
     root: tuple[float, float]
     blades: Floats
@@ -26,7 +27,8 @@ class Plant:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stray:
-    """An insect or a leaf: `path` is start x, start y, speed x, speed y, wobble, rate, phase (scene units, s)."""
+    """An insect or a leaf: `path` is start x, start y, speed x, speed y, wobble, rate, phase (scene units,
+    s)."""
 
     path: tuple[float, ...]
     begins: float
@@ -73,7 +75,9 @@ def make_plant(site: Site, number: int, rng: np.random.Generator) -> Plant:
     )
 
 
-def sprites_of_plants(plants: tuple[Plant, ...], seconds: Floats, wind: Floats, *, night: bool) -> list[Sprite]:
+def sprites_of_plants(
+    plants: tuple[Plant, ...], seconds: Floats, wind: Floats, *, night: bool
+) -> list[Sprite]:
     """Plants bent by `wind` (T,)."""
     sprites = []
     for plant in plants:
@@ -103,13 +107,24 @@ def make_strays(rng: np.random.Generator, *, night: bool, chance: float) -> tupl
     """Mostly nothing; else an insect lit by the flash, or a leaf coming down."""
     if rng.random() >= chance:
         return ()
-    return tuple(make_insect(rng, night=night) if night or rng.random() < 0.4 else make_leaf(rng) for _ in range(int(rng.integers(1, 4))))
+    return tuple(
+        make_insect(rng, night=night) if night or rng.random() < 0.4 else make_leaf(rng)
+        for _ in range(int(rng.integers(1, 4)))
+    )
 
 
 def make_insect(rng: np.random.Generator, *, night: bool) -> Stray:
     """Small, near, fast and out of focus; white in the flash."""
     return Stray(
-        path=(rng.uniform(0, ASPECT), rng.uniform(0, 1), rng.normal(0, 0.25), rng.normal(0, 0.15), rng.uniform(0.02, 0.2), rng.uniform(0.3, 1.2), rng.uniform(0, 6.28)),
+        path=(
+            rng.uniform(0, ASPECT),
+            rng.uniform(0, 1),
+            rng.normal(0, 0.25),
+            rng.normal(0, 0.15),
+            rng.uniform(0.02, 0.2),
+            rng.uniform(0.3, 1.2),
+            rng.uniform(0, 6.28),
+        ),
         begins=float(rng.uniform(-2, 12)),
         lasts=float(rng.uniform(1, 6)),
         radius=float(rng.uniform(0.008, 0.035)),
@@ -122,7 +137,15 @@ def make_insect(rng: np.random.Generator, *, night: bool) -> Stray:
 def make_leaf(rng: np.random.Generator) -> Stray:
     """A leaf that swings as it falls."""
     return Stray(
-        path=(rng.uniform(0, ASPECT), rng.uniform(-0.1, 0.2), rng.normal(0, 0.05), rng.uniform(0.15, 0.5), rng.uniform(0.02, 0.1), rng.uniform(0.3, 0.9), rng.uniform(0, 6.28)),
+        path=(
+            rng.uniform(0, ASPECT),
+            rng.uniform(-0.1, 0.2),
+            rng.normal(0, 0.05),
+            rng.uniform(0.15, 0.5),
+            rng.uniform(0.02, 0.1),
+            rng.uniform(0.3, 0.9),
+            rng.uniform(0, 6.28),
+        ),
         begins=float(rng.uniform(-1, 12)),
         lasts=8.0,
         radius=float(rng.uniform(0.006, 0.02)),
@@ -139,7 +162,10 @@ def sprites_of_strays(strays: tuple[Stray, ...], seconds: Floats) -> list[Sprite
         x, y, speed_x, speed_y, wobble, rate, phase = stray.path
         age = seconds - stray.begins
         turn = 2 * np.pi * rate * age + phase
-        place = np.stack([x + speed_x * age + wobble * np.sin(turn), y + speed_y * age + 0.3 * wobble * np.sin(2 * turn)], axis=-1)
+        place = np.stack(
+            [x + speed_x * age + wobble * np.sin(turn), y + speed_y * age + 0.3 * wobble * np.sin(2 * turn)],
+            axis=-1,
+        )
         there = ((age >= 0) & (age < stray.lasts)).astype(np.float32)
         along = np.stack([np.cos(turn), np.sin(turn)], axis=-1) * stray.radius
         sprites.append(

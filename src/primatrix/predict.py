@@ -1,16 +1,27 @@
 """Probabilities for many clips, as fast as the processor gives them."""
 
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from primatrix.devices import Compile, Device, choose_device, compile_network
+from primatrix.dataset import Dataset
+from primatrix.devices import Compile, Device, DeviceName, Precision, choose_device, compile_network
+from primatrix.errors import ModelError
 from primatrix.models import Model
+from primatrix.records import ClipSpec, DatasetType, Failure, OnProgress, Progress
+from primatrix.tables import write_failures, write_table
 
-__all__ = ["predict_batches"]
+__all__ = ["PredictionRun", "predict", "predict_batches", "predict_folder", "predict_to_file"]
+
+CLIPS_READ_AT_ONCE = 1024
 
 # Clips that pass through the network at once. On 2 CPU cores LRCN gives 736 clips/s at 32, 635 at 64 and 500
 # at 512, where the layers' outputs no longer fit the cache; GPUs want more.
@@ -66,3 +77,126 @@ def predict_one(
             logits = call(torch.from_numpy(piece).to(device.torch_device))
             parts.append(logits[:count].float().sigmoid())
     return torch.cat(parts).cpu().numpy()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PredictionRun:
+    """What a prediction gave: the table (NaN where a clip failed), what failed and why, where it was written."""
+
+    table: pd.DataFrame
+    failures: tuple[Failure, ...]
+    partial: tuple[str, ...]
+    seconds: float
+    path: Path
+    failures_path: Path | None
+    filled: bool  # whether rows of failed clips hold class frequencies, as a submission needs
+
+    def summary(self) -> str:
+        """Lines for the terminal: how many, how fast, what failed, where everything lies."""
+        rate = len(self.table) / self.seconds if self.seconds else 0.0
+        lines = [f"{len(self.table)} clips in {self.seconds:.0f} s ({rate:.0f} clips/s): {self.path}"]
+        if self.partial:
+            lines.append(f"{len(self.partial)} clips could be read in part only; what was read was predicted")
+        if self.failures:
+            instead = "hold the training set's class frequencies" if self.filled else "have no probabilities"
+            lines.append(f"{len(self.failures)} clips could not be read; their rows {instead}")
+        return "\n".join(lines)
+
+
+def predict(
+    model: Model,
+    data: Dataset,
+    *,
+    device: DeviceName = "auto",
+    precision: Precision = "auto",
+    compile: Compile = "auto",  # noqa: A002  # torch's word for it
+    on_progress: OnProgress | None = None,
+) -> pd.DataFrame:
+    """Fill `data.predictions`, every row, in the order of the submission format, and return it.
+
+    Raises ModelError where the model was made for other species or other clips than `data` gives.
+    """
+    check_fit(model, data)
+    data.seek_test(0)
+    done, total = 0, data.num_test_samples
+    chosen = choose_device(device, precision=precision)
+    batches = data.test_batches(CLIPS_READ_AT_ONCE)
+    for probabilities in predict_batches(model, batches, device=chosen, compile=compile, clips=total):
+        data.update_predictions(probabilities)
+        done += len(probabilities)
+        if on_progress:
+            on_progress(Progress("predict", done, total, message=chosen.short))
+    return data.predictions
+
+
+def predict_folder(
+    folder: str | Path,
+    model: Model,
+    path: str | Path,
+    *,
+    kind: DatasetType = "nano",
+    device: DeviceName = "auto",
+    store: str | Path | None = None,
+    workers: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> PredictionRun:
+    """Predict a benchmark folder (clips of size `kind`) or any folder of videos, and write the CSV at `path`.
+
+    A benchmark folder gives its submission: every row of the submission format, its order and header. Any other
+    folder gives one row per video: filepath, status (ok, partial, failed), then a probability per species.
+    """
+    folder = Path(folder)
+    if (folder / "submission_format.csv").is_file():
+        data = Dataset(folder, kind, spec=model.spec, store=store, workers=workers)
+    else:
+        data = Dataset.from_folder(folder, model.spec, species=model.species, store=store, workers=workers)
+    with closing(data):
+        return predict_to_file(model, data, path, device=device, on_progress=on_progress)
+
+
+def predict_to_file(
+    model: Model,
+    data: Dataset,
+    path: str | Path,
+    *,
+    device: DeviceName = "auto",
+    on_progress: OnProgress | None = None,
+) -> PredictionRun:
+    """Predict and write the CSV at `path`, with failures.csv beside it where clips failed."""
+    began, path = time.perf_counter(), Path(path)
+    table = predict(model, data, device=device, on_progress=on_progress)
+    rows = set(table.index)
+    failures = tuple(failure for failure in data.failures if failure.name in rows)
+    partial = tuple(name for name in data.partial if name in rows)
+    written = table if table.index.name == "filename" else add_status(table, failures, partial)
+    write_table(written, path, float_format="%.7g")  # float32 holds 7 digits
+    failures_path = write_failures(failures, path.with_name("failures.csv"))
+    filled = bool(np.isfinite(data.class_frequencies).all())
+    return PredictionRun(table, failures, partial, time.perf_counter() - began, path, failures_path, filled)
+
+
+def add_status(table: pd.DataFrame, failures: Iterable[Failure], partial: Iterable[str]) -> pd.DataFrame:
+    """The table with a first column `status`: ok, partial or failed."""
+    status = pd.Series("ok", index=table.index)
+    status[list(partial)] = "partial"
+    status[[failure.name for failure in failures]] = "failed"
+    return pd.concat([status.rename("status"), table], axis=1)
+
+
+def check_fit(model: Model, data: Dataset) -> None:
+    """Refuse data of other species or other clips than the model was trained on."""
+    if list(model.species) != data.class_names:
+        differing = sorted(set(model.species) ^ set(data.class_names))
+        what = f"they differ in {', '.join(differing[:5])}" if differing else "their order differs"
+        raise ModelError(
+            f"got a model for {len(model.species)} species and data with {data.num_classes}: {what}; "
+            "train a model on these labels"
+        )
+    if model.spec != data.spec:
+        raise ModelError(f"got data of {describe(data.spec)}, wanted {describe(model.spec)} as the model was "
+                         "trained on; make the Dataset with spec=model.spec")  # fmt: skip
+
+
+def describe(spec: ClipSpec) -> str:
+    """A spec in a few words."""
+    return f"{spec.frames} {spec.colour} frames of {spec.height_px}x{spec.width_px} ({spec.sampler})"

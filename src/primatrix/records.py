@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from primatrix.errors import InputError
 
-__all__ = ["Clip", "ClipSpec", "Colour", "Failure", "OnProgress", "Progress", "Sampler", "Video"]
+__all__ = ["Clip", "ClipSpec", "Colour", "DatasetType", "Failure", "OnProgress", "Progress", "Sampler", "Video"]
 
 Colour = Literal["grey", "rgb"]
 Sampler = Literal["uniform", "keyframes", "per_second"]
+DatasetType = Literal["nano", "micro", "raw"]  # the benchmark's sizes of the same clips
 MAX_SIDE_PX = 8192
 
 

@@ -1,11 +1,12 @@
 """Draws scenes as pictures, any size, a few frames at a time.
 
 The backdrop of a clip is a sum of few still layers, each with a strength over time, so all its frames are one
-matrix product. What moves is drawn in small windows around it, at several samples per pixel for small pictures.
+matrix product. What moves is drawn in small windows around it, at several samples per pixel for small
+pictures.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -22,11 +23,14 @@ CHUNK_PIXELS = 4_000_000
 AMBIENT = 0.75
 NOISE = 1 << 20
 FAINTEST_PX = 0.12
+# Slopes are taken over the length that wind moves leaves: shorter ones look embossed when multiplied by it.
+SLOPE_REACH = 0.012
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layers:
-    """A site's backdrop in one light at one picture size: `values` (LAYERS, H * W * 3), how far away trees and
+    """A site's backdrop in one light at one picture size: `values` (LAYERS + 1, H * W * 3),
+    the last a constant, how far away trees and
     bushes stand at the finer size sprites are drawn at (`obstacles`), and the plain picture's mean."""
 
     values: Floats
@@ -43,7 +47,7 @@ def noise_bank() -> Floats:
 
 def samples_per_pixel(height_px: int) -> int:
     """How finely sprites are drawn along each side of a pixel."""
-    return 4 if height_px <= 32 else 2 if height_px <= 128 else 1
+    return 3 if height_px <= 32 else 2 if height_px <= 128 else 1
 
 
 def draw_clip(
@@ -60,7 +64,9 @@ def draw_clip(
     chunk = max(1, min(frames, CHUNK_PIXELS // (height_px * width_px * 3)))
     for first in range(0, frames, chunk):
         numbers = np.arange(first, min(frames, first + chunk))
-        yield from draw_frames(scene, numbers, frames_per_second=frames_per_second, size_px=(height_px, width_px))
+        yield from draw_frames(
+            scene, numbers, frames_per_second=frames_per_second, size_px=(height_px, width_px)
+        )
 
 
 def draw_frames(
@@ -70,32 +76,50 @@ def draw_frames(
     height_px, width_px = size_px
     seconds = (numbers / frames_per_second).astype(np.float32)
     layers = light_layers(scene.site.seed, scene.site.number, scene.night, height_px, width_px)
-    picture = (mix_layers(scene, seconds) @ layers.values).reshape(len(numbers), height_px, width_px, 3)
+    gain = overall_light(scene, seconds) * np.float32(exposure_gain(scene, layers))
+    mix = np.column_stack(
+        [mix_layers(scene, seconds) * gain[:, None], np.full(len(numbers), black_level(scene))]
+    )
+    picture = (mix.astype(np.float32) @ layers.values).reshape(len(numbers), height_px, width_px, 3)
     for sprite in list_sprites(scene, seconds):
-        paint_sprite(picture, sprite, layers, samples=samples_per_pixel(height_px))
-    return expose(picture, scene, layers, numbers=numbers, seconds=seconds)
+        paint_sprite(
+            picture, expose_sprite(sprite, scene, gain), layers, samples=samples_per_pixel(height_px)
+        )
+    add_noise(picture, scene, numbers)
+    return np.clip(picture, 0, 255, out=picture).astype(np.uint8)
 
 
-def expose(
-    picture: Floats, scene: Scene, layers: Layers, *, numbers: NDArray[np.int64], seconds: Floats
-) -> NDArray[np.uint8]:
-    """From light to uint8: exposure, contrast, white balance, noise. Night pictures are grey. Changes `picture`."""
+def exposure_gain(scene: Scene, layers: Layers) -> float:
+    """From light to 0..255 as the site's camera exposes, contrast included."""
     site = scene.site
     level = site.night_level if scene.night else site.day_level
-    usual = layers.mean if scene.night else layers.mean * (1 + 0.3 * float(scene.sun.sum()))
-    gain = overall_light(scene, seconds) * np.float32(level / usual * site.contrast * 255)
-    colour = np.ones(3, np.float32) if scene.night else site.white_balance
-    picture *= gain[:, None, None, None] * colour
-    spread = site.noise_night if scene.night else site.noise_day
-    spread = max(0.4, spread * np.sqrt(RAW_PIXELS) ** -1 * np.sqrt(picture[0, ..., 0].size) ** -1 * 0 + spread / np.sqrt(RAW_PIXELS / picture[0, ..., 0].size))
-    offset = np.float32(255 * level * (1 - site.contrast) * 0.8 + 0.5)
+    return 255 * level * site.contrast / (layers.mean * (1 + 0.3 * float(scene.sun.sum())))
+
+
+def black_level(scene: Scene) -> float:
+    """What no light gives: a camera of low contrast lifts its blacks. The half rounds."""
+    level = scene.site.night_level if scene.night else scene.site.day_level
+    return float(255 * level * (1 - scene.site.contrast) * 0.8 + 0.5)
+
+
+def expose_sprite(sprite: Sprite, scene: Scene, gain: Floats) -> Sprite:
+    """The sprite as the camera sees it: its colour times gain, grey in the flash."""
+    balance = np.ones(3, np.float32) if scene.night else scene.site.white_balance
+    tint = np.full(3, sprite.tint.mean(), np.float32) if scene.night else sprite.tint
+    return replace(sprite, tint=tint * balance, light=sprite.light * gain)
+
+
+def add_noise(picture: Floats, scene: Scene, numbers: NDArray[np.int64]) -> None:
+    """Add sensor noise to pictures (T, H, W, 3), as little as averaging raw pixels leaves of it."""
+    _, height_px, width_px, _ = picture.shape
+    spread = scene.site.noise_night if scene.night else scene.site.noise_day
+    spread = max(0.4, spread * np.sqrt(height_px * width_px / RAW_PIXELS))
     bank = noise_bank()
-    values = picture[0].size // (3 if scene.night else 1)
+    values = height_px * width_px * (1 if scene.night else 3)
     for number, frame in zip(numbers.tolist(), picture, strict=True):
         begin = (scene.noise_seed + number * 1_000_003) % NOISE
-        noise = bank[begin : begin + values].reshape(*frame.shape[:2], -1)
-        frame += noise * np.float32(spread) + offset
-    return np.clip(picture, 0, 255, out=picture).astype(np.uint8)
+        noise = bank[begin : begin + values] * np.float32(spread)
+        frame += noise.reshape(height_px, width_px, -1)
 
 
 @lru_cache(maxsize=3)
@@ -105,7 +129,7 @@ def light_layers(seed: int, number: int, night: bool, height_px: int, width_px: 
     samples = samples_per_pixel(height_px)
     fine = (height_px * samples, width_px * samples)
     backdrop = draw_backdrop(site, *fine)
-    plain = backdrop.albedo * np.float32(AMBIENT)
+    plain = backdrop.albedo * (AMBIENT * site.white_balance)
     if night:
         grey = backdrop.albedo @ np.array([0.4, 0.4, 0.2], np.float32)
         plain = np.repeat((grey * flash_light(site, backdrop.depth_m))[..., None], 3, axis=2)
@@ -116,12 +140,14 @@ def light_layers(seed: int, number: int, night: bool, height_px: int, width_px: 
         rows.append(plain * (0.0 if night else 1.0) * np.clip(shade - 0.1, 0, 1.4)[..., None])
     steep_y, steep_x = slopes(plain)
     for number_of_layer in range(SHIFTS):
-        mask = backdrop.growth * draw_cloud((*key, 20 + number_of_layer), *fine, coarsest=2, finest=4, roughness=0.7)
+        mask = backdrop.growth * draw_cloud(
+            (*key, 20 + number_of_layer), *fine, coarsest=2, finest=4, roughness=0.7
+        )
         rows.append(steep_x * mask[..., None])
     for number_of_layer in range(TWINKLES):
         leaves = draw_cloud((*key, 30 + number_of_layer), *fine, coarsest=4, finest=64, roughness=0.85)
         rows.append(plain * (backdrop.growth * leaves)[..., None])
-    rows += [steep_x, steep_y]
+    rows += [steep_x, steep_y, np.ones_like(plain)]
     return Layers(
         values=np.stack([pool(row, samples).reshape(-1) for row in rows]).astype(np.float32),
         obstacles=backdrop.obstacles,
@@ -133,8 +159,12 @@ def light_layers(seed: int, number: int, night: bool, height_px: int, width_px: 
 def slopes(picture: Floats) -> tuple[Floats, Floats]:
     """Change of (H, W, 3) per scene unit downwards and to the right."""
     height_px, width_px = picture.shape[:2]
-    down, right = np.gradient(picture, axis=(0, 1))
-    return down * np.float32(height_px), right * np.float32(width_px / ASPECT)
+    steps = (max(1, round(SLOPE_REACH * height_px)), max(1, round(SLOPE_REACH / ASPECT * width_px)))
+    changes = []
+    for axis, step, scale in ((0, steps[0], height_px), (1, steps[1], width_px / ASPECT)):
+        ahead, behind = np.roll(picture, -step, axis), np.roll(picture, step, axis)
+        changes.append((ahead - behind) * np.float32(scale / (2 * step)))
+    return changes[0], changes[1]
 
 
 def flash_light(site: Site, depth_m: Floats) -> Floats:
@@ -150,8 +180,8 @@ def pool(picture: Floats, samples: int) -> Floats:
     """Means over squares of samples x samples: (..., H, W, C) -> (..., H / samples, W / samples, C)."""
     if samples == 1:
         return picture
-    rows = sum(picture[..., offset::samples, :, :] for offset in range(samples))
-    both = sum(rows[..., offset::samples, :] for offset in range(samples))
+    rows = np.add.reduce([picture[..., offset::samples, :, :] for offset in range(samples)])
+    both = np.add.reduce([rows[..., offset::samples, :] for offset in range(samples)])
     return np.asarray(both / np.float32(samples * samples), np.float32)
 
 
@@ -162,8 +192,14 @@ def paint_sprite(picture: Floats, sprite: Sprite, layers: Layers, *, samples: in
     reach = sprite.radius.max(axis=1) + np.float32(0.5 * sprite.blur) + 1 / per_unit.min()
     low = np.minimum(sprite.start, sprite.end) - reach[..., None]
     high = np.maximum(sprite.start, sprite.end) + reach[..., None]
-    top = np.floor(np.clip(low.min(axis=0) * per_unit, -1, (width_px, height_px)) / samples).astype(int) * samples
-    bottom = np.ceil(np.clip(high.max(axis=0) * per_unit, 0, (width_px + 1, height_px + 1)) / samples).astype(int) * samples
+    top = (
+        np.floor(np.clip(low.min(axis=0) * per_unit, -1, (width_px, height_px)) / samples).astype(int)
+        * samples
+    )
+    bottom = (
+        np.ceil(np.clip(high.max(axis=0) * per_unit, 0, (width_px + 1, height_px + 1)) / samples).astype(int)
+        * samples
+    )
     seen = np.flatnonzero(((bottom > 0) & (top < (width_px, height_px)) & (bottom > top)).all(axis=1))
     if sprite.opacity <= 0 or len(seen) == 0:
         return
@@ -182,7 +218,9 @@ def paint_sprite(picture: Floats, sprite: Sprite, layers: Layers, *, samples: in
         area += light[row]
 
 
-def hide_behind(cover: Floats, light: Floats, depth_m: Floats, layers: Layers, top: NDArray[np.int64]) -> None:
+def hide_behind(
+    cover: Floats, light: Floats, depth_m: Floats, layers: Layers, top: NDArray[np.int64]
+) -> None:
     """Take away what is behind a tree or a bush, in windows (T, h, w) whose corners are `top` (x, y)."""
     if layers.nearest_obstacle_m > depth_m.max() or depth_m.min() > FAR_M:
         return
@@ -220,7 +258,9 @@ class Window:
         last = np.minimum(last, self.extent)
         thick = self.sprite.radius[:, :, self.seen].max(axis=(1, 2)) >= FAINTEST_PX * self.pixel
         for part in np.flatnonzero(thick & (last > first).all(axis=1)).tolist():
-            self.paint_capsule(part, slice(first[part, 1], last[part, 1]), slice(first[part, 0], last[part, 0]))
+            self.paint_capsule(
+                part, slice(first[part, 1], last[part, 1]), slice(first[part, 0], last[part, 0])
+            )
         return self.cover, self.light
 
     def paint_capsule(self, part: int, rows: slice, columns: slice) -> None:
@@ -228,7 +268,8 @@ class Window:
         sprite, seen = self.sprite, self.seen
         start = sprite.start[part, seen, :, None, None]
         along = sprite.end[part, seen, :, None, None] - start
-        radius, taper = sprite.radius[part, 0, seen, None, None], np.diff(sprite.radius[part, :, seen], axis=1)[..., None]
+        radius = sprite.radius[part, 0, seen, None, None]
+        taper = sprite.radius[part, 1, seen, None, None] - radius
         away_x, away_y = self.x[:, :, columns] - start[:, 0], self.y[:, rows] - start[:, 1]
         square = np.maximum((along * along).sum(axis=1), 1e-9)
         share = away_x * (along[:, 0] / square) + away_y * (along[:, 1] / square)
@@ -244,9 +285,9 @@ class Window:
         # A capsule thinner than the softness cannot cover it: at most its own share.
         np.clip(cover, 0, np.minimum(1, 2 / softness * np.maximum(radius, radius + taper)), out=cover)
         cover *= np.float32(sprite.opacity)
-        tone = self.shade(part, rows, away_y, radius + taper * 0.5, along)
+        tone = self.shade(part, away_y, radius + taper * 0.5, along)
         if sprite.textured[part]:
-            tone = tone * self.draw_pattern(share, away_y - share * along[:, 1], radius, along)
+            tone = tone * self.draw_pattern(share, away_y - share * along[:, 1], radius)
         kept = 1 - cover
         self.cover[:, rows, columns] *= kept
         self.cover[:, rows, columns] += cover
@@ -254,12 +295,15 @@ class Window:
         cover *= tone
         self.light[:, rows, columns] += cover
 
-    def shade(self, part: int, rows: slice, away_y: Floats, radius: Floats, along: Floats) -> Floats:
+    def shade(self, part: int, away_y: Floats, radius: Floats, along: Floats) -> Floats:
         """Brightness (T, h, 1): lit from above."""
         height = (0.5 * along[:, 1] - away_y) / np.maximum(radius + 0.5 * np.abs(along[:, 1]), 1e-4)
-        return np.asarray(self.sprite.tone[part] * (1 + np.float32(self.sprite.shading) * np.clip(height, -1, 1)), np.float32)
+        return np.asarray(
+            self.sprite.tone[part] * (1 + np.float32(self.sprite.shading) * np.clip(height, -1, 1)),
+            np.float32,
+        )
 
-    def draw_pattern(self, share: Floats, across: Floats, radius: Floats, along: Floats) -> Floats | float:
+    def draw_pattern(self, share: Floats, across: Floats, radius: Floats) -> Floats | float:
         """Marks of the coat over (T, h, w) where they are large enough to be seen."""
         name, phase = self.sprite.pattern, self.sprite.pattern_phase
         if name == "plain" or float(radius.max()) < 3 * self.pixel:
@@ -269,5 +313,9 @@ class Window:
             marks = np.sin(26 * share + phase + 2 * down) * np.sin(9 * down + phase)
             return np.asarray(1 - 0.45 * np.clip(3 * marks, 0, 1), np.float32)
         if name == "stripes":
-            return np.asarray(1 + 0.5 * np.clip(4 * np.sin(30 * share + phase + down) - 2.6, 0, 1), np.float32)
-        return np.asarray(1 + 0.7 * np.clip(2 * np.sin(70 * share + 8 * down * share + phase), -0.5, 1), np.float32)
+            return np.asarray(
+                1 + 0.5 * np.clip(4 * np.sin(30 * share + phase + down) - 2.6, 0, 1), np.float32
+            )
+        return np.asarray(
+            1 + 0.7 * np.clip(2 * np.sin(70 * share + 8 * down * share + phase), -0.5, 1), np.float32
+        )

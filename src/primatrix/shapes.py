@@ -4,13 +4,15 @@ The scene is 1 high and ASPECT wide at every picture size, so one description se
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ASPECT", "Floats", "Sprite"]
+__all__ = ["ASPECT", "Floats", "Sprite", "Values"]
 
 Floats = NDArray[np.float32]
+Values = NDArray[np.floating[Any]]  # Any: floats of either width, before they are stored
 ASPECT = 720 / 404
 """Width of the scene in units of its height: that of the benchmark's raw clips."""
 

@@ -35,7 +35,8 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What `simulate` made: files written now and found from before, and the names of those broken on purpose."""
+    """What `simulate` made: files written now and found from before, and the names of those broken on
+    purpose."""
 
     folder: Path
     spec: SimulationSpec
@@ -70,8 +71,9 @@ def simulate(
 ) -> Simulation:
     """Write clips and tables of a simulated benchmark; the same command again writes what is missing.
 
-    `folder` gets `<size>/*.mp4` and, last, the tables (see `write_tables`). The same spec gives the same bytes
-    whatever the number of `workers` (processes; default one per core), and a clip shows the same scene at every size.
+    `folder` gets `<size>/*.mp4` and, last, the tables (see `write_tables`). The same spec gives the same
+    bytes whatever the number of `workers` (processes; default one per core), and a clip shows the same scene
+    at every size.
 
     Raises InputError for sizes that do not exist, a folder that holds another simulation, or a full disk.
 
@@ -116,7 +118,8 @@ def claim_folder(folder: Path, spec: SimulationSpec, sizes: Iterable[Size]) -> N
     changed = [name for name, value in settings.items() if before.get(name) != value]
     if changed:
         raise InputError(
-            f"{folder}: holds another simulation ({', '.join(changed)} differ); use its settings or another folder"
+            f"{folder}: holds another simulation ({', '.join(changed)} changed); "
+            "use its settings or another folder"
         )
 
 
@@ -169,7 +172,8 @@ def draw_all(
 def draw_in_pool(
     folder: Path, spec: SimulationSpec, chunks: Iterator[Sequence[Task]], *, workers: int
 ) -> Iterator[int]:
-    """Draw chunks in processes, a few ahead of those that are done, so that memory does not grow with their number."""
+    """Draw chunks in processes, a few ahead of those that are done, so that memory does not grow with their
+    number."""
     context = multiprocessing.get_context("spawn")
     waiting: set[Future[int]] = set()
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
@@ -185,7 +189,9 @@ def draw_in_pool(
                 for future in done:
                     yield future.result()
         except BrokenProcessPool as error:
-            raise PrimatrixError("a drawing process was killed (out of memory?); run this again to go on") from error
+            raise PrimatrixError(
+                "a drawing process was killed (out of memory?); run this again to go on"
+            ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -18,10 +19,11 @@ SITE_STREAM, CLOUD_STREAM = 101, 102
 class Site:
     """One camera's place and settings.
 
-    `horizon` is its height in the picture (scene units from the top), `focal` the height in the picture of 1 m at
-    1 m distance, `camera_height_m` above the ground. `open_country` is 0 for closed forest, 1 for savanna.
-    Colours are (3,) 0..1. `trees` are rows of (x of the foot in metres, distance, width in metres, lean, tone),
-    `bushes` rows of (x, distance, width, height, tone). `plants` is the seed of plants near the lens.
+    `horizon` is its height in the picture (scene units from the top), `focal` the height in the picture of 1
+    m at 1 m distance, `camera_height_m` above the ground. `open_country` is 0 for closed forest, 1 for
+    savanna. Colours are (3,) 0..1. `trees` are rows of (x of the foot in metres, distance, width in metres,
+    lean, tone), `bushes` rows of (x, distance, width, height, tone). `plants` is the seed of plants near the
+    lens.
     """
 
     seed: int
@@ -53,6 +55,7 @@ class Site:
         return np.asarray(self.horizon + self.focal * self.camera_height_m / depth_m, np.float32)
 
 
+@lru_cache(maxsize=512)
 def make_site(seed: int, number: int) -> Site:
     """The site with this number in the simulation with this seed.
 
@@ -65,8 +68,8 @@ def make_site(seed: int, number: int) -> Site:
     bushes = int(rng.integers(2, 8))
     focal = float(rng.uniform(1.0, 1.7))
     dry = rng.uniform(0, 1)
-    green = np.array([0.34, 0.40, 0.22]) * (1 - dry) + np.array([0.46, 0.40, 0.25]) * dry
-    soil = np.array([0.42, 0.33, 0.24]) * rng.uniform(0.7, 1.3)
+    green = np.array([0.33, 0.37, 0.25]) * (1 - dry) + np.array([0.44, 0.40, 0.30]) * dry
+    soil = np.array([0.40, 0.34, 0.28]) * rng.uniform(0.7, 1.3)
     grass = float(rng.uniform(0.1, 1.0))
     return Site(
         seed=seed,
@@ -75,8 +78,8 @@ def make_site(seed: int, number: int) -> Site:
         focal=focal,
         camera_height_m=float(rng.uniform(0.5, 1.3)),
         open_country=open_country,
-        ground=np.asarray((soil * (1 - grass) + green * grass) * rng.uniform(0.8, 1.2, 3), np.float32),
-        foliage=np.asarray(green * rng.uniform(0.6, 1.0) * rng.uniform(0.85, 1.15, 3), np.float32),
+        ground=np.asarray((soil * (1 - grass) + green * grass) * rng.uniform(0.92, 1.08, 3), np.float32),
+        foliage=np.asarray(green * rng.uniform(0.6, 1.0) * rng.uniform(0.93, 1.07, 3), np.float32),
         white_balance=np.asarray(rng.normal(1.0, 0.07, 3), np.float32),
         day_level=float(rng.uniform(0.30, 0.52)),
         night_level=float(rng.uniform(0.14, 0.32)),
@@ -85,7 +88,7 @@ def make_site(seed: int, number: int) -> Site:
         vignette=float(rng.uniform(0.2, 0.9)),
         noise_day=float(rng.uniform(2.0, 5.0)),
         noise_night=float(rng.uniform(5.0, 12.0)),
-        roughness=float(rng.uniform(0.55, 0.8)),
+        roughness=float(rng.uniform(0.75, 0.95)),
         grass=grass,
         night_below=float(rng.uniform(-25, 35)),
         quantiser=int(rng.integers(18, 25)),
@@ -125,7 +128,7 @@ class Backdrop:
 
 def soft_step(value: Floats, width: Floats | float) -> Floats:
     """0 below, 1 above, a straight ramp of this width around 0."""
-    return np.clip(value / width + np.float32(0.5), 0, 1)
+    return np.asarray(np.clip(value / width + np.float32(0.5), 0, 1), np.float32)
 
 
 def draw_cloud(
@@ -133,8 +136,8 @@ def draw_cloud(
 ) -> Floats:
     """Smooth random values (H, W) of about unit spread, the same picture at every size.
 
-    Sums lattices of `coarsest`, twice as many, ... `finest` cells per picture height, each weaker by `roughness`;
-    cells smaller than a pixel average out and are left out.
+    Sums lattices of `coarsest`, twice as many, ... `finest` cells per picture height, each weaker by
+    `roughness`; cells smaller than a pixel average out and are left out.
     """
     total = np.zeros((height_px, width_px), np.float32)
     weight, power, cells = 1.0, 0.0, coarsest
@@ -177,9 +180,12 @@ def draw_backdrop(site: Site, height_px: int, width_px: int) -> Backdrop:
         albedo=below[..., None] * draw_ground(site, rough, leaves)
         + (1 - below[..., None]) * draw_far(site, leaves, rough),
         depth_m=np.where(
-            edge > 0, np.clip(site.focal * site.camera_height_m / np.maximum(edge, 1e-3), 0.5, FAR_M), FOLIAGE_M
+            edge > 0,
+            np.clip(site.focal * site.camera_height_m / np.maximum(edge, 1e-3), 0.5, FAR_M),
+            FOLIAGE_M,
         ).astype(np.float32),
-        growth=below * np.float32(0.45 * site.grass) * soft_step(leaves + 0.3, 1.0) + (1 - below) * np.float32(0.6),
+        growth=below * np.float32(0.45 * site.grass) * soft_step(leaves + 0.3, 1.0)
+        + (1 - below) * np.float32(0.6),
         obstacles=np.full((height_px, width_px), FAR_M, np.float32),
     )
     for cover, colour, depth_m, growth in draw_obstacles(site, x, y, leaves, rough):
@@ -194,8 +200,8 @@ def draw_backdrop(site: Site, height_px: int, width_px: int) -> Backdrop:
 
 def draw_ground(site: Site, rough: Floats, leaves: Floats) -> Floats:
     """Soil and grass (H, W, 3): litter in light and dark patches."""
-    tone = 1 + 0.16 * rough + 0.12 * leaves
-    dry = 0.12 * leaves[..., None] * np.array([1.0, 0.3, -0.4], np.float32)
+    tone = 1 + 0.19 * rough + 0.09 * leaves
+    dry = 0.05 * leaves[..., None] * np.array([1.0, 0.3, -0.6], np.float32)
     return np.asarray(tone[..., None] * site.ground * (1 + dry), np.float32)
 
 
@@ -211,7 +217,9 @@ def draw_obstacles(
 ) -> Iterator[tuple[Floats, Floats, float, float]]:
     """Cover (H, W), colour (H, W, 3), distance and growth of each tree and bush, the farthest first."""
     pixel = 1 / len(y)
-    rows = [(float(row[1]), "tree", row) for row in site.trees] + [(float(row[1]), "bush", row) for row in site.bushes]
+    rows = [(float(row[1]), "tree", row) for row in site.trees] + [
+        (float(row[1]), "bush", row) for row in site.bushes
+    ]
     for depth_m, kind, row in sorted(rows, key=lambda entry: -entry[0]):
         scale = site.focal / depth_m
         middle, foot = ASPECT * (0.5 + float(row[0]) / 1.5), float(site.foot_y(depth_m))

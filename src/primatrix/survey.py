@@ -1,4 +1,5 @@
-"""The survey behind a simulated benchmark: which clip shows what, where and when. Tables only, no pictures."""
+"""The survey behind a simulated benchmark: which clip shows what, where and when. Tables only, no
+pictures."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -11,7 +12,7 @@ from primatrix.errors import InputError
 from primatrix.sites import make_site
 from primatrix.species import BENCHMARK_SPECIES, BLANK, MULTI_SPECIES_CLIPS, TRAIN_CLIPS, TRAIN_POSITIVES
 
-__all__ = ["Survey", "SimulationSpec", "draw_survey", "label_counts"]
+__all__ = ["SimulationSpec", "Survey", "draw_survey", "label_counts"]
 
 Flags = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
@@ -42,11 +43,11 @@ DAYS = 730
 class SimulationSpec:
     """All that decides what a simulated benchmark holds.
 
-    `sites` cameras (0: one for about every 60 clips, 8 to 400); `test_sites` "shared" draws test clips from all of
-    them, "new" keeps a third of the cameras for testing. `label_noise` is the share of training labels that are
-    wrong; `broken` how many files are damaged; `odd_length` the share of clips that have not 30 frames. Raw clips
-    are `raw_height_px` x `raw_width_px` at `raw_frames_per_second`. All clips last `seconds`; nano and micro have
-    2 frames per second.
+    `sites` cameras (0: one for about every 60 clips, 8 to 400); `test_sites` "shared" draws test clips from
+    all of them, "new" keeps a third of the cameras for testing. `label_noise` is the share of training labels
+    that are wrong; `broken` how many files are damaged; `odd_length` the share of clips that have not 30
+    frames. Raw clips are `raw_height_px` x `raw_width_px` at `raw_frames_per_second`. All clips last
+    `seconds`; nano and micro have 2 frames per second.
 
     >>> SimulationSpec(train_clips=1000, test_clips=400).site_count
     23
@@ -71,7 +72,9 @@ class SimulationSpec:
                 raise InputError(f"{name}: got {getattr(self, name)}, wanted 0 or more")
         clips = self.train_clips + self.test_clips
         if not self.broken <= clips or clips < 1:
-            raise InputError(f"got {clips} clips, {self.broken} broken: wanted 1 clip or more, and no more broken")
+            raise InputError(
+                f"got {clips} clips, {self.broken} broken: wanted 1 clip or more, and no more broken"
+            )
         for name, low, high in LIMITS:
             if not low <= getattr(self, name) <= high:
                 raise InputError(f"{name}: got {getattr(self, name)}, wanted {low} to {high}")
@@ -91,9 +94,9 @@ class SimulationSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Survey:
-    """N clips, those for training first. `shown` and `labelled` (N, 24) are what a clip shows and what the crowd
-    said (the same but for label noise); `site`, `event`, `frames` (N,) and `time` (N,) seconds as datetime64;
-    `damage` (N,) is 0 for whole files and 1 to 5 for the kinds of damage."""
+    """N clips, those for training first. `shown` and `labelled` (N, 24) are what a clip shows and what the
+    crowd said (the same but for label noise); `site`, `event`, `frames` (N,) and `time` (N,) seconds as
+    datetime64; `damage` (N,) is 0 for whole files and 1 to 5 for the kinds of damage."""
 
     names: list[str]
     train_clips: int
@@ -204,7 +207,9 @@ def mistake_labels(shown: Flags, share: float, rng: np.random.Generator) -> Flag
     labelled[animal[:pairs]] = shown[blank[:pairs]]
     others = animal[pairs : pairs + wrong - 2 * pairs]
     others = others[np.argsort(shown[others].argmax(axis=1), kind="stable")]
-    labelled[others] = shown[np.roll(others, len(others) // 2)]  # no species has half of them: each row changes
+    labelled[others] = shown[
+        np.roll(others, len(others) // 2)
+    ]  # no species has half of them: each row changes
     return labelled
 
 
@@ -218,7 +223,7 @@ def draw_sites(shown: Flags, spec: SimulationSpec, rng: np.random.Generator) -> 
     kept = len(sites) - max(1, len(sites) // 3) if spec.test_sites == "new" else len(sites)
     chosen = np.zeros(len(shown), np.int64)
     for column, name in enumerate(BENCHMARK_SPECIES):
-        weight = busy * rng.gamma(2.0, 0.5, len(sites))
+        weight = busy * rng.gamma(4.0, 0.25, len(sites))
         if name != BLANK:
             liking = np.mean([look.open_country for look in LOOKS[name]])
             weight = weight * np.exp(-1.5 * (open_country - liking) ** 2)

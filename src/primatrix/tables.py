@@ -29,7 +29,9 @@ def read_table(path: str | Path) -> pd.DataFrame:
     return raw
 
 
-def write_table(table: pd.DataFrame, path: str | Path, *, index: bool = True) -> Path:
+def write_table(
+    table: pd.DataFrame, path: str | Path, *, index: bool = True, float_format: str | None = None
+) -> Path:
     """Write a table as CSV, whole or not at all.
 
     >>> import tempfile
@@ -37,7 +39,12 @@ def write_table(table: pd.DataFrame, path: str | Path, *, index: bool = True) ->
     >>> path.read_text()
     ',hog\\na,1\\n'
     """
-    return write_whole(path, lambda temporary: table.to_csv(temporary, index=index, lineterminator="\n"))
+    return write_whole(
+        path,
+        lambda temporary: table.to_csv(
+            temporary, index=index, float_format=float_format, lineterminator="\n"
+        ),
+    )
 
 
 def write_failures(failures: Iterable[Failure], path: str | Path) -> Path | None:
