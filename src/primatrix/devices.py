@@ -11,7 +11,16 @@ from torch import nn
 
 from primatrix.errors import InputError
 
-__all__ = ["Compile", "Device", "DeviceName", "Precision", "choose_device", "compile_network", "seeded"]
+__all__ = [
+    "Compile",
+    "Device",
+    "DeviceName",
+    "Precision",
+    "choose_device",
+    "compile_network",
+    "describe_device",
+    "seeded",
+]
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "bf16", "fp32"]
@@ -87,6 +96,15 @@ def choose_device(name: DeviceName = "auto", *, precision: Precision = "auto") -
     return Device(kind, precision)  # type: ignore[arg-type]  # narrowed to the words above
 
 
+def describe_device(name: DeviceName = "auto", *, precision: Precision = "auto") -> str:
+    """One line saying which processor would run and in which precision.
+
+    >>> describe_device("cpu", precision="fp32").startswith("cpu, ")
+    True
+    """
+    return choose_device(name, precision=precision).description
+
+
 def has_fast_bf16(kind: str) -> bool:
     """Whether bf16 products run in hardware; emulated bf16 is slower than fp32.
 
@@ -143,16 +161,19 @@ def compile_network(network: nn.Module, *, choice: Compile, clips: int) -> Calla
 
 
 class FallingBack:
-    """Calls the compiled network, and the plain one from the first time compiling fails."""
+    """Compiles the network at the first call, and runs the plain one from the first time that fails."""
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network
-        self.call: Callable[..., torch.Tensor] = torch.compile(network)
+        self.call: Callable[..., torch.Tensor] | None = None
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """The network's answer."""
         try:
+            if self.call is None:
+                self.call = torch.compile(self.network)
             result: torch.Tensor = self.call(x)
-        except (torch._dynamo.exc.TorchDynamoException, RuntimeError) as error:
+        except (RuntimeError, ImportError, OSError) as error:
             if self.call is self.network:
                 raise
             logger.info("runs without torch.compile, which failed: %s", str(error).partition("\n")[0])

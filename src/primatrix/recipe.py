@@ -92,6 +92,18 @@ class History:
         names = [field.name for field in dataclasses.fields(EpochScores)]
         return {name: [getattr(epoch, name) for epoch in self.epochs] for name in names}
 
+    def summary(self) -> str:
+        """One line per epoch.
+
+        >>> print(History((EpochScores(0.5, 0.4, 10.0, 100.0),)).summary())
+        epoch 1: loss 0.5000, val_loss 0.4000, 10 s, 100 clips/s
+        """
+        return "\n".join(
+            f"epoch {i}: loss {epoch.loss:.4f}, val_loss {epoch.val_loss:.4f}, "
+            f"{epoch.seconds:.0f} s, {epoch.clips_per_second:.0f} clips/s"
+            for i, epoch in enumerate(self.epochs, start=1)
+        )
+
 
 def settle(spec: TrainSpec, *, settings: dict[str, Any], data: TrainingData) -> TrainSpec:
     """The spec with `settings` put in and open numbers of steps taken from the data."""

@@ -22,7 +22,7 @@ from primatrix.optimisers import KerasRMSprop
 from primatrix.recipe import Batch, EpochScores, History, TrainingData, TrainSpec, settle
 from primatrix.records import OnProgress, Progress
 
-__all__ = ["train"]
+__all__ = ["EpochScores", "History", "TrainSpec", "TrainingData", "train"]
 
 STATE = "training.safetensors"
 logger = logging.getLogger(__name__)

@@ -95,6 +95,17 @@ class Model:
         }
         write_model_folder(folder, weights=self.network.state_dict(), facts=facts)
 
+    def summary(self) -> str:
+        """What the model is for, its scores and its layers, in lines to print."""
+        frames, height_px, width_px, channels = self.spec.shape
+        scores = ", ".join(f"{name} {value:.4g}" for name, value in self.scores.items()) or "not trained"
+        return "\n".join([
+            f"{self.name} for {len(self.species)} species: {', '.join(self.species)}",
+            f"clips: {frames} frames of {height_px}x{width_px} pixels (height x width), {channels} channels",
+            f"scores: {scores}",
+            self.layer_table(),
+        ])  # fmt: skip
+
     def layer_table(self) -> str:
         """The layers, their output shapes and parameters, printed as the benchmark prints them."""
         rows = self.network.layer_rows()

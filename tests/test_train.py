@@ -1,0 +1,245 @@
+import math
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from primatrix import ClipSpec, InputError, ModelError
+from primatrix.checkpoint import read_state
+from primatrix.models import Model, build_model, load_model
+from primatrix.train import History, TrainSpec, train
+
+SPEC = ClipSpec(3, 16, 16)
+SMALL = {"epochs": 2, "steps_per_epoch": 3, "validation_steps": 2}
+
+
+class Squares:
+    """Batch number i follows from i alone: species "square" is a bright square somewhere in the noise."""
+
+    num_batches, num_val_batches = 4, 2
+
+    def __init__(self, clips: int = 6, spec: ClipSpec = SPEC) -> None:
+        self.clips, self.spec = clips, spec
+
+    def draw(self, *seed: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(seed)
+        x = rng.integers(0, 40, (self.clips, *self.spec.shape), np.uint8)
+        y = rng.integers(0, 2, (self.clips, 2)).astype(np.float32)
+        for clip in np.flatnonzero(y[:, 0]):
+            top, left = rng.integers(0, 11, 2)
+            x[clip, :, top : top + 5, left : left + 5] += 180
+        return x, y
+
+    def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        i = 0
+        while True:
+            yield self.draw(0, i)
+            i += 1
+
+    def val_batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        i = 0
+        while True:
+            yield self.draw(1, i % 5)
+            i += 1
+
+
+class SquaresWithPlace(Squares):
+    """The same batches with their place kept by the object, as the Dataset keeps it."""
+
+    place = val_place = 0
+
+    def seek(self, steps: int) -> None:
+        self.place = steps
+
+    def seek_val(self, steps: int) -> None:
+        self.val_place = steps
+
+    def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        while True:
+            self.place += 1
+            yield self.draw(0, self.place - 1)
+
+    def val_batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        while True:
+            self.val_place += 1
+            yield self.draw(1, (self.val_place - 1) % 5)
+
+
+def make_model(**options: float) -> Model:
+    return build_model("lrcn", species=["square", "noise"], spec=SPEC, **options)
+
+
+def same_weights(one: Model, two: Model) -> bool:
+    weights, others = one.network.state_dict(), two.network.state_dict()
+    return all(torch.equal(weights[name], others[name]) for name in weights)
+
+
+def losses(history: History) -> list[tuple[float, float]]:
+    return [(epoch.loss, epoch.val_loss) for epoch in history.epochs]
+
+
+class StopError(Exception):
+    pass
+
+
+def stop_in_epoch_two(progress: object) -> None:
+    if progress.done > 3:
+        raise StopError
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("data_type", [Squares, SquaresWithPlace])
+def test_training_taken_up_again_ends_bit_equal(tmp_path: Path, precision: str, data_type: type) -> None:
+    spec = TrainSpec(precision=precision, device="cpu", **SMALL)
+    whole, parts = make_model(), make_model()
+    expected = train(whole, data_type(), spec=spec)
+    with pytest.raises(StopError):
+        train(parts, data_type(), spec=spec, folder=tmp_path, on_progress=stop_in_epoch_two)
+    again = build_model("lrcn", species=["square", "noise"], spec=SPEC, seed=9)  # its weights are replaced
+    history = train(again, data_type(), spec=spec, folder=tmp_path)
+    assert losses(history) == losses(expected)
+    assert same_weights(again, whole)
+    assert same_weights(load_model(tmp_path), whole)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import test_train as t
+def kill(progress):
+    if progress.done == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+t.train(t.make_model(), t.Squares(), spec=t.TrainSpec(device="cpu", **t.SMALL), folder={folder!r}, on_progress=kill)
+"""
+
+
+def test_training_killed_and_run_again_ends_bit_equal(tmp_path: Path) -> None:
+    code = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert len(read_state(tmp_path / "training.safetensors")[1]["epochs"]) == 1
+    spec = TrainSpec(device="cpu", **SMALL)
+    whole, again = make_model(), make_model()
+    train(whole, Squares(), spec=spec)
+    train(again, Squares(), spec=spec, folder=tmp_path)
+    assert same_weights(again, whole)
+
+
+def test_finished_run_is_not_trained_again_and_goes_on_when_asked_for_more(tmp_path: Path) -> None:
+    train(make_model(), Squares(), folder=tmp_path, device="cpu", **SMALL)
+    seen = []
+    model = make_model()
+    history = train(model, Squares(), folder=tmp_path, device="cpu", on_progress=seen.append, **SMALL)
+    assert (seen, len(history.epochs)) == ([], 2)
+    more = train(model, Squares(), folder=tmp_path, device="cpu", **{**SMALL, "epochs": 3})
+    whole = make_model()
+    expected = train(whole, Squares(), device="cpu", **{**SMALL, "epochs": 3})
+    assert losses(more) == losses(expected)
+    assert same_weights(model, whole)
+
+
+def test_other_settings_in_the_same_folder_are_named(tmp_path: Path) -> None:
+    train(make_model(), Squares(), folder=tmp_path, device="cpu", **{**SMALL, "epochs": 1})
+    with pytest.raises(ModelError) as caught:
+        train(make_model(), Squares(), folder=tmp_path, device="cpu", learning_rate=0.1, seed=4, **SMALL)
+    message = str(caught.value)
+    assert "holds a run with learning_rate 0.001, seed 0; got learning_rate 0.1, seed 4" in message
+    with pytest.raises(ModelError, match="input_scale"):
+        train(make_model(input_scale=0.5), Squares(), folder=tmp_path, device="cpu", **SMALL)
+
+
+def test_model_learns_what_can_be_learned() -> None:
+    model = build_model("lrcn", species=["square", "noise"], spec=SPEC, input_scale=1 / 255)
+    history = train(model, Squares(clips=16), epochs=3, steps_per_epoch=25, validation_steps=4)
+    assert losses(history)[0][0] > 0.45
+    assert losses(history)[-1][1] < 0.4  # 0.347 is the least: "noise" is a coin thrown, "square" can be seen
+    x, y = Squares(clips=64).draw(2, 0)
+    p = model.probabilities(x)[:, 0]
+    assert p[y[:, 0] == 1].mean() > p[y[:, 0] == 0].mean() + 0.5
+    assert model.scores["val_loss"] == losses(history)[-1][1]
+    assert not model.network.training
+
+
+def test_history_and_progress_say_how_it_goes() -> None:
+    seen = []
+    history = train(make_model(), Squares(), device="cpu", precision="fp32", on_progress=seen.append, **SMALL)
+    assert set(history.history) == {"loss", "val_loss", "seconds", "clips_per_second"}
+    assert [p.done for p in seen] == [1, 2, 3, 4, 5, 6]
+    assert {(p.stage, p.total, p.unit) for p in seen} == {("train", 6, "batches")}
+    assert seen[-1].message.startswith(
+        f"loss {seen_loss(seen[-1].message)}  val {history.epochs[0].val_loss:.4f}"
+    )
+    assert seen[-1].message.endswith("clips/s  fp32 cpu")
+
+
+def seen_loss(message: str) -> str:
+    return message.split()[1]
+
+
+def test_steps_default_to_the_whole_sets_and_validation_can_be_left_out() -> None:
+    seen = []
+    history = train(make_model(), Squares(), epochs=1, validation_steps=0, on_progress=seen.append)
+    assert seen[-1].total == 4
+    assert math.isnan(history.epochs[0].val_loss)
+
+
+def test_best_epoch_is_kept_when_asked_for(tmp_path: Path) -> None:
+    settings = {**SMALL, "epochs": 4, "learning_rate": 0.03, "device": "cpu"}
+    last, best = make_model(), make_model()
+    history = train(last, Squares(), **settings)
+    chosen = min(range(4), key=lambda i: history.epochs[i].val_loss)
+    train(best, Squares(), keep="best", folder=tmp_path, **settings)
+    expected = make_model()
+    train(expected, Squares(), **{**settings, "epochs": chosen + 1})
+    assert same_weights(best, expected)
+    assert same_weights(load_model(tmp_path), expected)
+    assert best.scores["val_loss"] == history.epochs[chosen].val_loss
+
+
+def test_random_state_outside_is_left_alone_and_seeds_matter() -> None:
+    torch.manual_seed(1)
+    expected = torch.rand(1)
+    torch.manual_seed(1)
+    one, two = make_model(), make_model()
+    train(one, Squares(), device="cpu", **SMALL)
+    assert torch.equal(torch.rand(1), expected)
+    train(two, Squares(), device="cpu", seed=1, **SMALL)
+    assert not same_weights(one, two)
+
+
+def test_loss_that_is_not_finite_stops_with_one_line() -> None:
+    class Broken(Squares):
+        def draw(self, *seed: int) -> tuple[np.ndarray, np.ndarray]:
+            x, y = super().draw(*seed)
+            return x.astype(np.float32) * (np.nan if seed == (0, 1) else 1), y
+
+    with pytest.raises(ModelError, match=r"the loss became nan in epoch 1, step \d; lower learning_rate"):
+        train(make_model(), Broken(), **SMALL)
+
+
+def test_settings_that_cannot_be_are_refused() -> None:
+    for change, message in (
+        ({"epochs": 0}, "epochs: got 0, wanted 1 or more"),
+        ({"steps_per_epoch": 0}, "steps_per_epoch: got 0"),
+        ({"learning_rate": -1.0}, "learning_rate: got -1.0, wanted a number above 0"),
+        ({"keep": "first"}, "keep: got 'first', wanted last or best"),
+        ({"compile": "maybe"}, "compile: got 'maybe'"),
+        ({"device": "abacus"}, "device: got 'abacus'"),
+        ({"momentum": 1}, "train: got setting momentum, wanted one of epochs"),
+    ):
+        with pytest.raises(InputError, match=message):
+            train(make_model(), Squares(), **change)
+
+
+def test_batches_that_do_not_fit_the_model_are_refused() -> None:
+    with pytest.raises(ModelError, match="got clips 6x3x20x16x1"):
+        train(make_model(), Squares(spec=ClipSpec(3, 20, 16)), **SMALL)
+    model = build_model("lrcn", species=["a", "b", "c"], spec=SPEC)
+    with pytest.raises(ModelError, match=r"got labels of shape \(6, 2\), wanted \(6, 3\)"):
+        train(model, Squares(), **SMALL)
