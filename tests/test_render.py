@@ -36,15 +36,16 @@ def test_every_species_can_be_drawn_by_day_and_by_night(species: str) -> None:
         assert 10 < pictures.mean() < 220
 
 
-@pytest.mark.parametrize(("species", "minute"), [("hog", NOON), ("human", MIDNIGHT), (BLANK, NOON)])
-def test_small_pictures_show_what_large_ones_show(species: str, minute: int) -> None:
-    scene = scene_of(species, minute=minute)
-    nano, micro, large = draw(scene, 16, 16), draw(scene, 64, 64), draw(scene, 192, 320)
+@pytest.mark.parametrize("clip", range(6))
+def test_small_pictures_show_what_large_ones_show(clip: int) -> None:
+    scene = scene_of(
+        ("hog", BLANK)[clip % 2], clip=clip, site=clip % 5, minute=(NOON, MIDNIGHT)[clip % 3 == 1]
+    )
+    nano, micro, large = (draw(scene, *size, frames=8) for size in ((16, 16), (64, 64), (192, 320)))
     for small, great in ((nano, micro), (nano, large), (micro, large)):
-        apart = np.abs(small - shrink(great, *small.shape[1:3]))
-        assert apart.mean() < 7
-        matched = np.corrcoef(small.ravel(), shrink(great, *small.shape[1:3]).ravel())[0, 1]
-        assert matched > 0.97
+        less = shrink(great, *small.shape[1:3])
+        assert np.abs(small - less).mean() < 8  # over-exposed pictures differ most: large ones clip first
+        assert np.corrcoef(small.ravel(), less.ravel())[0, 1] > 0.98
 
 
 def test_frames_do_not_depend_on_those_drawn_with_them() -> None:
@@ -64,7 +65,7 @@ def test_night_pictures_are_grey_and_day_pictures_are_not() -> None:
 def test_animals_change_the_picture_more_than_wind_does() -> None:
     def change(species: str) -> float:
         scores = []
-        for clip in range(40):
+        for clip in range(24):
             grey = draw(scene_of(species, clip=clip, site=clip % 8), 16, 16).mean(axis=-1)
             scores.append(np.abs(grey - np.median(grey, axis=0)).max())
         return float(np.median(scores))

@@ -84,6 +84,7 @@ def test_the_same_command_again_writes_only_what_is_missing(made: Path, tmp_path
     for path in [*lost, tmp_path / "test_labels.csv"]:
         path.unlink()
     seen: list[Progress] = []
+    (tmp_path / "nano" / ".abc.mp4.12.part").write_bytes(b"half")  # as a killed run leaves it
     again = simulate(tmp_path, spec=SMALL, workers=1, on_progress=seen.append)
     assert (again.files_written, again.files_found) == (7, 93)
     assert digest_files(tmp_path) == whole

@@ -82,7 +82,7 @@ def make_actors(
 def draw_coat(look: Look, body: Values, visit: np.random.Generator) -> tuple[Floats, Floats]:
     """Colour of the coat and of the limbs, (3,) each; people wear what they like."""
     shade = min(0.6, look.shade * np.exp(0.3 * body[1]))
-    warmth = look.warmth + 0.25 * body[2]
+    warmth = max(-0.05, look.warmth + 0.25 * body[2])
     if look.form == "human":
         clothes = visit.uniform(0.08, 0.75, 2)[:, None] * np.exp(visit.normal(0, 0.25, (2, 3)))
         return np.asarray(clothes[0], np.float32), np.asarray(clothes[1], np.float32)

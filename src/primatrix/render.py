@@ -21,7 +21,7 @@ __all__ = ["draw_clip", "draw_frames"]
 RAW_PIXELS = 404 * 720
 CHUNK_PIXELS = 4_000_000
 AMBIENT = 0.75
-BRIGHTEST = 2.0
+BRIGHTEST, BRIGHTEST_BY_NIGHT = 2.0, 5.0  # times the mean
 NOISE = 1 << 20
 FAINTEST_PX = 0.12
 BACKDROP_FINER = (
@@ -142,7 +142,7 @@ def light_layers(seed: int, number: int, night: bool, height_px: int, width_px: 
         grey = np.float32(0.4) * (red + green) + np.float32(0.2) * blue
         plain = np.repeat((grey * flash_light(site, backdrop.depth_m))[..., None], 3, axis=2)
     # The sky is overexposed anyway; capped here, small pictures average what large ones would clip.
-    plain = np.minimum(plain, np.float32(BRIGHTEST) * plain.mean())
+    plain = np.minimum(plain, np.float32(BRIGHTEST_BY_NIGHT if night else BRIGHTEST) * plain.mean())
     rows = [plain]
     key = (site.seed, site.number)
     for number_of_layer in range(DAPPLES):

@@ -85,7 +85,7 @@ def simulate(
     survey = draw_survey(spec)
     try:
         claim_folder(folder, spec, sizes)
-        present = {size: {entry.name for entry in os.scandir(folder / size)} for size in sizes}
+        present = {size: list_present(folder / size) for size in sizes}
         tasks = [task for size in sizes for task in list_tasks(survey, size, present[size])]
         written = draw_all(folder, spec, tasks, workers=workers, on_progress=on_progress)
         write_tables(folder, survey=survey)
@@ -117,6 +117,15 @@ def claim_folder(folder: Path, spec: SimulationSpec, sizes: Iterable[Size]) -> N
             f"{folder}: holds another simulation ({', '.join(changed)} changed); "
             "use its settings or another folder"
         )
+
+
+def list_present(folder: Path) -> set[str]:
+    """Names of the files of a folder; what a killed run left half written is removed."""
+    names = {entry.name for entry in os.scandir(folder)}
+    halves = {name for name in names if name.startswith(".") and name.endswith((".part", ".spoiled"))}
+    for name in halves:
+        (folder / name).unlink(missing_ok=True)
+    return names - halves
 
 
 def list_tasks(survey: Survey, size: Size, present: set[str]) -> list[Task]:
