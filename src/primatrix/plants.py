@@ -9,7 +9,7 @@ from primatrix.sites import Site
 
 __all__ = ["Plant", "Stray", "make_plants", "make_strays", "sprites_of_plants", "sprites_of_strays"]
 
-BLADES = 6
+BLADES = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)

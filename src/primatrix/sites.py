@@ -95,7 +95,7 @@ def make_site(seed: int, number: int) -> Site:
         quantiser=int(rng.integers(18, 25)),
         trees=draw_trees(rng, trees),
         bushes=draw_bushes(rng, bushes),
-        plants=tuple(int(value) for value in rng.integers(0, 2**31, int(rng.integers(0, 4)))),
+        plants=tuple(int(value) for value in rng.integers(0, 2**31, int(rng.integers(0, 3)))),
     )
 
 
