@@ -84,7 +84,7 @@ def build_body(look: Look, pose: Pose) -> Body:
     >>> from primatrix.animals import LOOKS
     >>> still = np.zeros(5, np.float32)
     >>> build_body(LOOKS["hog"][0], Pose(still, still, still, still, still, still)).start.shape
-    (15, 5, 3)
+    (14, 5, 3)
     """
     builder = Builder(len(pose.phase))
     {

@@ -160,6 +160,9 @@ def scale_counts(counts: Numbers, total: int, *, clips: int, least: int = 0) -> 
     labels = animals + min(max(extra, 1), animals // 2)
     weights = counts.astype(float)
     weights[BLANK_COLUMN] = 0
+    if animals == 0 or not weights.any():
+        scaled[BLANK_COLUMN] = clips
+        return scaled
     exact = weights / weights.sum() * labels
     scaled[:] = np.where(weights > 0, np.maximum(np.floor(exact), least), 0)
     missing = labels - int(scaled.sum())
