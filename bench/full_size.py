@@ -24,10 +24,10 @@ import psutil
 
 import peers
 import primatrix as pm
-from primatrix.predict import predict_to_file
+from primatrix.prediction import predict_to_file
 from primatrix.progress import ProgressDisplay
-from primatrix.score import score_files
-from primatrix.simulate import SimulationSpec, simulate
+from primatrix.scoring import score_files
+from primatrix.simulation import SimulationSpec, simulate
 from primatrix.species import TEST_CLIPS, TRAIN_CLIPS
 
 HERE = Path(__file__).resolve().parent

@@ -10,20 +10,18 @@ import primatrix
 SOURCE = Path(primatrix.__file__).parent
 LAYERS = [
     {"errors", "process", "locks"},
-    {"records", "species", "shapes", "animals"},
-    {"tables", "bodies", "sites"},
-    {"sample", "labels", "files", "actors", "plants"},
-    {"splits", "metrics", "progress", "packets", "pixels", "scenes"},
-    {"decode", "probe", "encode", "survey"},
-    {"render", "damage"},
-    {"simulate", "workers", "score", "shards"},
+    {"records", "species"},
+    {"tables"},
+    {"sample", "labels", "files", "packets", "pixels", "encode"},
+    {"splits", "metrics", "progress", "decode"},
+    {"probe", "simulation", "workers", "scoring", "shards"},
     {"store", "downsample", "scan"},
     {"loader"},
     {"dataset"},
     {"checkpoint", "devices"},
     {"models", "optimisers", "recipe"},
     {"keras_weights"},
-    {"train", "predict"},
+    {"training", "prediction"},
     {"demo"},
     {"cli", "__main__"},
 ]
@@ -81,6 +79,10 @@ def test_importing_is_silent_and_loads_no_torch() -> None:
     code += "assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_no_module_hides_a_public_name() -> None:
+    assert not set(primatrix.__all__) & set(modules())
 
 
 def test_public_names_all_resolve() -> None:

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from primatrix.animals import LOOKS
-from primatrix.render import draw_clip, draw_frames
-from primatrix.scenes import Scene, Sighting, make_scene
+from primatrix.simulation.animals import LOOKS
+from primatrix.simulation.render import draw_clip, draw_frames
+from primatrix.simulation.scenes import Scene, Sighting, make_scene
 from primatrix.species import BLANK
 
 NOON, MIDNIGHT = 720, 0

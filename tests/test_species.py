@@ -1,4 +1,4 @@
-from primatrix.animals import LOOKS
+from primatrix.simulation.animals import LOOKS
 from primatrix.species import BENCHMARK_SPECIES, BLANK, MULTI_SPECIES_CLIPS, TRAIN_CLIPS, TRAIN_POSITIVES
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from primatrix.errors import InputError
 from primatrix.species import BENCHMARK_SPECIES, BLANK, TEST_CLIPS, TRAIN_CLIPS, TRAIN_POSITIVES
-from primatrix.survey import SimulationSpec, Survey, draw_survey, label_counts
+from primatrix.simulation.survey import SimulationSpec, Survey, draw_survey, label_counts
 
 BLANK_COLUMN = BENCHMARK_SPECIES.index(BLANK)
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from primatrix.animals import LOOKS, Look
-from primatrix.bodies import Body, Pose, build_body
-from primatrix.shapes import ASPECT, Floats, Sprite, Values
-from primatrix.sites import Site
+from primatrix.simulation.animals import LOOKS, Look
+from primatrix.simulation.bodies import Body, Pose, build_body
+from primatrix.simulation.shapes import ASPECT, Floats, Sprite, Values
+from primatrix.simulation.sites import Site
 
 __all__ = ["Actor", "make_actors", "sprites_of_actor"]
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from primatrix.shapes import ASPECT, Floats
+from primatrix.simulation.shapes import ASPECT, Floats
 
 __all__ = ["Backdrop", "Site", "draw_backdrop", "draw_cloud", "make_site", "soft_step"]
 

@@ -4,10 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from primatrix.actors import Actor, make_actors, sprites_of_actor
-from primatrix.plants import Plant, Stray, make_plants, make_strays, sprites_of_plants, sprites_of_strays
-from primatrix.shapes import Floats, Sprite
-from primatrix.sites import Site, make_site
+from primatrix.simulation.actors import Actor, make_actors, sprites_of_actor
+from primatrix.simulation.plants import (
+    Plant,
+    Stray,
+    make_plants,
+    make_strays,
+    sprites_of_plants,
+    sprites_of_strays,
+)
+from primatrix.simulation.shapes import Floats, Sprite
+from primatrix.simulation.sites import Site, make_site
 
 __all__ = ["LAYERS", "Scene", "Sighting", "list_sprites", "make_scene", "mix_layers", "overall_light"]
 

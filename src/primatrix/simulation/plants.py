@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from primatrix.shapes import ASPECT, Floats, Sprite
-from primatrix.sites import Site
+from primatrix.simulation.shapes import ASPECT, Floats, Sprite
+from primatrix.simulation.sites import Site
 
 __all__ = ["Plant", "Stray", "make_plants", "make_strays", "sprites_of_plants", "sprites_of_strays"]
 

@@ -12,9 +12,17 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from primatrix.scenes import DAPPLES, SHIFTS, TWINKLES, Scene, list_sprites, mix_layers, overall_light
-from primatrix.shapes import ASPECT, Floats, Sprite
-from primatrix.sites import FAR_M, Site, draw_backdrop, draw_cloud, make_site
+from primatrix.simulation.scenes import (
+    DAPPLES,
+    SHIFTS,
+    TWINKLES,
+    Scene,
+    list_sprites,
+    mix_layers,
+    overall_light,
+)
+from primatrix.simulation.shapes import ASPECT, Floats, Sprite
+from primatrix.simulation.sites import FAR_M, Site, draw_backdrop, draw_cloud, make_site
 
 __all__ = ["draw_clip", "draw_frames"]
 
@@ -59,7 +67,7 @@ def draw_clip(
 ) -> Iterator[NDArray[np.uint8]]:
     """The pictures (H, W, 3) of a clip one by one; at most a second of raw footage is in memory.
 
-    >>> from primatrix.scenes import Sighting, make_scene
+    >>> from primatrix.simulation.scenes import Sighting, make_scene
     >>> scene = make_scene(Sighting(clip=1, species=("hog",), site=0, event=0, minute=600), seed=0)
     >>> pictures = list(draw_clip(scene, height_px=16, width_px=16, frames=30, frames_per_second=2))
     >>> len(pictures), pictures[0].shape
