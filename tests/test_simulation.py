@@ -11,8 +11,8 @@ import pytest
 from primatrix.errors import InputError
 from primatrix.records import Progress
 from primatrix.simulation import SimulationSpec, simulate, write_tables
-from primatrix.species import BENCHMARK_SPECIES
 from primatrix.simulation.survey import draw_survey
+from primatrix.species import BENCHMARK_SPECIES
 
 SMALL = SimulationSpec(train_clips=70, test_clips=30, seed=5)
 TINY_RAW = SimulationSpec(

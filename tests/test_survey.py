@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from primatrix.errors import InputError
-from primatrix.species import BENCHMARK_SPECIES, BLANK, TEST_CLIPS, TRAIN_CLIPS, TRAIN_POSITIVES
 from primatrix.simulation.survey import SimulationSpec, Survey, draw_survey, label_counts
+from primatrix.species import BENCHMARK_SPECIES, BLANK, TEST_CLIPS, TRAIN_CLIPS, TRAIN_POSITIVES
 
 BLANK_COLUMN = BENCHMARK_SPECIES.index(BLANK)
 

@@ -14,14 +14,14 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from primatrix.simulation.damage import DAMAGES, damage_file
 from primatrix.encode import write_clip
 from primatrix.errors import InputError, PrimatrixError
 from primatrix.records import OnProgress, Progress
+from primatrix.simulation.damage import DAMAGES, damage_file
 from primatrix.simulation.render import draw_clip
 from primatrix.simulation.scenes import Sighting, make_scene
-from primatrix.species import BENCHMARK_SPECIES, BLANK
 from primatrix.simulation.survey import SimulationSpec, Survey, draw_survey
+from primatrix.species import BENCHMARK_SPECIES, BLANK
 
 __all__ = ["Simulation", "SimulationSpec", "Size", "simulate", "write_tables"]
 

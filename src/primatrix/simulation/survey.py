@@ -7,8 +7,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from primatrix.simulation.animals import LOOKS
 from primatrix.errors import InputError
+from primatrix.simulation.animals import LOOKS
 from primatrix.simulation.sites import make_site
 from primatrix.species import BENCHMARK_SPECIES, BLANK, MULTI_SPECIES_CLIPS, TRAIN_CLIPS, TRAIN_POSITIVES
 
