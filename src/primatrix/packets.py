@@ -75,6 +75,8 @@ def open_video(path: str | Path) -> Iterator[Source]:
         # "file:" keeps libav from reading a colon in a name as a protocol.
         container = av.open(f"file:{path}", "r", options=OPEN_OPTIONS, metadata_errors="replace")
     except (OSError, FFmpegError) as error:
+        if isinstance(error, MemoryError):
+            raise
         reason = error.strerror or type(error).__name__
         raise DecodeError(f"{path}: not readable as video: {reason}", stage="open") from error
     with container:
