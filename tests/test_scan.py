@@ -56,4 +56,6 @@ def test_real_clips_have_their_true_length(shared_data: Path) -> None:
     for row in expected.itertuples():
         found = table.loc[row.filepath.removeprefix("videos/")]
         assert (found["frames"], found["width_px"]) == (row.packets, row.width)
-        assert found["duration_seconds"] == pytest.approx(row.packets / row.fps, rel=0.05)  # some vary in rate
+        assert found["duration_seconds"] == pytest.approx(
+            row.packets / row.fps, rel=0.05
+        )  # some vary in rate

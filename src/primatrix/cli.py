@@ -55,7 +55,14 @@ def main() -> None:
     except PrimatrixError as error:
         stop(str(error))
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
+        if error.errno not in (
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.EFBIG,
+            errno.EACCES,
+            errno.EROFS,
+            errno.EPERM,
+        ):
             raise
         stop(
             f"{error.filename or 'disk'}: {error.strerror}; make room or choose another place, then run again"
