@@ -44,6 +44,11 @@ class Source:
         return self.container.format.name.partition(",")[0]
 
     @property
+    def is_still(self) -> bool:
+        """Whether the file is a picture, whatever its name: libav would fill one that is cut short with grey."""
+        return self.container_name == "image2" or self.container_name.endswith("_pipe")
+
+    @property
     def seconds_per_tick(self) -> float:
         """Length of one unit of this stream's time stamps."""
         return float(self.stream.time_base or 0)
