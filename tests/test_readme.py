@@ -48,9 +48,8 @@ def run_notebook(name: str, data: Path, folder: Path) -> list[Any]:  # Any: cell
     notebook = nbformat.read(ROOT / "notebooks" / name, as_version=4)
     parameters = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     assert len(parameters) == 1
-    parameters[
-        0
-    ].source = f"DATA, RUN = {str(data)!r}, {str(folder / 'run')!r}\nEPOCHS, STEPS, VALIDATION_STEPS, BATCH = 1, 2, 1, 32"
+    places = f"DATA, RUN = {str(data)!r}, {str(folder / 'run')!r}"
+    parameters[0].source = f"{places}\nEPOCHS, STEPS, VALIDATION_STEPS, BATCH = 1, 2, 1, 32"
     nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute(cwd=folder)
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
