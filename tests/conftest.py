@@ -1,8 +1,12 @@
 """What every test file shares: where the real clips lie, when they are there."""
 
 import os
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 
@@ -19,3 +23,42 @@ def shared_data() -> Path:
     if folder is None:
         pytest.skip("real clips not found beside the checkout (set PRIMATRIX_SHARED_DATA)")
     return folder
+
+
+def write_video(
+    path: Path,
+    *,
+    frames: int = 30,
+    size: tuple[int, int] = (64, 48),
+    rate: int = 25,
+    codec: str = "libx264",
+    pixel_format: str = "yuv420p",
+    options: dict[str, str] | None = None,
+    times_ms: list[int] | None = None,
+    rotation: int = 0,
+) -> Path:
+    """A real video of blocks that wander, each frame unlike the others; `size` is (width, height)."""
+    width, height = size
+    blocks = np.random.default_rng(frames).integers(0, 255, (height // 4 + 2, width // 4 + 2, 3), np.uint8)
+    picture = blocks.repeat(4, 0).repeat(4, 1)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate, options=options or {})
+        stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
+        if times_ms:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        if rotation:
+            stream.set_display_rotation(rotation)
+        for i in range(frames):
+            pixels = np.ascontiguousarray(np.roll(picture, (i, 2 * i), (0, 1))[:height, :width])
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pixel_format)
+            if times_ms:
+                frame.pts, frame.time_base = times_ms[i], Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_video() -> Callable[..., Path]:
+    """`make_video(path, frames=…, codec=…, …)` writes a small real video and returns its path."""
+    return write_video

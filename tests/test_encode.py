@@ -11,7 +11,9 @@ from primatrix.errors import InputError
 
 
 def make_frames(count: int = 30, height_px: int = 16, width_px: int = 16) -> NDArray[np.uint8]:
-    ramp = np.linspace(40, 200, width_px)[None, None, :, None] + 5 * np.arange(count)[:, None, None, None] % 40
+    ramp = (
+        np.linspace(40, 200, width_px)[None, None, :, None] + 5 * np.arange(count)[:, None, None, None] % 40
+    )
     return np.broadcast_to(ramp, (count, height_px, width_px, 3)).astype(np.uint8)
 
 
@@ -34,7 +36,11 @@ def test_the_file_is_h264_420_in_mp4_with_its_rate(tmp_path: Path) -> None:
         stream = container.streams.video[0]
         assert "mp4" in container.format.name
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
-        assert (stream.frames, stream.average_rate, float(stream.duration * stream.time_base)) == (29, 2, 14.5)
+        assert (stream.frames, stream.average_rate, float(stream.duration * stream.time_base)) == (
+            29,
+            2,
+            14.5,
+        )
 
 
 def test_broken_rates_such_as_30000_1001_are_kept(tmp_path: Path) -> None:
@@ -81,7 +87,7 @@ def test_pictures_that_cannot_be_written_are_refused(
 
 
 def test_an_audio_codec_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="wanted a video codec"):
+    with pytest.raises(InputError, match="wanted a video encoder"):
         write_clip(tmp_path / "a.mp4", make_frames(2), frames_per_second=2, codec="aac")
 
 

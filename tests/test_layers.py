@@ -10,20 +10,18 @@ import primatrix
 SOURCE = Path(primatrix.__file__).parent
 LAYERS = [
     {"errors", "process", "locks"},
-    {"records", "species", "shapes", "animals"},
+    {"records", "species"},
     {"tables"},
-    {"sample", "labels", "files", "bodies", "sites"},
-    {"splits", "metrics", "progress", "packets", "pixels", "actors", "plants"},
-    {"decode", "encode", "scenes", "survey", "damage"},
-    {"render"},
-    {"simulate", "workers", "score", "shards"},
+    {"sample", "labels", "files", "packets", "pixels", "encode"},
+    {"splits", "metrics", "progress", "decode"},
+    {"probe", "simulation", "workers", "scoring", "shards"},
     {"store", "downsample", "scan"},
     {"loader"},
     {"dataset"},
     {"checkpoint", "devices"},
     {"models", "optimisers", "recipe"},
     {"keras_weights"},
-    {"train", "predict"},
+    {"training", "prediction"},
     {"demo"},
     {"cli", "__main__"},
 ]
@@ -70,7 +68,7 @@ def test_only_decoding_and_encoding_modules_import_the_codec() -> None:
             names |= {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
             if any(n == "av" or n.startswith("av.") for n in names):
                 users.add(name)
-    assert users <= {"packets", "pixels", "decode", "encode"}
+    assert users <= {"packets", "pixels", "decode", "probe", "encode"}
 
 
 def test_importing_is_silent_and_loads_no_torch() -> None:
@@ -81,6 +79,10 @@ def test_importing_is_silent_and_loads_no_torch() -> None:
     code += "assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_no_module_hides_a_public_name() -> None:
+    assert not set(primatrix.__all__) & set(modules())
 
 
 def test_public_names_all_resolve() -> None:

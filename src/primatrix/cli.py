@@ -55,7 +55,14 @@ def main() -> None:
     except PrimatrixError as error:
         stop(str(error))
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
+        if error.errno not in (
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.EFBIG,
+            errno.EACCES,
+            errno.EROFS,
+            errno.EPERM,
+        ):
             raise
         stop(
             f"{error.filename or 'disk'}: {error.strerror}; make room or choose another place, then run again"
@@ -118,8 +125,8 @@ def simulate(
 
     Example: primatrix simulate data --train 1000 --test 400 --sizes nano,micro
     """
-    from primatrix.simulate import SimulationSpec
-    from primatrix.simulate import simulate as run
+    from primatrix.simulation import SimulationSpec
+    from primatrix.simulation import simulate as run
 
     spec = SimulationSpec(train_clips=train, test_clips=test, seed=seed, test_sites=test_sites, broken=broken)
     with ProgressDisplay(quiet=quiet) as display:
@@ -233,7 +240,7 @@ def train(
     """
     from primatrix.dataset import Dataset
     from primatrix.models import build_model
-    from primatrix.train import train as run
+    from primatrix.training import train as run
 
     if is_benchmark(data):
         dataset = Dataset(data, kind, batch_size=batch_size, seed=seed, store=store, workers=workers)
@@ -270,7 +277,7 @@ def predict(
     Example: primatrix predict data --model runs/lrcn --out submission.csv
     """
     from primatrix.models import load_model
-    from primatrix.predict import predict_folder
+    from primatrix.prediction import predict_folder
 
     loaded = load_model(model)
     with ProgressDisplay(quiet=quiet) as display:
@@ -300,7 +307,7 @@ def score(
 
     Example: primatrix score submission.csv test_labels.csv --train-labels train_labels.csv
     """
-    from primatrix.score import score_files
+    from primatrix.scoring import score_files
 
     typer.echo(score_files(predictions, labels, train_labels=train_labels).summary())
 

@@ -7,8 +7,9 @@ counts lie.
 """
 
 import logging
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import cast
@@ -34,10 +35,12 @@ from primatrix.pixels import FrameWriter
 from primatrix.records import Clip, ClipSpec
 from primatrix.sample import choose_frames
 
-__all__ = ["decode_clip"]
+__all__ = ["Choose", "decode_clip"]
 
 MOST_PASSES = 3  # over a file whose count of frames is not known before
 DEFAULT_FRAMES_PER_SECOND = 25  # where a file says nothing at all about time
+
+Choose = Callable[[Sequence[float], Sequence[int]], list[int]]
 
 _log = logging.getLogger(__name__)
 
@@ -54,15 +57,27 @@ class FrameList:
     keyframes: list[int] = field(default_factory=list)
     damaged: int = 0
 
-    def choose(self, spec: ClipSpec) -> list[int]:
-        """Which of these frames the spec takes."""
-        return choose_frames(
-            spec.sampler, spec.frames, pts_seconds=self.pts_seconds, keyframes=self.keyframes
-        )
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is wanted of a video: frames chosen by `choose` from its times and keyframes, as the spec has them."""
+
+    spec: ClipSpec
+    name: str
+    choose: Choose
+
+    def new_frames(self, chosen: list[int]) -> NDArray[np.uint8]:
+        """Room for the chosen frames, (T, H, W, C)."""
+        return np.zeros((len(chosen), *self.spec.shape[1:]), np.uint8)
 
 
-def decode_clip(path: str | Path, spec: ClipSpec, *, name: str | None = None) -> Clip:
+def decode_clip(
+    path: str | Path, spec: ClipSpec, *, name: str | None = None, choose: Choose | None = None
+) -> Clip:
     """The clip that the spec asks for; `name` is the file's own unless given.
+
+    `choose` takes the place of the spec's sampler and count: given the frames' seconds and the indices of
+    keyframes, it says which frames to take.
 
     A file that ended early or holds damaged frames gives what decodes, and `Clip.note` says so. Raises
     DecodeError with its stage: "open", "probe", "decode" or "convert".
@@ -72,31 +87,32 @@ def decode_clip(path: str | Path, spec: ClipSpec, *, name: str | None = None) ->
     primatrix.errors.DecodeError: nothing.mp4: not readable as video: No such file or directory
     """
     path = Path(path)
-    name = name or path.name
+    request = Request(spec, name or path.name, choose or partial(_choose_by_spec, spec))
     with open_video(path) as source:
         table = read_packets(source)
         order = order_frames(source, table)
         if order is not None:
             try:
-                return _decode_selected(source, table, order=order, spec=spec, name=name)
+                return _decode_selected(source, table, order, request)
             except _TimesLieError as reason:
                 _log.debug("%s: decoded in order: %s", path, reason)
-    return _decode_counted(path, table, spec=spec, name=name)
+    return _decode_counted(path, table, request)
+
+
+def _choose_by_spec(spec: ClipSpec, pts_seconds: Sequence[float], keyframes: Sequence[int]) -> list[int]:
+    return choose_frames(spec.sampler, spec.frames, pts_seconds=pts_seconds, keyframes=keyframes)
 
 
 # ---- decoding only what is wanted
 
 
-def _decode_selected(
-    source: Source, table: PacketTable, *, order: FrameOrder, spec: ClipSpec, name: str
-) -> Clip:
+def _decode_selected(source: Source, table: PacketTable, order: FrameOrder, request: Request) -> Clip:
     """The clip from the groups of pictures that hold its frames."""
     tick = source.seconds_per_tick
     seconds = [(pts - order.pts[0]) * tick for pts in order.pts]
     keyframes = [i for i, packet in enumerate(order.packet) if table.keyframe[packet]]
-    chosen = FrameList(seconds, keyframes).choose(spec)
-    frames = np.empty(spec.shape, np.uint8)
-    writer = FrameWriter(spec)
+    chosen = request.choose(seconds, keyframes)
+    frames, writer = request.new_frames(chosen), FrameWriter(request.spec)
     places = _place_frames(chosen)
     groups: dict[int, dict[int, int]] = {}  # packet to start at -> {packet wanted: frame it holds}
     for frame_index in places:
@@ -112,7 +128,7 @@ def _decode_selected(
                 raise _TimesLieError(f"frame {frame_index} is damaged")
         if frame_at:
             raise _TimesLieError(f"no frame {min(frame_at.values())}")
-    return Clip(name, frames, np.array([seconds[i] for i in chosen]), table.loss)
+    return Clip(request.name, frames, np.array([seconds[i] for i in chosen]), table.loss)
 
 
 def _decode_group(
@@ -157,23 +173,24 @@ def _write_frame(
 # ---- decoding everything, in order
 
 
-def _decode_counted(path: Path, table: PacketTable, *, spec: ClipSpec, name: str) -> Clip:
+def _decode_counted(path: Path, table: PacketTable, request: Request) -> Clip:
     """The clip from decoding every frame: first by the packets' count, again where that was wrong."""
     seen = FrameList([float(i) for i in range(sum(table.shown))])
     for _ in range(MOST_PASSES):
-        chosen = seen.choose(spec)
-        frames, seen = _decode_in_order(path, spec, chosen)
+        chosen = request.choose(seen.pts_seconds, seen.keyframes)
+        frames, seen = _decode_in_order(path, request, chosen)
         if not seen.pts_seconds:
             raise DecodeError(f"{path}: none of its {len(table)} pictures can be decoded", stage="decode")
-        if seen.choose(spec) == chosen:
-            return Clip(name, frames, np.array([seen.pts_seconds[i] for i in chosen]), _say_loss(table, seen))
+        if request.choose(seen.pts_seconds, seen.keyframes) == chosen:
+            seconds = np.array([seen.pts_seconds[i] for i in chosen])
+            return Clip(request.name, frames, seconds, _say_loss(table, seen))
     raise DecodeError(f"{path}: its frames differ from one reading to the next", stage="decode")
 
 
-def _decode_in_order(path: Path, spec: ClipSpec, chosen: list[int]) -> tuple[NDArray[np.uint8], FrameList]:
+def _decode_in_order(path: Path, request: Request, chosen: list[int]) -> tuple[NDArray[np.uint8], FrameList]:
     """The frames with these indices at clip size (T, H, W, C), and the list of all that decoded."""
-    frames = np.zeros(spec.shape, np.uint8)
-    places, writer = _place_frames(chosen), FrameWriter(spec)
+    frames, writer = request.new_frames(chosen), FrameWriter(request.spec)
+    places = _place_frames(chosen)
     pts: list[int | None] = []
     seen = FrameList()
     with open_video(path) as source:

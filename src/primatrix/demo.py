@@ -5,11 +5,11 @@ from pathlib import Path
 
 from primatrix.dataset import Dataset
 from primatrix.models import build_model, load_model
-from primatrix.predict import predict_to_file
+from primatrix.prediction import predict_to_file
 from primatrix.records import OnProgress
-from primatrix.score import Scores, score_files
-from primatrix.simulate import SimulationSpec, simulate
-from primatrix.train import train
+from primatrix.scoring import Scores, score_files
+from primatrix.simulation import SimulationSpec, simulate
+from primatrix.training import train
 
 __all__ = ["DemoResult", "run_demo"]
 

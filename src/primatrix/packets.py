@@ -75,6 +75,8 @@ def open_video(path: str | Path) -> Iterator[Source]:
         # "file:" keeps libav from reading a colon in a name as a protocol.
         container = av.open(f"file:{path}", "r", options=OPEN_OPTIONS, metadata_errors="replace")
     except (OSError, FFmpegError) as error:
+        if isinstance(error, MemoryError):
+            raise
         reason = error.strerror or type(error).__name__
         raise DecodeError(f"{path}: not readable as video: {reason}", stage="open") from error
     with container:
@@ -232,6 +234,8 @@ def _may_be_trusted(source: Source, table: PacketTable) -> bool:
         return False
     if source.container_name == "avi":
         return context.name in UNORDERED_CODECS
+    if source.container_name == "asf" and context.has_b_frames:
+        return False  # some writers put the order of coding where the time belongs
     # Two fields of one picture may come as two packets.
     by_field = context.field_order not in PROGRESSIVE_FIELD_ORDERS and context.name not in INTRA_IN_ANY_ORDER
     return source.container_name in TRUSTED_CONTAINERS and not by_field

@@ -5,7 +5,14 @@ import time
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bars
 
 from primatrix.records import Progress
@@ -32,7 +39,7 @@ class ProgressDisplay:
             TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[message]}"),
             console=console,
         )  # fmt: skip
-        self._tasks: dict[str, tuple[int, float]] = {}  # stage -> rich's task, seconds at its start
+        self._tasks: dict[str, tuple[TaskID, float]] = {}  # stage -> rich's task, seconds at its start
         self._told_at: dict[str, float] = {}
 
     def __enter__(self) -> "ProgressDisplay":

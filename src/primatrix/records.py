@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 
 from primatrix.errors import InputError
 
-__all__ = ["Clip", "ClipSpec", "Colour", "DatasetType", "Failure", "OnProgress", "Progress", "Sampler", "Video"]
+__all__ = [
+    "Clip",
+    "ClipSpec",
+    "Colour",
+    "DatasetType",
+    "Failure",
+    "OnProgress",
+    "Progress",
+    "Sampler",
+    "Video",
+]
 
 Colour = Literal["grey", "rgb"]
 Sampler = Literal["uniform", "keyframes", "per_second"]

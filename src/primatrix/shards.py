@@ -49,7 +49,7 @@ def write_shard(
     clips = [result for result in results if isinstance(result, Clip)]
     if clips:
         frames = np.stack([clip.frames for clip in clips])
-        _write_file(_pixels_path(folder, number), lambda file: np.save(file, frames))
+        _write_file(_pixels_path(folder, number), lambda file: _write_array(file, frames))
     table = _make_table(videos, results)
     _write_file(_table_path(folder, number), lambda file: pq.write_table(table, file, compression="zstd"))
 
@@ -82,6 +82,12 @@ def remove_unfinished(folder: Path) -> None:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a small file so that it is there whole or not at all."""
     _write_file(path, lambda file: file.write(content))
+
+
+def _write_array(file: IO[bytes], array: NDArray[np.uint8]) -> None:
+    """As np.save does, whose own error on a full disk does not say that the disk is full."""
+    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+    file.write(array.data)
 
 
 def _make_table(videos: Sequence[Video], results: Sequence[Clip | Failure]) -> pa.Table:

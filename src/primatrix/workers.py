@@ -1,4 +1,4 @@
-"""Many videos decoded at once, each safe from the others: results in input order, one per input, always.
+"""Many videos worked on at once, each safe from the others: results in input order, one per input, always.
 
 Every worker is a process with a pipe of its own, so that one that crashes, hangs or is killed takes no
 lock and no message of another with it. Videos travel in small batches; when a batch is lost, each of its
@@ -15,15 +15,16 @@ from itertools import islice
 from multiprocessing import connection
 from time import monotonic
 from types import TracebackType
-from typing import Self, cast
+from typing import Generic, Self, TypeVar, cast
 
 from primatrix.decode import decode_clip
 from primatrix.errors import DecodeError, PrimatrixError
 from primatrix.process import Pipe, Worker, start_worker
 from primatrix.records import Clip, ClipSpec, Failure, Video
 
-__all__ = ["Decode", "DecodePool", "PoolOptions", "decode_clips", "decode_safely"]
+__all__ = ["Decode", "DecodePool", "PoolOptions", "VideoPool", "count_cores", "decode_clips", "run_safely"]
 
+Result = TypeVar("Result")
 Decode = Callable[..., Clip]  # called as decode_clip is: (path, spec, name=…)
 
 BATCH_BYTES = 4 << 20  # of files: a second of decoding or less
@@ -68,10 +69,10 @@ def decode_clips(
         yield from pool.map(videos)
 
 
-def decode_safely(decode: Decode, video: Video, spec: ClipSpec) -> Clip | Failure:
-    """The clip, or a Failure that says why there is none; never raises."""
+def run_safely(work: Callable[[Video], Result], video: Video) -> Result | Failure:
+    """What the work makes of a video, or a Failure that says why there is nothing; never raises."""
     try:
-        return decode(video.path, spec, name=video.name)
+        return work(video)
     except DecodeError as error:
         return Failure(video.name, error.stage, _one_line(error).removeprefix(f"{video.path}: "))
     except MemoryError:
@@ -80,8 +81,12 @@ def decode_safely(decode: Decode, video: Video, spec: ClipSpec) -> Clip | Failur
         return Failure(video.name, "decode", f"{type(error).__name__}: {_one_line(error)}")
 
 
-def _decode_batch(decode: Decode, spec: ClipSpec, videos: list[Video]) -> list[Clip | Failure]:
-    return [decode_safely(decode, video, spec) for video in videos]
+def _run_batch(work: Callable[[Video], Result], videos: list[Video]) -> list[Result | Failure]:
+    return [run_safely(work, video) for video in videos]
+
+
+def _decode_video(decode: Decode, spec: ClipSpec, video: Video) -> Clip:
+    return decode(video.path, spec, name=video.name)
 
 
 def _one_line(error: Exception) -> str:
@@ -89,40 +94,39 @@ def _one_line(error: Exception) -> str:
 
 
 @dataclass(slots=True, eq=False)
-class _Batch:
+class _Batch(Generic[Result]):
     """Videos that travel together, and what has come back of them."""
 
     videos: list[Video]
-    results: list[Clip | Failure | None]
+    results: list[Result | Failure | None]
     missing: int
 
 
 @dataclass(slots=True, eq=False)
-class _Task:
+class _Task(Generic[Result]):
     """Some videos of a batch, by their places in it, for one worker. `alone` marks the second try."""
 
-    batch: _Batch
+    batch: _Batch[Result]
     places: list[int]
     alone: bool = False
 
 
-class DecodePool:
-    """Worker processes that stay for several calls of `map`; use it in a `with` statement.
+class VideoPool(Generic[Result]):
+    """Worker processes that do some work on videos and stay for several calls of `map`.
 
-    >>> with DecodePool(ClipSpec(), options=PoolOptions(workers=0)) as pool:
+    `work` is a function that can be pickled; it may raise DecodeError. Use the pool in a `with` statement.
+
+    >>> with VideoPool(len, options=PoolOptions(workers=0)) as pool:
     ...     list(pool.map([]))
     []
     """
 
-    def __init__(
-        self, spec: ClipSpec, *, options: PoolOptions | None = None, decode: Decode = decode_clip
-    ) -> None:
-        self.spec = spec
+    def __init__(self, work: Callable[[Video], Result], *, options: PoolOptions | None = None) -> None:
         self.options = options or PoolOptions()
-        self._decode = decode
+        self._work = work
         self._workers: list[Worker] = []
-        self._tasks: dict[Worker, _Task] = {}
-        self._queue: deque[_Task] = deque()
+        self._tasks: dict[Worker, _Task[Result]] = {}
+        self._queue: deque[_Task[Result]] = deque()
         self._failed_starts = 0
 
     def __enter__(self) -> Self:
@@ -146,13 +150,13 @@ class DecodePool:
         self._tasks.clear()
         self._queue.clear()
 
-    def map(self, videos: Iterable[Video]) -> Iterator[Clip | Failure]:
-        """A Clip or a Failure for every video, in their order; reads `videos` only as far as needed."""
+    def map(self, videos: Iterable[Video]) -> Iterator[Result | Failure]:
+        """A result or a Failure for every video, in their order; reads `videos` only as far as needed."""
         if self.options.workers == 0:
-            yield from (decode_safely(self._decode, video, self.spec) for video in videos)
+            yield from (run_safely(self._work, video) for video in videos)
             return
-        batches = _make_batches(videos, self.options.batch)
-        waiting: deque[_Batch] = deque()
+        batches: Iterator[_Batch[Result]] = _make_batches(videos, self.options.batch)
+        waiting: deque[_Batch[Result]] = deque()
         try:
             while True:
                 room = self.options.workers * BATCHES_PER_WORKER - len(waiting)
@@ -163,7 +167,7 @@ class DecodePool:
                     return
                 while waiting[0].missing:
                     self._advance()
-                yield from cast(list[Clip | Failure], waiting.popleft().results)
+                yield from cast(list[Result | Failure], waiting.popleft().results)
         finally:
             self._drop_unfinished()
 
@@ -187,7 +191,7 @@ class DecodePool:
     def _hand_out(self) -> None:
         """Start workers while there is more to do than hands to do it, and give each idle one a task."""
         while len(self._workers) < min(self.options.workers, len(self._queue) + len(self._tasks)):
-            answer = partial(_decode_batch, self._decode, self.spec)
+            answer = partial(_run_batch, self._work)
             self._workers.append(start_worker(answer, memory_limit_bytes=self.options.memory_limit_bytes))
         for worker in self._workers:
             if self._queue and worker not in self._tasks:
@@ -211,8 +215,8 @@ class DecodePool:
         task = self._tasks.pop(worker)
         worker.deadline = None
         retries = []
-        for place, result in zip(task.places, cast(list[Clip | Failure], message), strict=True):
-            if isinstance(result, Clip) or task.alone:
+        for place, result in zip(task.places, cast(list[Result | Failure], message), strict=True):
+            if task.alone or not isinstance(result, Failure):
                 self._settle(task.batch, place, result)
             else:
                 retries.append(_Task(task.batch, [place], alone=True))
@@ -241,7 +245,7 @@ class DecodePool:
         else:
             self._queue.extendleft(_Task(task.batch, [place], alone=True) for place in reversed(task.places))
 
-    def _settle(self, batch: _Batch, place: int, result: Clip | Failure) -> None:
+    def _settle(self, batch: _Batch[Result], place: int, result: Result | Failure) -> None:
         batch.results[place] = result
         batch.missing -= 1
 
@@ -252,7 +256,22 @@ class DecodePool:
         worker.wait_gone()
 
 
-def _make_batches(videos: Iterable[Video], most: int) -> Iterator[_Batch]:
+class DecodePool(VideoPool[Clip]):
+    """Worker processes that decode videos to clips of one spec.
+
+    >>> with DecodePool(ClipSpec(), options=PoolOptions(workers=0)) as pool:
+    ...     list(pool.map([]))
+    []
+    """
+
+    def __init__(
+        self, spec: ClipSpec, *, options: PoolOptions | None = None, decode: Decode = decode_clip
+    ) -> None:
+        super().__init__(partial(_decode_video, decode, spec), options=options)
+        self.spec = spec
+
+
+def _make_batches(videos: Iterable[Video], most: int) -> Iterator[_Batch[Result]]:
     """Neighbours together until they are many or large."""
     batch: list[Video] = []
     size_bytes = 0

@@ -22,9 +22,10 @@ class Sprite:
     """Capsules (thick lines with round ends) that belong together, over T moments, drawn one over the other.
 
     `start`, `end` (P, T, 2) are x and y of their ends, `radius` (P, 2, T) the half widths there, in scene
-    units, y downwards. `tone` (P,) is each one's brightness, `textured` (P,) whether it carries `pattern`;
-    `tint` (3,) the colour of all. `light` (T,) multiplies the brightness, `depth_m` (T,) says what stands in
-    front, `blur` is how far out of focus it is (scene units), `opacity` 1 for solid.
+    units, y downwards. `tone` (P, T) is each one's brightness, `textured` (P, T) whether it carries
+    `pattern`; `tint` (3,) the colour of all. `light` (T,) multiplies the brightness, `depth_m` (T,) says what
+    stands in front, `order_m` the same among sprites for the whole clip, so that frames do not depend on
+    those drawn with them. `blur` is how far out of focus it is (scene units), `opacity` 1 for solid.
     """
 
     start: Floats
@@ -35,6 +36,7 @@ class Sprite:
     tint: Floats
     light: Floats
     depth_m: Floats
+    order_m: float
     pattern: str = "plain"
     pattern_phase: float = 0.0
     opacity: float = 1.0

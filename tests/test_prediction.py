@@ -4,7 +4,7 @@ import pytest
 from primatrix import ClipSpec, ModelError
 from primatrix.devices import Device
 from primatrix.models import Model, build_model
-from primatrix.predict import predict_batches
+from primatrix.prediction import predict_batches
 
 NANO = ClipSpec(15, 16, 16)
 FULL, HALF = Device("cpu", "fp32"), Device("cpu", "bf16")

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from primatrix.animals import LOOKS, Look
-from primatrix.bodies import Pose, build_body
-from primatrix.shapes import ASPECT, Floats, Sprite, Values
-from primatrix.sites import Site
+from primatrix.simulation.animals import LOOKS, Look
+from primatrix.simulation.bodies import Body, Pose, build_body
+from primatrix.simulation.shapes import ASPECT, Floats, Sprite, Values
+from primatrix.simulation.sites import Site
 
-__all__ = ["Actor", "make_actor", "sprites_of_actor"]
+__all__ = ["Actor", "make_actors", "sprites_of_actor"]
 
 KNOTS_PER_SECOND = 4
 LARGEST_GROUP = 4
@@ -33,7 +34,7 @@ class Actor:
     track: Floats
 
 
-def make_actor(
+def make_actors(
     species: str,
     site: Site,
     *,
@@ -81,7 +82,7 @@ def make_actor(
 def draw_coat(look: Look, body: Values, visit: np.random.Generator) -> tuple[Floats, Floats]:
     """Colour of the coat and of the limbs, (3,) each; people wear what they like."""
     shade = min(0.6, look.shade * np.exp(0.3 * body[1]))
-    warmth = look.warmth + 0.25 * body[2]
+    warmth = max(-0.05, look.warmth + 0.25 * body[2])
     if look.form == "human":
         clothes = visit.uniform(0.08, 0.75, 2)[:, None] * np.exp(visit.normal(0, 0.25, (2, 3)))
         return np.asarray(clothes[0], np.float32), np.asarray(clothes[1], np.float32)
@@ -149,30 +150,39 @@ def sprites_of_actor(actor: Actor, site: Site, seconds: Floats, *, night: bool) 
     )
     start, depth = project(body.start, forward, away, scale)
     end, far_depth = project(body.end, forward, away, scale)
-    order = np.argsort(-(depth + far_depth).mean(axis=1), kind="stable")
     light = light_at(site, z, night=night)
-    radius = body.radius[:, :, None] * scale
-    sprites = [] if night else [draw_shadow(actor, foot, scale, z, lift)]
-    groups = [order] if actor.look.form != "human" else [order[body.limb[order]], order[~body.limb[order]]]
-    for group, tint in zip(
-        groups, (actor.limb_tint, actor.tint) if len(groups) == 2 else (actor.tint,), strict=True
-    ):
+    radius = np.swapaxes(body.radius[:, :, None] * scale, 1, 2)  # (P, T, 2), as the ends
+    tones = np.broadcast_to(body.tone[:, None], depth.shape)
+    textured = np.broadcast_to(body.textured[:, None], depth.shape)
+    order_m = float(actor.track[1].mean())
+    sprites = [] if night else [draw_shadow(actor, foot, scale, z, site)]
+    for parts, tint in split_parts(actor, body):
+        # Far parts first, in every frame by itself: animals turn.
+        row = np.argsort(-(depth + far_depth)[parts], axis=0, kind="stable")
         sprites.append(
             Sprite(
-                start=start[group] + foot,
-                end=end[group] + foot,
-                radius=radius[group],
-                tone=body.tone[group],
-                textured=body.textured[group],
+                start=np.take_along_axis(start[parts], row[..., None], 0) + foot,
+                end=np.take_along_axis(end[parts], row[..., None], 0) + foot,
+                radius=np.swapaxes(np.take_along_axis(radius[parts], row[..., None], 0), 1, 2),
+                tone=np.take_along_axis(tones[parts], row, 0),
+                textured=np.take_along_axis(textured[parts], row, 0),
                 tint=tint,
                 light=light,
                 depth_m=z,
+                order_m=order_m,
                 pattern=actor.look.pattern,
                 pattern_phase=actor.pattern_phase,
                 shading=0.12 if night else 0.3,
             )
         )
     return sprites
+
+
+def split_parts(actor: Actor, body: Body) -> list[tuple[NDArray[np.int64], Floats]]:
+    """Capsules that share a tint: all of an animal; trousers, then shirt of a human."""
+    if actor.look.form == "human":
+        return [(np.flatnonzero(body.limb), actor.limb_tint), (np.flatnonzero(~body.limb), actor.tint)]
+    return [(np.arange(len(body.tone)), actor.tint)]
 
 
 def sample_track(actor: Actor, seconds: Floats) -> list[Floats]:
@@ -199,18 +209,20 @@ def light_at(site: Site, depth_m: Floats, *, night: bool) -> Floats:
     return np.asarray(np.minimum((site.flash_reach_m / np.maximum(depth_m, 0.3)) ** 1.6, 3.5), np.float32)
 
 
-def draw_shadow(actor: Actor, foot: Floats, scale: Floats, depth_m: Floats, lift: Floats) -> Sprite:
-    """A dark patch under the animal; weaker the higher it is."""
+def draw_shadow(actor: Actor, foot: Floats, scale: Floats, depth_m: Floats, site: Site) -> Sprite:
+    """A dark patch under the animal; none under one that flies or climbs."""
     half = np.stack([actor.look.length * 0.55 * scale, np.zeros_like(scale)], axis=-1)
+    usual_depth_m = float(actor.track[1].mean())
     return Sprite(
         start=(foot - half)[None],
         end=(foot + half)[None],
         radius=np.broadcast_to(0.1 * scale, (1, 2, len(scale))),
-        tone=np.zeros(1, np.float32),
-        textured=np.zeros(1, np.bool_),
+        tone=np.zeros((1, len(scale)), np.float32),
+        textured=np.zeros((1, len(scale)), np.bool_),
         tint=np.zeros(3, np.float32),
         light=np.ones_like(scale),
-        depth_m=depth_m + 0.01,
-        opacity=0.4 if float(lift.max()) < 0.2 else 0.0,
-        blur=float(0.08 * scale.mean()),
+        depth_m=depth_m + np.float32(0.01),
+        order_m=usual_depth_m + 0.01,
+        opacity=0.4 if float(actor.track[2].max()) < 0.2 else 0.0,
+        blur=0.08 * site.focal * actor.height_m / usual_depth_m,
     )

@@ -14,14 +14,14 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from primatrix.damage import DAMAGES, damage_file
 from primatrix.encode import write_clip
 from primatrix.errors import InputError, PrimatrixError
 from primatrix.records import OnProgress, Progress
-from primatrix.render import draw_clip
-from primatrix.scenes import make_scene
+from primatrix.simulation.damage import DAMAGES, damage_file
+from primatrix.simulation.render import draw_clip
+from primatrix.simulation.scenes import Sighting, make_scene
+from primatrix.simulation.survey import SimulationSpec, Survey, draw_survey
 from primatrix.species import BENCHMARK_SPECIES, BLANK
-from primatrix.survey import SimulationSpec, Survey, draw_survey
 
 __all__ = ["Simulation", "SimulationSpec", "Size", "simulate", "write_tables"]
 
@@ -50,13 +50,9 @@ class Simulation:
 class Task:
     """One file to draw."""
 
-    clip: int
     name: str
     size: Size
-    species: tuple[str, ...]
-    site: int
-    event: int
-    minute: int
+    sighting: Sighting
     frames: int
     damage: int
 
@@ -89,7 +85,7 @@ def simulate(
     survey = draw_survey(spec)
     try:
         claim_folder(folder, spec, sizes)
-        present = {size: {entry.name for entry in os.scandir(folder / size)} for size in sizes}
+        present = {size: list_present(folder / size) for size in sizes}
         tasks = [task for size in sizes for task in list_tasks(survey, size, present[size])]
         written = draw_all(folder, spec, tasks, workers=workers, on_progress=on_progress)
         write_tables(folder, survey=survey)
@@ -123,6 +119,15 @@ def claim_folder(folder: Path, spec: SimulationSpec, sizes: Iterable[Size]) -> N
         )
 
 
+def list_present(folder: Path) -> set[str]:
+    """Names of the files of a folder; what a killed run left half written is removed."""
+    names = {entry.name for entry in os.scandir(folder)}
+    halves = {name for name in names if name.startswith(".") and name.endswith((".part", ".spoiled"))}
+    for name in halves:
+        (folder / name).unlink(missing_ok=True)
+    return names - halves
+
+
 def list_tasks(survey: Survey, size: Size, present: set[str]) -> list[Task]:
     """Files of one size that are still missing, site by site."""
     minutes = survey.time.astype("datetime64[m]").astype(np.int64) % (24 * 60)
@@ -130,13 +135,15 @@ def list_tasks(survey: Survey, size: Size, present: set[str]) -> list[Task]:
     species = np.array(BENCHMARK_SPECIES)
     return [
         Task(
-            clip=clip,
             name=survey.names[clip],
             size=size,
-            species=tuple(name for name in species[survey.shown[clip]].tolist() if name != BLANK),
-            site=int(survey.site[clip]),
-            event=int(survey.event[clip]),
-            minute=int(minutes[clip]),
+            sighting=Sighting(
+                clip=clip,
+                species=tuple(name for name in species[survey.shown[clip]].tolist() if name != BLANK),
+                site=int(survey.site[clip]),
+                event=int(survey.event[clip]),
+                minute=int(minutes[clip]),
+            ),
             frames=int(survey.frames[clip]),
             damage=int(survey.damage[clip]),
         )
@@ -205,15 +212,8 @@ def draw_tasks(folder: Path, spec: SimulationSpec, tasks: Sequence[Task]) -> int
 
 def draw_task(folder: Path, spec: SimulationSpec, task: Task) -> None:
     """Draw, encode and write one file; a broken one is made whole beside its place and then spoiled."""
-    scene = make_scene(
-        spec.seed,
-        task.clip,
-        species=task.species,
-        site=task.site,
-        event=task.event,
-        minute=task.minute,
-        seconds=max(spec.seconds, task.frames / SMALL_FRAMES_PER_SECOND),
-    )
+    seconds = max(spec.seconds, task.frames / SMALL_FRAMES_PER_SECOND)
+    scene = make_scene(task.sighting, seed=spec.seed, seconds=seconds)
     rate = spec.raw_frames_per_second if task.size == "raw" else SMALL_FRAMES_PER_SECOND
     side = SMALL_SIDES_PX.get(task.size, 0)
     pictures = draw_clip(
@@ -227,7 +227,7 @@ def draw_task(folder: Path, spec: SimulationSpec, task: Task) -> None:
     target = path.with_name(f".{task.name}.spoiled") if task.damage else path
     write_clip(target, pictures, frames_per_second=rate, quantiser=scene.site.quantiser)
     if task.damage:
-        damage_file(target, DAMAGES[task.damage], seed=(spec.seed, task.clip))
+        damage_file(target, DAMAGES[task.damage], seed=(spec.seed, task.sighting.clip))
         target.replace(path)
 
 

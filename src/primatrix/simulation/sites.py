@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
-from primatrix.shapes import ASPECT, Floats
+from primatrix.simulation.shapes import ASPECT, Floats
 
 __all__ = ["Backdrop", "Site", "draw_backdrop", "draw_cloud", "make_site", "soft_step"]
 
@@ -21,9 +22,9 @@ class Site:
 
     `horizon` is its height in the picture (scene units from the top), `focal` the height in the picture of 1
     m at 1 m distance, `camera_height_m` above the ground. `open_country` is 0 for closed forest, 1 for
-    savanna. Colours are (3,) 0..1. `trees` are rows of (x of the foot in metres, distance, width in metres,
-    lean, tone), `bushes` rows of (x, distance, width, height, tone). `plants` is the seed of plants near the
-    lens.
+    savanna. Colours are (3,) 0..1. `trees` are rows of (place across the picture,
+    -0.75 to 0.75, distance, width in metres, lean, tone), `bushes` rows of (place, distance, width, height,
+    tone), `plants` the seeds of plants near the lens.
     """
 
     seed: int
@@ -92,26 +93,34 @@ def make_site(seed: int, number: int) -> Site:
         grass=grass,
         night_below=float(rng.uniform(-25, 35)),
         quantiser=int(rng.integers(18, 25)),
-        trees=np.column_stack(
-            [
-                rng.uniform(-0.75, 0.75, trees),
-                np.exp(rng.uniform(np.log(2.5), np.log(18), trees)),
-                rng.gamma(3, 0.08, trees) + 0.05,
-                rng.normal(0, 0.08, trees),
-                rng.uniform(0.5, 1.1, trees),
-            ]
-        ).astype(np.float32),
-        bushes=np.column_stack(
-            [
-                rng.uniform(-0.9, 0.9, bushes),
-                np.exp(rng.uniform(np.log(2.5), np.log(16), bushes)),
-                rng.uniform(0.5, 2.2, bushes),
-                rng.uniform(0.2, 1.3, bushes),
-                rng.uniform(0.7, 1.4, bushes),
-            ]
-        ).astype(np.float32),
-        plants=tuple(int(value) for value in rng.integers(0, 2**31, int(rng.integers(0, 4)))),
+        trees=draw_trees(rng, trees),
+        bushes=draw_bushes(rng, bushes),
+        plants=tuple(int(value) for value in rng.integers(0, 2**31, int(rng.integers(0, 3)))),
     )
+
+
+def draw_trees(rng: np.random.Generator, count: int) -> Floats:
+    """Trees (count, 5): place across, distance in metres, width in metres, lean, tone."""
+    columns = [
+        rng.uniform(-0.75, 0.75, count),
+        np.exp(rng.uniform(np.log(2.5), np.log(18), count)),
+        rng.gamma(3, 0.08, count) + 0.05,
+        rng.normal(0, 0.08, count),
+        rng.uniform(0.5, 1.1, count),
+    ]
+    return np.column_stack(columns).astype(np.float32)
+
+
+def draw_bushes(rng: np.random.Generator, count: int) -> Floats:
+    """Bushes (count, 5): place across, distance, width and height in metres, tone."""
+    columns = [
+        rng.uniform(-0.9, 0.9, count),
+        np.exp(rng.uniform(np.log(2.5), np.log(16), count)),
+        rng.uniform(0.5, 2.2, count),
+        rng.uniform(0.2, 1.3, count),
+        rng.uniform(0.7, 1.4, count),
+    ]
+    return np.column_stack(columns).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,24 +155,27 @@ def draw_cloud(
         if cells <= height_px:
             rng = np.random.default_rng([*key, CLOUD_STREAM, cells])
             lattice = rng.standard_normal((cells + 2, int(cells * ASPECT) + 3), np.float32)
-            rows = interpolation(height_px, lattice.shape[0], cells)
-            columns = interpolation(width_px, lattice.shape[1], cells * ASPECT)
-            total += np.float32(weight) * (rows @ lattice @ columns.T)
+            total += np.float32(weight) * read_lattice(lattice, total.shape, cells)
         weight *= roughness
         cells *= 2
     return total * np.float32(1.6 / np.sqrt(power))
 
 
-def interpolation(pixels: int, knots: int, cells: float) -> Floats:
-    """Matrix (pixels, knots) that reads a lattice of `cells` cells smoothly at pixel centres."""
+def read_lattice(lattice: Floats, shape: tuple[int, ...], cells: int) -> Floats:
+    """Values (H, W) between the knots of a lattice of `cells` cells per picture height."""
+    # No matrix product: BLAS starts threads for these, which wait for each other on a busy machine.
+    top, down = place_knots(shape[0], lattice.shape[0], cells)
+    left, right = place_knots(shape[1], lattice.shape[1], cells * ASPECT)
+    rows = lattice[top] * (1 - down)[:, None] + lattice[top + 1] * down[:, None]
+    return np.asarray(rows[:, left] * (1 - right) + rows[:, left + 1] * right, np.float32)
+
+
+def place_knots(pixels: int, knots: int, cells: float) -> tuple[NDArray[np.int64], Floats]:
+    """The knot before each pixel centre, and how far (0..1, eased) the pixel is from it to the next."""
     place = (np.arange(pixels, dtype=np.float32) + 0.5) * np.float32(cells / pixels)
-    left = np.minimum(place.astype(np.int64), knots - 2)
-    part = place - left
-    part = part * part * (3 - 2 * part)
-    matrix = np.zeros((pixels, knots), np.float32)
-    row = np.arange(pixels)
-    matrix[row, left], matrix[row, left + 1] = 1 - part, part
-    return matrix
+    before = np.minimum(place.astype(np.int64), knots - 2)
+    part = (place - before).astype(np.float32)
+    return before, part * part * (3 - 2 * part)
 
 
 def draw_backdrop(site: Site, height_px: int, width_px: int) -> Backdrop:

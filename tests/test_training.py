@@ -12,7 +12,7 @@ import torch
 from primatrix import ClipSpec, InputError, ModelError
 from primatrix.checkpoint import read_state
 from primatrix.models import Model, build_model, load_model
-from primatrix.train import History, TrainSpec, train
+from primatrix.training import History, TrainSpec, train
 
 SPEC = ClipSpec(3, 16, 16)
 SMALL = {"epochs": 2, "steps_per_epoch": 3, "validation_steps": 2}

@@ -4,12 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from primatrix.actors import Actor, make_actor, sprites_of_actor
-from primatrix.plants import Plant, Stray, make_plants, make_strays, sprites_of_plants, sprites_of_strays
-from primatrix.shapes import Floats, Sprite
-from primatrix.sites import Site, make_site
+from primatrix.simulation.actors import Actor, make_actors, sprites_of_actor
+from primatrix.simulation.plants import (
+    Plant,
+    Stray,
+    make_plants,
+    make_strays,
+    sprites_of_plants,
+    sprites_of_strays,
+)
+from primatrix.simulation.shapes import Floats, Sprite
+from primatrix.simulation.sites import Site, make_site
 
-__all__ = ["LAYERS", "Scene", "list_sprites", "make_scene", "mix_layers", "overall_light"]
+__all__ = ["LAYERS", "Scene", "Sighting", "list_sprites", "make_scene", "mix_layers", "overall_light"]
 
 SCENE_STREAM, EVENT_STREAM = 103, 104
 SHIFTS, TWINKLES, DAPPLES = 3, 4, 3
@@ -38,71 +45,64 @@ class Scene:
     noise_seed: int
 
 
-def make_scene(
-    seed: int,
-    clip: int,
-    *,
-    species: tuple[str, ...],
-    site: int,
-    event: int,
-    minute: int,
-    seconds: float = 15.0,
-) -> Scene:
-    """The scene of clip number `clip`: a function of these values alone.
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What clip number `clip` is to show.
 
-    `species` are those to be seen (none for a blank), `site` the camera's number, `event` the visit it
-    belongs to (clips of one visit show the same animals), `minute` the time of day in minutes after midnight.
+    `species` (none for a blank), the camera's number, the visit it belongs to (clips of one visit show the
+    same animals), the time of day in minutes after midnight.
+    """
 
-    >>> make_scene(0, 5, species=("duiker",), site=2, event=9, minute=600).night
+    clip: int
+    species: tuple[str, ...]
+    site: int
+    event: int
+    minute: int
+
+
+def make_scene(sighting: Sighting, *, seed: int, seconds: float = 15.0) -> Scene:
+    """The scene of a clip: a function of these values alone.
+
+    >>> make_scene(Sighting(clip=5, species=("duiker",), site=2, event=9, minute=600), seed=0).night
     False
     """
-    rng = np.random.default_rng([seed, SCENE_STREAM, clip])
-    place = make_site(seed, site)
-    night = not 6 * 60 + place.night_below <= minute < 18 * 60 - place.night_below
+    rng = np.random.default_rng([seed, SCENE_STREAM, sighting.clip])
+    site = make_site(seed, sighting.site)
+    night = not 6 * 60 + site.night_below <= sighting.minute < 18 * 60 - site.night_below
     actors: list[Actor] = []
-    for order, name in enumerate(species):
-        visit = np.random.default_rng([seed, EVENT_STREAM, event, order])
-        actors += make_actor(name, place, rng=rng, visit=visit, seconds=seconds, night=night)
+    for order, name in enumerate(sighting.species):
+        visit = np.random.default_rng([seed, EVENT_STREAM, sighting.event, order])
+        actors += make_actors(name, site, rng=rng, visit=visit, seconds=seconds, night=night)
     blank = not actors
-    wind = float(rng.gamma(1.5, 0.48) if blank else rng.gamma(1.4, 0.42))
-    sunny = (not night) and rng.random() < 0.6
-    sun = np.zeros(DAPPLES, np.float32)
-    if sunny:
-        hour = (minute - 360) / 720 * (DAPPLES - 1)
-        sun = np.float32(rng.uniform(0.4, 1.3)) * np.maximum(0, 1 - np.abs(np.arange(DAPPLES) - hour)).astype(
-            np.float32
-        )
-    waves = np.column_stack(
-        [
-            rng.uniform(0.15, 0.7, (LAYERS, 1)),
-            rng.uniform(0.5, 1.7, (LAYERS, 1)),
-            rng.uniform(0, 6.28, (LAYERS, 2)),
-        ]
-    )
     return Scene(
-        site=place,
+        site=site,
         night=night,
         exposure=float(np.exp(rng.normal(0, 0.15))),
-        wind=wind,
-        gust=np.array([rng.uniform(0.05, 0.14), rng.uniform(0, 6.28), rng.uniform(0.2, 1.0)], np.float32),
-        sun=sun,
+        wind=float(rng.gamma(1.5, 0.48) if blank else rng.gamma(1.4, 0.42)),
+        gust=np.asarray(rng.uniform((0.05, 0, 0.2), (0.14, 6.28, 1.0)), np.float32),
+        sun=draw_sun(rng, sighting.minute, night=night),
         flicker=float(rng.gamma(1.2, 0.12)),
-        shake=float(0.0006 * rng.gamma(1.2, 1.0) + (0.004 if rng.random() < 0.04 else 0.0)),
-        ramp=np.array(
-            [
-                rng.normal(0, 0.05 if blank else 0.035),
-                rng.gamma(1.2, 0.02),
-                rng.uniform(0, 6.28),
-                rng.normal(0, 0.06),
-            ],
-            np.float32,
-        ),
-        waves=waves.astype(np.float32),
+        shake=float(0.0006 * rng.gamma(1.2, 1.0) + 0.004 * (rng.random() < 0.04)),
+        ramp=draw_ramp(rng, spread=0.05 if blank else 0.035),
+        waves=rng.uniform((0.15, 0.5, 0, 0), (0.7, 1.7, 6.28, 6.28), (LAYERS, 4)).astype(np.float32),
         actors=tuple(actors),
-        plants=make_plants(place, rng),
+        plants=make_plants(site, rng),
         strays=make_strays(rng, night=night, chance=0.22 if blank else 0.08),
         noise_seed=int(rng.integers(2**31)),
     )
+
+
+def draw_sun(rng: np.random.Generator, minute: int, *, night: bool) -> Floats:
+    """Strength of each pattern of sun through leaves (DAPPLES,): they change with the hour, most days."""
+    strength = rng.uniform(0.3, 1.0) * (rng.random() < 0.6) * (not night)
+    hour = (minute - 6 * 60) / (12 * 60) * (DAPPLES - 1)
+    return np.asarray(strength * np.clip(1 - np.abs(np.arange(DAPPLES) - hour), 0, 1), np.float32)
+
+
+def draw_ramp(rng: np.random.Generator, *, spread: float) -> Floats:
+    """How light changes (4,): slope over the clip, depth and phase of clouds, the camera's settling."""
+    clouds = rng.gamma(1.2, 0.02), rng.uniform(0, 6.28)
+    return np.array([rng.normal(0, spread), *clouds, rng.normal(0, 0.06)], np.float32)
 
 
 def mix_layers(scene: Scene, seconds: Floats) -> Floats:
@@ -151,4 +151,4 @@ def list_sprites(scene: Scene, seconds: Floats) -> list[Sprite]:
     gust = scene.wind * gust_at(scene, seconds)
     sprites += sprites_of_plants(scene.plants, seconds, gust, night=scene.night)
     sprites += sprites_of_strays(scene.strays, seconds)
-    return sorted(sprites, key=lambda sprite: -float(sprite.depth_m.mean()))
+    return sorted(sprites, key=lambda sprite: -sprite.order_m)

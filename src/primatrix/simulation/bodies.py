@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from primatrix.animals import Look
-from primatrix.shapes import Floats, Values
+from primatrix.simulation.animals import Look
+from primatrix.simulation.shapes import Floats, Values
 
 __all__ = ["Body", "Pose", "build_body"]
 
@@ -81,10 +81,10 @@ class Builder:
 def build_body(look: Look, pose: Pose) -> Body:
     """The capsules of one animal at the moments of `pose`.
 
-    >>> from primatrix.animals import LOOKS
+    >>> from primatrix.simulation.animals import LOOKS
     >>> still = np.zeros(5, np.float32)
     >>> build_body(LOOKS["hog"][0], Pose(still, still, still, still, still, still)).start.shape
-    (15, 5, 3)
+    (14, 5, 3)
     """
     builder = Builder(len(pose.phase))
     {

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from primatrix.shapes import ASPECT, Floats, Sprite
-from primatrix.sites import Site
+from primatrix.simulation.shapes import ASPECT, Floats, Sprite
+from primatrix.simulation.sites import Site
 
 __all__ = ["Plant", "Stray", "make_plants", "make_strays", "sprites_of_plants", "sprites_of_strays"]
 
-BLADES = 6
+BLADES = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,11 +91,12 @@ def sprites_of_plants(
                 start=root,
                 end=np.asarray(root + tip, np.float32),
                 radius=np.stack([thick, thick * np.float32(0.35)], axis=1),
-                tone=plant.tone,
-                textured=np.zeros(len(plant.tone), np.bool_),
+                tone=np.broadcast_to(plant.tone[:, None], thick.shape),
+                textured=np.zeros(thick.shape, np.bool_),
                 tint=plant.tint,
                 light=np.full(len(seconds), 2.2 if night else 1.0, np.float32),
                 depth_m=np.full(len(seconds), plant.depth_m, np.float32),
+                order_m=plant.depth_m,
                 blur=plant.blur,
                 shading=0.0,
             )
@@ -173,11 +174,12 @@ def sprites_of_strays(strays: tuple[Stray, ...], seconds: Floats) -> list[Sprite
                 start=(place - along)[None].astype(np.float32),
                 end=(place + along)[None].astype(np.float32),
                 radius=np.broadcast_to(stray.radius * there, (1, 2, len(seconds))).astype(np.float32),
-                tone=np.ones(1, np.float32),
-                textured=np.zeros(1, np.bool_),
+                tone=np.ones((1, len(seconds)), np.float32),
+                textured=np.zeros((1, len(seconds)), np.bool_),
                 tint=stray.tint,
                 light=stray.bright * there,
                 depth_m=np.full(len(seconds), 0.4, np.float32),
+                order_m=0.4,
                 opacity=0.85,
                 blur=stray.blur,
                 shading=0.0,

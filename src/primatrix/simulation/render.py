@@ -12,17 +12,29 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from primatrix.scenes import DAPPLES, SHIFTS, TWINKLES, Scene, list_sprites, mix_layers, overall_light
-from primatrix.shapes import ASPECT, Floats, Sprite
-from primatrix.sites import FAR_M, Site, draw_backdrop, draw_cloud, make_site
+from primatrix.simulation.scenes import (
+    DAPPLES,
+    SHIFTS,
+    TWINKLES,
+    Scene,
+    list_sprites,
+    mix_layers,
+    overall_light,
+)
+from primatrix.simulation.shapes import ASPECT, Floats, Sprite
+from primatrix.simulation.sites import FAR_M, Site, draw_backdrop, draw_cloud, make_site
 
 __all__ = ["draw_clip", "draw_frames"]
 
 RAW_PIXELS = 404 * 720
 CHUNK_PIXELS = 4_000_000
 AMBIENT = 0.75
+BRIGHTEST, BRIGHTEST_BY_NIGHT = 2.0, 5.0  # times the mean
 NOISE = 1 << 20
 FAINTEST_PX = 0.12
+BACKDROP_FINER = (
+    3  # backdrops of small pictures are drawn finer than sprites, once per site: sharp things average
+)
 # Slopes are taken over the length that wind moves leaves: shorter ones look embossed when multiplied by it.
 SLOPE_REACH = 0.012
 
@@ -55,8 +67,8 @@ def draw_clip(
 ) -> Iterator[NDArray[np.uint8]]:
     """The pictures (H, W, 3) of a clip one by one; at most a second of raw footage is in memory.
 
-    >>> from primatrix.scenes import make_scene
-    >>> scene = make_scene(0, 1, species=("hog",), site=0, event=0, minute=600)
+    >>> from primatrix.simulation.scenes import Sighting, make_scene
+    >>> scene = make_scene(Sighting(clip=1, species=("hog",), site=0, event=0, minute=600), seed=0)
     >>> pictures = list(draw_clip(scene, height_px=16, width_px=16, frames=30, frames_per_second=2))
     >>> len(pictures), pictures[0].shape
     (30, (16, 16, 3))
@@ -80,13 +92,15 @@ def draw_frames(
     mix = np.column_stack(
         [mix_layers(scene, seconds) * gain[:, None], np.full(len(numbers), black_level(scene))]
     )
-    picture = (mix.astype(np.float32) @ layers.values).reshape(len(numbers), height_px, width_px, 3)
+    # einsum, not BLAS: as fast on one core, and no threads that wait for each other when cores are busy.
+    picture = np.einsum("tk,kv->tv", mix.astype(np.float32), layers.values)
+    picture = picture.reshape(len(numbers), height_px, width_px, 3)
     for sprite in list_sprites(scene, seconds):
         paint_sprite(
             picture, expose_sprite(sprite, scene, gain), layers, samples=samples_per_pixel(height_px)
         )
     add_noise(picture, scene, numbers)
-    return np.clip(picture, 0, 255, out=picture).astype(np.uint8)
+    return np.asarray(np.clip(picture, 0, 255, out=picture), np.uint8)
 
 
 def exposure_gain(scene: Scene, layers: Layers) -> float:
@@ -126,18 +140,22 @@ def add_noise(picture: Floats, scene: Scene, numbers: NDArray[np.int64]) -> None
 def light_layers(seed: int, number: int, night: bool, height_px: int, width_px: int) -> Layers:
     """The layers of a site by day or in its flash. Kept for the last few: clips come site by site."""
     site = make_site(seed, number)
-    samples = samples_per_pixel(height_px)
+    finer = BACKDROP_FINER if samples_per_pixel(height_px) > 1 else 1
+    samples = samples_per_pixel(height_px) * finer
     fine = (height_px * samples, width_px * samples)
     backdrop = draw_backdrop(site, *fine)
     plain = backdrop.albedo * (AMBIENT * site.white_balance)
     if night:
-        grey = backdrop.albedo @ np.array([0.4, 0.4, 0.2], np.float32)
+        red, green, blue = np.moveaxis(backdrop.albedo, -1, 0)
+        grey = np.float32(0.4) * (red + green) + np.float32(0.2) * blue
         plain = np.repeat((grey * flash_light(site, backdrop.depth_m))[..., None], 3, axis=2)
+    # The sky is overexposed anyway; capped here, small pictures average what large ones would clip.
+    plain = np.minimum(plain, np.float32(BRIGHTEST_BY_NIGHT if night else BRIGHTEST) * plain.mean())
     rows = [plain]
     key = (site.seed, site.number)
     for number_of_layer in range(DAPPLES):
         shade = draw_cloud((*key, 10 + number_of_layer), *fine, coarsest=3, finest=64, roughness=0.75)
-        rows.append(plain * (0.0 if night else 1.0) * np.clip(shade - 0.1, 0, 1.4)[..., None])
+        rows.append(plain * (0.0 if night else 1.0) * np.clip(shade - 0.1, 0, 1)[..., None])
     steep_y, steep_x = slopes(plain)
     for number_of_layer in range(SHIFTS):
         mask = backdrop.growth * draw_cloud(
@@ -150,7 +168,7 @@ def light_layers(seed: int, number: int, night: bool, height_px: int, width_px: 
     rows += [steep_x, steep_y, np.ones_like(plain)]
     return Layers(
         values=np.stack([pool(row, samples).reshape(-1) for row in rows]).astype(np.float32),
-        obstacles=backdrop.obstacles,
+        obstacles=backdrop.obstacles[finer // 2 :: finer, finer // 2 :: finer],
         nearest_obstacle_m=float(backdrop.obstacles.min()),
         mean=float(plain.mean()),
     )
@@ -286,8 +304,11 @@ class Window:
         np.clip(cover, 0, np.minimum(1, 2 / softness * np.maximum(radius, radius + taper)), out=cover)
         cover *= np.float32(sprite.opacity)
         tone = self.shade(part, away_y, radius + taper * 0.5, along)
-        if sprite.textured[part]:
-            tone = tone * self.draw_pattern(share, away_y - share * along[:, 1], radius)
+        textured = sprite.textured[part, seen]
+        if sprite.pattern != "plain" and textured.any():
+            visible = textured * np.clip(radius[:, 0, 0] / self.pixel - 2, 0, 1)
+            marks = self.draw_pattern(share, (away_y - share * along[:, 1]) / radius)
+            tone = tone * (1 + visible[:, None, None] * marks)
         kept = 1 - cover
         self.cover[:, rows, columns] *= kept
         self.cover[:, rows, columns] += cover
@@ -299,23 +320,19 @@ class Window:
         """Brightness (T, h, 1): lit from above."""
         height = (0.5 * along[:, 1] - away_y) / np.maximum(radius + 0.5 * np.abs(along[:, 1]), 1e-4)
         return np.asarray(
-            self.sprite.tone[part] * (1 + np.float32(self.sprite.shading) * np.clip(height, -1, 1)),
+            self.sprite.tone[part, self.seen, None, None]
+            * (1 + np.float32(self.sprite.shading) * np.clip(height, -1, 1)),
             np.float32,
         )
 
-    def draw_pattern(self, share: Floats, across: Floats, radius: Floats) -> Floats | float:
-        """Marks of the coat over (T, h, w) where they are large enough to be seen."""
+    def draw_pattern(self, share: Floats, down: Floats) -> Floats:
+        """Marks of the coat over (T, h, w), as what they add to 1."""
         name, phase = self.sprite.pattern, self.sprite.pattern_phase
-        if name == "plain" or float(radius.max()) < 3 * self.pixel:
-            return 1.0
-        down = across / radius
         if name == "spots":
             marks = np.sin(26 * share + phase + 2 * down) * np.sin(9 * down + phase)
-            return np.asarray(1 - 0.45 * np.clip(3 * marks, 0, 1), np.float32)
+            return np.asarray(-0.45 * np.clip(3 * marks, 0, 1), np.float32)
         if name == "stripes":
-            return np.asarray(
-                1 + 0.5 * np.clip(4 * np.sin(30 * share + phase + down) - 2.6, 0, 1), np.float32
-            )
+            return np.asarray(0.5 * np.clip(4 * np.sin(30 * share + phase + down) - 2.6, 0, 1), np.float32)
         return np.asarray(
-            1 + 0.7 * np.clip(2 * np.sin(70 * share + 8 * down * share + phase), -0.5, 1), np.float32
+            0.7 * np.clip(2 * np.sin(70 * share + 8 * down * share + phase), -0.5, 1), np.float32
         )

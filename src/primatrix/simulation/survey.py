@@ -7,9 +7,9 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from primatrix.animals import LOOKS
 from primatrix.errors import InputError
-from primatrix.sites import make_site
+from primatrix.simulation.animals import LOOKS
+from primatrix.simulation.sites import make_site
 from primatrix.species import BENCHMARK_SPECIES, BLANK, MULTI_SPECIES_CLIPS, TRAIN_CLIPS, TRAIN_POSITIVES
 
 __all__ = ["SimulationSpec", "Survey", "draw_survey", "label_counts"]
@@ -160,6 +160,9 @@ def scale_counts(counts: Numbers, total: int, *, clips: int, least: int = 0) -> 
     labels = animals + min(max(extra, 1), animals // 2)
     weights = counts.astype(float)
     weights[BLANK_COLUMN] = 0
+    if animals == 0 or not weights.any():
+        scaled[BLANK_COLUMN] = clips
+        return scaled
     exact = weights / weights.sum() * labels
     scaled[:] = np.where(weights > 0, np.maximum(np.floor(exact), least), 0)
     missing = labels - int(scaled.sum())

@@ -1,0 +1,108 @@
+"""What a video file says about itself, and what is really in it: its packets are read, one frame decoded."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+
+from av.error import FFmpegError
+
+from primatrix.errors import DecodeError
+from primatrix.packets import PacketTable, Source, open_video, read_data, read_packets
+
+__all__ = ["VideoFacts", "probe_video"]
+
+RECORDED_TIME_KEYS = ("com.apple.quicktime.creationdate", "creation_time", "date")
+FIRST_CAMERA_YEAR = 1990  # an earlier one is a clock that was never set: containers count from 1904 or 1970
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """One video file: what its header declares, and `frames` and `duration_seconds` as counted in it.
+
+    `frames` counts the pictures that are there, not all of which need decode. `rotation_degrees` is
+    how far the camera's picture is turned counterclockwise to stand upright; width and height are before
+    that. `recorded` is the container's time of recording where it has one. `loss` says how much of a file
+    that was cut short is there.
+    """
+
+    container: str
+    codec: str
+    pixel_format: str
+    width_px: int
+    height_px: int
+    frames_per_second: float
+    frames: int
+    declared_frames: int
+    duration_seconds: float
+    rotation_degrees: int
+    recorded: datetime | None
+    has_audio: bool
+    loss: str
+
+
+def probe_video(path: str | Path) -> VideoFacts:
+    """The facts of a video; decodes one frame, so that what cannot be decoded is found out.
+
+    Raises DecodeError with its stage: "open", "probe" or "decode".
+
+    >>> probe_video("nothing.mp4")
+    Traceback (most recent call last):
+    primatrix.errors.DecodeError: nothing.mp4: not readable as video: No such file or directory
+    """
+    with open_video(path) as source:
+        table = read_packets(source)
+        stream = source.stream
+        rate = stream.average_rate or stream.guessed_rate
+        facts = {
+            "container": source.container_name,
+            "codec": stream.codec_context.name,
+            "frames_per_second": float(rate) if rate else 0.0,
+            "frames": sum(table.shown),
+            "declared_frames": stream.frames,
+            "duration_seconds": _measure_duration(source, table),
+            "recorded": _find_recorded_time({**source.container.metadata, **stream.metadata}),
+            "has_audio": bool(source.container.streams.audio),
+            "loss": table.loss,
+        }
+    return VideoFacts(**facts, **_look_at_frame(path))  # type: ignore[arg-type]  # values of several types
+
+
+def _look_at_frame(path: str | Path) -> dict[str, int | str]:
+    """Size, format and rotation of the first frame that decodes."""
+    with open_video(path) as source:
+        for packet in chain(read_data(source), [None]):
+            try:
+                frames = source.stream.codec_context.decode(packet)
+            except FFmpegError as error:
+                if isinstance(error, MemoryError):
+                    raise
+                continue
+            for frame in frames:
+                return {
+                    "pixel_format": frame.format.name,
+                    "width_px": frame.width,
+                    "height_px": frame.height,
+                    "rotation_degrees": frame.rotation,
+                }
+    raise DecodeError(f"{path}: none of its pictures can be decoded", stage="decode")
+
+
+def _measure_duration(source: Source, table: PacketTable) -> float:
+    """From the first picture's time to the end of the last one's, as the packets have it."""
+    known = sorted(pts for pts in table.pts if pts is not None)
+    if len(known) < 2:
+        return float(len(table) / (source.stream.average_rate or 1))
+    span = (known[-1] - known[0]) * source.seconds_per_tick
+    return span * len(known) / (len(known) - 1)
+
+
+def _find_recorded_time(metadata: dict[str, str]) -> datetime | None:
+    for key in RECORDED_TIME_KEYS:
+        try:
+            time = datetime.fromisoformat(metadata[key].strip())
+        except (KeyError, ValueError):
+            continue
+        if time.year >= FIRST_CAMERA_YEAR:
+            return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return None
