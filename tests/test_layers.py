@@ -9,7 +9,7 @@ import primatrix
 
 SOURCE = Path(primatrix.__file__).parent
 LAYERS = [
-    {"errors", "process", "locks"},
+    {"errors", "process", "locks", "loss"},
     {"records", "species"},
     {"tables"},
     {"sample", "labels", "files", "packets", "pixels", "encode", "still"},
