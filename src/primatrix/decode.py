@@ -44,6 +44,9 @@ __all__ = ["Choose", "decode_clip"]
 MOST_PASSES = 3  # over a file whose count of frames is not known before
 # Errors that libav would conceal, with what depends on the frames decoded before, are told instead.
 STRICT = {"err_detect": "crccheck+bitstream+explode"}  # "buffer" makes msmpeg4 give other pictures
+# Decoded in order, too: their pictures painted by half keep whatever lay in that memory. Of the others, a picture
+# that libav conceals is worth having.
+TOLD_IN_ORDER = INTRA_IN_ANY_ORDER | {"hevc"}
 DEFAULT_FRAMES_PER_SECOND = 25  # where a file says nothing at all about time
 
 Choose = Callable[[Sequence[float], Sequence[int]], list[int]]
@@ -235,8 +238,8 @@ def _decode_in_order(path: Path, request: Request, chosen: list[int]) -> tuple[N
 def _decode_all(source: Source, seen: FrameList) -> Iterator[av.VideoFrame]:
     """Every frame that decodes, in the decoder's order; damaged ones are counted and left out."""
     context = source.stream.codec_context
-    if context.name in INTRA_IN_ANY_ORDER:
-        context.options = STRICT  # no other frame leans on one that is left out
+    if context.name in TOLD_IN_ORDER:
+        context.options = STRICT
     for packet in chain(read_data(source), [None]):
         if packet is not None and not is_sound(context.name, packet):
             seen.damaged += 1
