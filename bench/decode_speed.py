@@ -60,8 +60,10 @@ MATERIAL = [
              {**H264, "g": "250", "bf": "3", "sc_threshold": "0"}, 64, {"ffmpeg pipe": 2}),
     Material("1080p, 30 s, groups of 30", "1080p.mp4", (1920, 1080), 899, 30, "libx264",
              {**H264, "g": "30", "bf": "2", "sc_threshold": "0"}, 64, {"ffmpeg pipe": 3}),
-    Material("MJPEG AVI 640x480, 15 s", "vga.avi", (640, 480), 450, 30, "mjpeg", {"b": "15M"}, 64, {"ffmpeg pipe": 30}),
-    Material("MJPEG AVI 1280x720, 15 s", "hd.avi", (1280, 720), 450, 30, "mjpeg", {"b": "30M"}, 64, {"ffmpeg pipe": 30}),
+    Material("MJPEG 640x480, 15 s, AVI", "vga.avi", (640, 480), 450, 30, "mjpeg", {"b": "15M"},
+             64, {"ffmpeg pipe": 30}),
+    Material("MJPEG 1280x720, 15 s, AVI", "hd.avi", (1280, 720), 450, 30, "mjpeg", {"b": "30M"},
+             64, {"ffmpeg pipe": 30}),
 ]  # fmt: skip
 FRAMES = 15
 OURS = ("primatrix", "libav, every frame")
@@ -211,7 +213,7 @@ def write_page(result: dict[str, object]) -> None:
     lines = [
         "# How fast clips are read",
         "",
-        f"Clips per second on one core: {FRAMES} grey frames of each file, from the middle of equal stretches, resized.",
+        f"Clips per second on one core: {FRAMES} grey frames of each file, spread evenly, resized.",
         f"{result['date']}, commit {result['commit']}, {result['machine']}, PyAV {result['av']}; medians of "
         f"{result['rounds']} interleaved rounds by `bench/decode_speed.py`.",
         "",

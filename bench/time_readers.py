@@ -160,7 +160,10 @@ def main() -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     try:
         read = READERS[name]()
-    except (ImportError, OSError, RuntimeError) as error:
+    except (ImportError, OSError, RuntimeError) as raised:
+        error: BaseException = raised
+        while deeper := error.__cause__ or error.__context__:
+            error = deeper
         print(json.dumps({"absent": " ".join(str(error).split())[:300]}))
         return
     result = time_reader(read, paths, frames=int(frames), side=int(side), seconds=float(seconds))

@@ -46,7 +46,9 @@ MOST_PASSES = 3  # over a file whose count of frames is not known before
 STRICT = {"err_detect": "crccheck+bitstream+explode"}  # "buffer" makes msmpeg4 give other pictures
 # Decoded in order, too: their pictures painted by half keep whatever lay in that memory. Of the others, a picture
 # that libav conceals is worth having.
-TOLD_IN_ORDER = INTRA_IN_ANY_ORDER | {"hevc"}
+TOLD_IN_ORDER = INTRA_IN_ANY_ORDER | {"hevc", "h264"}
+# There libav's "non-reference" pictures are only so within their temporal layer: others may lean on them.
+NEVER_SKIPPED = {"hevc"}
 DEFAULT_FRAMES_PER_SECOND = 25  # where a file says nothing at all about time
 
 Choose = Callable[[Sequence[float], Sequence[int]], list[int]]
@@ -165,12 +167,12 @@ def _decode_group(
 
     Pictures that no other leans on are skipped unless wanted.
     """
-    skipping = False
+    skipping, can_skip = False, context.name not in NEVER_SKIPPED
     if not context.is_open:
         context.options = STRICT
     try:
         for index, packet in packets:
-            if (index in wanted) == skipping:
+            if can_skip and (index in wanted) == skipping:
                 skipping = not skipping
                 context.skip_frame = "NONREF" if skipping else "DEFAULT"
             if not skipping and not is_sound(context.name, packet):
