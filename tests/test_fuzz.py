@@ -1,6 +1,10 @@
+import random
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from primatrix.workers import DecodePool, PoolOptions, VideoPool
 
 BENCH = Path(__file__).resolve().parents[1] / "bench"
 
@@ -34,3 +38,29 @@ def test_a_jpeg_whose_scan_header_is_damaged_gives_no_frame(tmp_path: Path, make
     assert (clip.frames == expected[[0, 1, 3, 3, 4, 5]]).all() or (
         clip.frames == expected[[0, 0, 1, 3, 4, 5]]
     ).all()
+
+
+# Mutants that once gave a frame that was not decoded: JPEGs painted by half, HEVC pictures whose references were
+# skipped, H.264 and HEVC pictures concealed from whatever lay in memory.
+FOUND = [(0, 62), (0, 127), (0, 408), (0, 930), (0, 2394), (1, 2050), (1, 3678), (1, 4983)]
+
+
+def test_mutants_that_once_broke_a_promise_do_so_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(BENCH)
+    import fuzz_decode
+
+    bases = fuzz_decode.make_bases(tmp_path)
+    contents, suffixes = [path.read_bytes() for path in bases], [path.suffix for path in bases]
+    paths = []
+    for seed, number in FOUND:
+        content, suffix = fuzz_decode.mutate(contents, suffixes, random.Random(f"{seed} {number}"))
+        paths.append(tmp_path / f"{seed}-{number}{suffix}")
+        paths[-1].write_bytes(content)
+    report = fuzz_decode.Report()
+    options = PoolOptions(workers=0)
+    witness = VideoPool(partial(fuzz_decode.decode_plainly, fuzz_decode.SPEC), options=options)
+    with DecodePool(fuzz_decode.SPEC, options=options) as decoder, witness:
+        assert fuzz_decode.check_batch(paths, (decoder, witness), report) == []
+    assert report.files == len(FOUND)
