@@ -168,6 +168,7 @@ def _decode_group(
     Pictures that no other leans on are skipped unless wanted.
     """
     skipping, can_skip = False, context.name not in NEVER_SKIPPED
+    is_jpeg = context.name == "mjpeg"
     if not context.is_open:
         context.options = STRICT
     try:
@@ -175,7 +176,7 @@ def _decode_group(
             if can_skip and (index in wanted) == skipping:
                 skipping = not skipping
                 context.skip_frame = "NONREF" if skipping else "DEFAULT"
-            if not skipping and not is_sound(context.name, packet):
+            if is_jpeg and not is_sound(packet):
                 raise _TimesLieError(f"packet {index} is damaged")
             yield from context.decode(packet)
         yield from context.decode(None)
@@ -240,10 +241,11 @@ def _decode_in_order(path: Path, request: Request, chosen: list[int]) -> tuple[N
 def _decode_all(source: Source, seen: FrameList) -> Iterator[av.VideoFrame]:
     """Every frame that decodes, in the decoder's order; damaged ones are counted and left out."""
     context = source.stream.codec_context
+    is_jpeg = context.name == "mjpeg"
     if context.name in TOLD_IN_ORDER:
         context.options = STRICT
     for packet in chain(read_data(source), [None]):
-        if packet is not None and not is_sound(context.name, packet):
+        if is_jpeg and packet is not None and not is_sound(packet):
             seen.damaged += 1
             continue
         try:

@@ -65,7 +65,6 @@ class PacketTable:
     keyframe: list[bool] = field(default_factory=list)
     shown: list[bool] = field(default_factory=list)  # False where an edit list hides the picture
     damaged: int = 0
-    size_bytes: int = 0
     packets: list[VideoPacket] = field(default_factory=list)
     loss: str = ""  # how much of the file is missing, where that can be told
 
@@ -158,8 +157,7 @@ def read_packets(source: Source) -> PacketTable:
     """All packets of the stream, read once, not decoded; a read error ends the table and is noted in it."""
     table = PacketTable()
     try:
-        for packet in _demux(source):
-            _add_packet(table, packet)
+        _add_packets(table, _demux(source))
     except (FFmpegError, OSError) as error:
         if isinstance(error, MemoryError):
             raise
@@ -173,16 +171,20 @@ def read_packets(source: Source) -> PacketTable:
     return table
 
 
-def _add_packet(table: PacketTable, packet: VideoPacket) -> None:
-    table.pts.append(packet.pts)
-    table.keyframe.append(packet.is_keyframe)
-    table.shown.append(not packet.is_discard)
-    table.damaged += packet.is_corrupt
-    table.size_bytes += packet.size
-    if table.size_bytes + len(table) * PACKET_OVERHEAD_BYTES <= KEPT_PACKETS_BYTES:
-        table.packets.append(packet)
-    else:
-        table.packets.clear()
+def _add_packets(table: PacketTable, packets: Iterator[VideoPacket]) -> None:
+    """Add a row per packet: the loop that a clip of many tiny packets spends its time in."""
+    add_pts, add_keyframe, add_shown = table.pts.append, table.keyframe.append, table.shown.append
+    kept, cost_bytes = table.packets, 0
+    for packet in packets:
+        add_pts(packet.pts)
+        add_keyframe(packet.is_keyframe)
+        add_shown(not packet.is_discard)
+        table.damaged += packet.is_corrupt
+        cost_bytes += packet.size + PACKET_OVERHEAD_BYTES
+        if cost_bytes <= KEPT_PACKETS_BYTES:
+            kept.append(packet)
+        elif kept:
+            kept.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +209,8 @@ class FrameOrder:
         return self.keyframe_packet[bisect_right(self.keyframe_pts, self.pts[frame]) - 1]
 
 
-def is_sound(codec: str, packet: VideoPacket) -> bool:
+def is_sound(packet: VideoPacket) -> bool:
     """False for a JPEG whose headers are damaged: libav would give a picture that was never painted for it."""
-    if codec != "mjpeg":
-        return True
     content = memoryview(cast(bytes, packet))
     place = 2  # after the start marker
     while place + 4 < len(content) and content[place] == JPEG_MARKER:
