@@ -9,6 +9,8 @@ import av
 import numpy as np
 import pytest
 
+os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports keras
+
 
 def find_shared_data() -> Path | None:
     named = os.environ.get("PRIMATRIX_SHARED_DATA")

@@ -227,7 +227,7 @@ def test_settings_that_cannot_be_are_refused() -> None:
         ({"epochs": 0}, "epochs: got 0, wanted 1 or more"),
         ({"steps_per_epoch": 0}, "steps_per_epoch: got 0"),
         ({"learning_rate": -1.0}, "learning_rate: got -1.0, wanted a number above 0"),
-        ({"keep": "first"}, "keep: got 'first', wanted last or best"),
+        ({"keep": "first"}, "keep: got 'first', wanted one of last, best"),
         ({"compile": "maybe"}, "compile: got 'maybe'"),
         ({"device": "abacus"}, "device: got 'abacus'"),
         ({"momentum": 1}, "train: got setting momentum, wanted one of epochs"),
@@ -242,3 +242,18 @@ def test_batches_that_do_not_fit_the_model_are_refused() -> None:
     model = build_model("lrcn", species=["a", "b", "c"], spec=SPEC)
     with pytest.raises(ModelError, match=r"got labels of shape \(6, 2\), wanted \(6, 3\)"):
         train(model, Squares(), **SMALL)
+
+
+def test_learning_rate_follows_its_schedule() -> None:
+    spec = TrainSpec(epochs=2, steps_per_epoch=4, learning_rate=0.5, schedule="cosine")
+    rates = [spec.learning_rate_at(step) for step in range(8)]
+    np.testing.assert_allclose(rates[:5:2], [0.5, 0.25 * (1 + math.sqrt(0.5)), 0.25])
+    assert rates == sorted(rates, reverse=True)
+    assert TrainSpec(steps_per_epoch=4).learning_rate_at(7) == 1e-3
+
+
+def test_a_run_along_a_cosine_cannot_be_made_longer(tmp_path: Path) -> None:
+    model = build_model("lrcn", species=["square", "none"], spec=SPEC)
+    train(model, Squares(), folder=tmp_path, **SMALL, schedule="cosine")
+    with pytest.raises(ModelError, match="epochs"):
+        train(model, Squares(), folder=tmp_path, **{**SMALL, "epochs": 3}, schedule="cosine")

@@ -47,6 +47,11 @@ class KerasRMSprop(torch.optim.Optimizer):
             torch._foreach_sqrt_(roots)
             torch._foreach_addcdiv_(parameters, gradients, roots, value=-group["lr"])
 
+    def set_learning_rate(self, learning_rate: float) -> None:
+        """Use this learning rate from the next step on."""
+        for group in self.param_groups:
+            group["lr"] = learning_rate
+
     def velocity_of(self, parameter: Tensor) -> Tensor:
         """The running mean of a weight's squared gradient, zero at first."""
         state = self.state[parameter]

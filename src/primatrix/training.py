@@ -127,6 +127,7 @@ class Run:
                 logits = self.call(x)
             loss = F.binary_cross_entropy_with_logits(logits.float(), y)
             loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.set_learning_rate(self.spec.learning_rate_at(step))
         self.optimiser.step()
         self.optimiser.zero_grad()
         return loss.detach()
@@ -198,7 +199,9 @@ class Run:
 
     def settings(self) -> dict[str, Any]:  # Any: JSON values of several types
         """What must be the same for a saved run to be gone on with; more epochs may be asked for."""
-        values = {k: v for k, v in dataclasses.asdict(self.spec).items() if k not in ("epochs", "device")}
+        values = {k: v for k, v in dataclasses.asdict(self.spec).items() if k != "device"}
+        if self.spec.schedule == "constant":  # more epochs of the same: a run may be made longer
+            del values["epochs"]
         model = {"model": self.model.name, **self.model.options, "species": list(self.model.species)}
         size = {"clips": self.model.spec.key, "num_batches": self.data.num_batches}
         return {**values, "precision": self.device.precision, "device": self.device.kind, **model, **size}
