@@ -23,7 +23,8 @@ LAYERS = [
     {"keras_weights"},
     {"training", "prediction"},
     {"demo"},
-    {"cli", "__main__"},
+    {"cli"},
+    {"__main__"},
 ]
 WITHOUT_TORCH = LAYERS[: 1 + next(i for i, layer in enumerate(LAYERS) if "dataset" in layer)]
 NO_TORCH = {name for layer in WITHOUT_TORCH for name in layer}
