@@ -1,5 +1,6 @@
 import csv
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -332,3 +333,41 @@ def test_real_clips_are_exact(shared_data: Path) -> None:
         count = expected.get(f"videos/{path.name}")
         if count:
             assert len(decode_everything(path, spec)[0]) == count
+
+
+@pytest.mark.parametrize(
+    ("matrix", "expected"),
+    [
+        ((-1, 0, 0, 1), lambda x: x[:, :, ::-1]),  # left to right
+        ((1, 0, 0, -1), lambda x: x[:, ::-1]),  # upside down
+        ((0, 1, 1, 0), lambda x: x.swapaxes(1, 2)),
+        ((0, -1, -1, 0), lambda x: x[:, ::-1, ::-1].swapaxes(1, 2)),
+    ],
+)
+def test_a_mirroring_display_matrix_is_applied(
+    make_video: MakeVideo, tmp_path: Path, matrix: tuple[int, int, int, int], expected: Callable
+) -> None:
+    plain = make_video(tmp_path / "a.mp4", frames=3, size=(64, 64))
+    content = bytearray(plain.read_bytes())
+    # The track header's matrix: 9 big-endian numbers (a b u c d v x y w), 40 bytes into a version 0 tkhd box.
+    start = content.index(b"tkhd") + 4 + 40
+    a, b, c, d = (value << 16 for value in matrix)
+    moved = [-min(value, 0) * 64 for value in (a + c, b + d)]
+    content[start : start + 36] = struct.pack(">9i", a, b, 0, c, d, 0, *moved, 1 << 30)
+    (tmp_path / "b.mp4").write_bytes(content)
+    spec = ClipSpec(frames=3, height_px=64, width_px=64)
+    whole = expected(decode_clip(plain, spec).frames)
+    assert np.array_equal(decode_clip(tmp_path / "b.mp4", spec).frames, whole)
+    cropped = ClipSpec(frames=3, height_px=48, width_px=64, crop=(4, 12))
+    assert np.array_equal(decode_clip(tmp_path / "b.mp4", cropped).frames, whole[:, 4:52])
+
+
+@pytest.mark.parametrize("crop", [(8, 12), (8 / 48, 12 / 48), (0, 12), (8, 0.25)])
+def test_crop_takes_pixels_or_a_fraction_of_the_height(
+    make_video: MakeVideo, tmp_path: Path, crop: tuple[float, float]
+) -> None:
+    path = make_video(tmp_path / "a.avi", frames=5, codec="mjpeg", pixel_format="yuvj420p")
+    whole = decode_clip(path, ClipSpec(frames=2, height_px=48, width_px=64)).frames
+    top, bottom = (round(value * 48) if value < 1 else int(value) for value in crop)
+    spec = ClipSpec(frames=2, height_px=48 - top - bottom, width_px=64, crop=crop)
+    assert np.array_equal(decode_clip(path, spec).frames, whole[:, top : 48 - bottom])

@@ -9,10 +9,10 @@ import primatrix
 
 SOURCE = Path(primatrix.__file__).parent
 LAYERS = [
-    {"errors", "process", "locks"},
+    {"errors", "process", "locks", "loss"},
     {"records", "species"},
     {"tables"},
-    {"sample", "labels", "files", "packets", "pixels", "encode"},
+    {"sample", "labels", "files", "packets", "pixels", "encode", "still"},
     {"splits", "metrics", "progress", "decode"},
     {"probe", "simulation", "workers", "scoring", "shards"},
     {"store", "downsample", "scan"},

@@ -17,7 +17,7 @@ import typer
 import primatrix
 from primatrix.errors import InputError, PrimatrixError
 from primatrix.progress import ProgressDisplay
-from primatrix.records import ClipSpec, Colour, DatasetType
+from primatrix.records import ClipSpec, Colour, DatasetType, Media
 from primatrix.tables import write_failures
 
 __all__ = ["app", "main"]
@@ -45,6 +45,7 @@ Channels = Annotated[Colour, typer.Option(help="Of the frames (own folder).")]
 Workers = Annotated[int | None, typer.Option(help="Decoding processes; default: one per core.")]
 StoreFolder = Annotated[Path | None, typer.Option("--store", help="Where decoded clips are kept.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+Look = Annotated[Media, typer.Option("--media", help="What is looked for in one's own folder.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
 Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where the model runs.")]
 
@@ -147,6 +148,7 @@ def simulate(
 def scan(
     folder: Annotated[Path, typer.Argument(help="A folder of videos, or a memory card.")],
     out: Annotated[Path | None, typer.Option(help="A .csv or .json file instead of stdout.")] = None,
+    media: Look = "videos",
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
@@ -157,7 +159,7 @@ def scan(
     from primatrix.scan import scan_folder
 
     with ProgressDisplay(quiet=quiet) as display:
-        result = scan_folder(folder, workers=workers, on_progress=display.on_progress)
+        result = scan_folder(folder, media=media, workers=workers, on_progress=display.on_progress)
     result.write(out) if out else typer.echo(result.table.to_csv(index=False), nl=False)
     tell(result.summary())
     finish(result.failed, out)
@@ -193,6 +195,7 @@ def pack(
     frames: Frames = 15,
     size: Size = "16x16",
     colour: Channels = "grey",
+    media: Look = "videos",
     store: StoreFolder = None,
     workers: Workers = None,
     quiet: Quiet = False,
@@ -211,7 +214,7 @@ def pack(
         spec = make_spec(frames, size, colour)
     folder = data / kind if is_benchmark(data) else data
     with ProgressDisplay(quiet=quiet) as display:
-        result = pack_folder(folder, spec, store=store or data / ".primatrix", workers=workers,
+        result = pack_folder(folder, spec, store=store or data / ".primatrix", media=media, workers=workers,
                              on_progress=display.on_progress)  # fmt: skip
     typer.echo(result.summary())
     finish(len(result.failures), result.failures_path)
@@ -228,6 +231,7 @@ def train(
     frames: Frames = 15,
     size: Size = "16x16",
     colour: Channels = "grey",
+    media: Look = "videos",
     epochs: Annotated[int, typer.Option(help="Epochs.")] = 2,
     steps: Annotated[int | None, typer.Option(help="Batches per epoch; default: all clips once.")] = None,
     validation_steps: Annotated[int | None, typer.Option(help="Default: all validation clips.")] = None,
@@ -253,7 +257,7 @@ def train(
     else:
         dataset = Dataset.from_folder(
             data, make_spec(frames, size, colour), labels=labels, held_out_sites=split_commas(held_out_sites),
-            batch_size=batch_size, seed=seed, store=store, workers=workers,
+            media=media, batch_size=batch_size, seed=seed, store=store, workers=workers,
         )  # fmt: skip
     model = build_model(architecture, species=dataset.class_names, spec=dataset.spec, seed=seed)
     with ProgressDisplay(quiet=quiet) as display, closing(dataset):
@@ -271,6 +275,7 @@ def predict(
     model: ModelFolder,
     out: Annotated[Path, typer.Option(help="The CSV of probabilities.")] = Path("predictions.csv"),
     kind: Kind = "nano",
+    media: Look = "videos",
     device: Device = "auto",
     store: StoreFolder = None,
     workers: Workers = None,
@@ -290,6 +295,7 @@ def predict(
             loaded,
             out,
             kind=kind,
+            media=media,
             device=device,
             store=store,
             workers=workers,

@@ -13,7 +13,7 @@ from primatrix.files import find_videos
 from primatrix.labels import read_labels, read_submission_format
 from primatrix.loader import STORE_FOLDER, ClipLoader
 from primatrix.metrics import class_frequencies
-from primatrix.records import ClipSpec, DatasetType, Failure, OnProgress
+from primatrix.records import ClipSpec, DatasetType, Failure, Media, OnProgress
 from primatrix.splits import split_clips, split_sites
 
 __all__ = ["Dataset"]
@@ -105,6 +105,7 @@ class Dataset:
         species: Sequence[str] | None = None,
         val_size: float = 0.3,
         held_out_sites: Sequence[str] = (),
+        media: Media = "videos",
         batch_size: int = 16,
         seed: int = 0,
         store: str | Path | None = None,
@@ -113,13 +114,13 @@ class Dataset:
         """A dataset over one's own folder of videos, in any depth of subfolders.
 
         `labels` (wide or long CSV) names clips relative to the folder; `held_out_sites` validate, or a random
-        `val_size` where none is named. Every video in the folder is a row to predict, labelled or not.
-        Without labels, `species` names the columns.
+        `val_size` where none is named. Every video (or still, as `media` says) in
+        the folder is a row to predict, labelled or not. Without labels, `species` names the columns.
         """
         self = cls.__new__(cls)
         self.datapath, self.val_size = Path(folder), val_size
         self.dataset_type, self.reduce_frames, self.test = "raw", False, False
-        videos = find_videos(self.datapath)
+        videos = find_videos(self.datapath, media=media)
         if labels is None:
             empty = pd.DataFrame(columns=list(species or ()), dtype=np.float32)
             parts = (empty, empty)

@@ -20,6 +20,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from primatrix.errors import DecodeError
+from primatrix.files import is_still
 from primatrix.packets import (
     FrameOrder,
     PacketTable,
@@ -34,6 +35,7 @@ from primatrix.packets import (
 from primatrix.pixels import FrameWriter
 from primatrix.records import Clip, ClipSpec
 from primatrix.sample import choose_frames
+from primatrix.still import read_still
 
 __all__ = ["Choose", "decode_clip"]
 
@@ -79,7 +81,8 @@ def decode_clip(
     `choose` takes the place of the spec's sampler and count: given the frames' seconds and the indices of
     keyframes, it says which frames to take.
 
-    A file that ended early or holds damaged frames gives what decodes, and `Clip.note` says so. Raises
+    A still (jpg, png, tif, webp) is a clip of one frame. A still that is damaged or cut short is an error,
+    a video that ended early or holds damaged frames gives what decodes, and `Clip.note` says so. Raises
     DecodeError with its stage: "open", "probe", "decode" or "convert".
 
     >>> decode_clip("nothing.mp4", ClipSpec())
@@ -88,7 +91,11 @@ def decode_clip(
     """
     path = Path(path)
     request = Request(spec, name or path.name, choose or partial(_choose_by_spec, spec))
+    if is_still(path):
+        return _decode_still(path, request)
     with open_video(path) as source:
+        if source.is_still:
+            return _decode_still(path, request)
         table = read_packets(source)
         order = order_frames(source, table)
         if order is not None:
@@ -101,6 +108,16 @@ def decode_clip(
 
 def _choose_by_spec(spec: ClipSpec, pts_seconds: Sequence[float], keyframes: Sequence[int]) -> list[int]:
     return choose_frames(spec.sampler, spec.frames, pts_seconds=pts_seconds, keyframes=keyframes)
+
+
+def _decode_still(path: Path, request: Request) -> Clip:
+    """A clip of one picture, in as many places as the sampler gives it."""
+    chosen = request.choose([0.0], [0])
+    frames = request.new_frames(chosen)
+    picture = read_still(path)
+    FrameWriter(request.spec).write_picture(picture, frames[0])
+    frames[1:] = frames[0]
+    return Clip(request.name, frames, np.zeros(len(chosen)))
 
 
 # ---- decoding only what is wanted

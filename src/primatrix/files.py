@@ -1,25 +1,34 @@
-"""Videos on disk: found by suffix below a folder, named by their path in it."""
+"""Videos and stills on disk: found by suffix below a folder, named by their path in it."""
 
 import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePath
+from typing import get_args
 
 from primatrix.errors import InputError
-from primatrix.records import Video
+from primatrix.records import Media, Video
 
-__all__ = ["VIDEO_SUFFIXES", "describe_video", "find_videos"]
+__all__ = ["STILL_SUFFIXES", "VIDEO_SUFFIXES", "describe_video", "find_videos", "is_still"]
 
 VIDEO_SUFFIXES = frozenset([".mp4", ".avi", ".mov", ".mkv", ".asf", ".wmv", ".m4v", ".mpg", ".mts", ".webm"])
+STILL_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"])
+SUFFIXES: dict[Media, frozenset[str]] = {
+    "videos": VIDEO_SUFFIXES,
+    "stills": STILL_SUFFIXES,
+    "both": VIDEO_SUFFIXES | STILL_SUFFIXES,
+}
 
 _log = logging.getLogger(__name__)
 
 
-def find_videos(folder: str | Path) -> list[Video]:
+def find_videos(folder: str | Path, *, media: Media = "videos") -> list[Video]:
     """Every video below a folder, sorted by name; the suffix decides, in upper or lower case.
 
-    Hidden files and folders (`.name`, so AppleDouble's `._name.mp4` too) are left out, links are followed
-    once. Raises InputError where there is no such folder or no video in it.
+    Stills (jpg, png, tif, webp) are found only where `media` asks for "stills" or "both": a thumbnail among
+    videos must not become a prediction unasked. Hidden files and folders (`.name`, so
+    AppleDouble's `._name.mp4` too) are left out, links are followed once.
+    Raises InputError where there is no such folder or no video in it.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -31,15 +40,34 @@ def find_videos(folder: str | Path) -> list[Video]:
     if not root.is_dir():
         what = "a file" if root.exists() else "no such folder"
         raise InputError(f"{folder}: got {what}, wanted a folder of videos; check the path")
+    if media not in SUFFIXES:
+        raise InputError(f"media: got {media!r}, wanted one of {', '.join(get_args(Media))}")
     videos = [
         Video(Path(entry.path), name, status.st_size, status.st_mtime_ns)
-        for entry, name, status in _walk(root)
+        for entry, name, status in _walk(root, SUFFIXES[media])
     ]
     if not videos:
-        suffixes = " ".join(sorted(suffix[1:] for suffix in VIDEO_SUFFIXES))
-        raise InputError(f"{folder}: got no video in it, wanted files ending in one of: {suffixes}")
+        suffixes = " ".join(sorted(suffix[1:] for suffix in SUFFIXES[media]))
+        kind = "video or still" if media == "both" else media[:-1]
+        raise InputError(
+            f"{folder}: got no {kind} in it, wanted files ending in one of: {suffixes}{_hint_at_stills(root, media)}"
+        )
     videos.sort(key=lambda video: video.name)
     return videos
+
+
+def _hint_at_stills(root: Path, media: Media) -> str:
+    count = sum(1 for _ in _walk(root, STILL_SUFFIXES)) if media == "videos" else 0
+    return f"; it holds {count} still{'s' * (count > 1)}: ask for stills with media='stills'" if count else ""
+
+
+def is_still(path: str | Path) -> bool:
+    """Whether a file is a still, by its suffix.
+
+    >>> is_still("IMG_1.JPG"), is_still("IMG_1.MP4")
+    (True, False)
+    """
+    return os.path.splitext(path)[1].lower() in STILL_SUFFIXES  # noqa: PTH122  # called once per clip
 
 
 def describe_video(path: str | Path, *, name: str | None = None) -> Video:
@@ -58,8 +86,8 @@ def describe_video(path: str | Path, *, name: str | None = None) -> Video:
     return Video(path, name or _readable(path.name), status.st_size, status.st_mtime_ns)
 
 
-def _walk(root: Path) -> Iterator[tuple[os.DirEntry[str], str, os.stat_result]]:
-    """Entry, name below root and stat of each video, folder by folder."""
+def _walk(root: Path, suffixes: frozenset[str]) -> Iterator[tuple[os.DirEntry[str], str, os.stat_result]]:
+    """Entry, name below root and stat of each wanted file, folder by folder."""
     folders, seen = [(str(root), "")], {_folder_key(root.stat())}
     while folders:
         folder, prefix = folders.pop()
@@ -72,7 +100,7 @@ def _walk(root: Path) -> Iterator[tuple[os.DirEntry[str], str, os.stat_result]]:
                 if key not in seen:
                     seen.add(key)
                     folders.append((entry.path, f"{name}/"))
-            elif PurePath(entry.name).suffix.lower() in VIDEO_SUFFIXES and _is_file(entry):
+            elif PurePath(entry.name).suffix.lower() in suffixes and _is_file(entry):
                 yield entry, name, entry.stat()
 
 

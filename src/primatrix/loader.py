@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primatrix.files import find_videos
-from primatrix.records import ClipSpec, Failure, OnProgress, Video
+from primatrix.records import ClipSpec, Failure, Media, OnProgress, Video
 from primatrix.store import PackSummary, Store
 from primatrix.tables import write_failures
 from primatrix.workers import DecodePool, PoolOptions
@@ -100,14 +100,16 @@ def pack_folder(
     spec: ClipSpec,
     *,
     store: Path,
+    media: Media = "videos",
     workers: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> PackRun:
     """Decode every video below `folder` into `store`; the same call again packs what is missing.
 
-    failures.csv in the store lists the videos of the folder that cannot be read.
+    `media` says whether videos, stills or both are looked for; failures.csv in the
+    store lists the videos of the folder that cannot be read.
     """
-    videos = find_videos(folder)
+    videos = find_videos(folder, media=media)
     opened = Store(store, spec)
     options = PoolOptions() if workers is None else PoolOptions(workers=workers)
     counts = opened.pack(videos, options=options, on_progress=on_progress)

@@ -16,12 +16,14 @@ from av.error import FFmpegError
 from av.stream import Discard, Disposition
 
 from primatrix.errors import DecodeError
+from primatrix.loss import find_loss
 
 __all__ = ["FrameOrder", "PacketTable", "Source", "VideoPacket", "open_video", "order_frames", "read_packets"]
 
 VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"  # in quotes: PyAV's class takes no brackets when run
 
 KEPT_PACKETS_BYTES = 32 << 20  # packets of a larger file are read again instead of kept in memory
+PACKET_OVERHEAD_BYTES = 600  # what a kept packet costs beside its data: two hours of tiny ones are many
 TRUSTED_CONTAINERS = {"mov", "matroska", "mpegts", "asf", "flv"}
 # In AVI, times are counted, not written: right only where no picture is shown out of the order it was coded.
 UNORDERED_CODECS = {"mjpeg", "rawvideo", "png", "huffyuv", "ffvhuff", "ffv1", "dvvideo", "cinepak"}
@@ -42,6 +44,11 @@ class Source:
     def container_name(self) -> str:
         """The container's first name in libav: mov, avi, matroska, asf, mpegts …"""
         return self.container.format.name.partition(",")[0]
+
+    @property
+    def is_still(self) -> bool:
+        """Whether the file is a picture, whatever its name: libav would fill one that is cut short with grey."""
+        return self.container_name == "image2" or self.container_name.endswith("_pipe")
 
     @property
     def seconds_per_tick(self) -> float:
@@ -156,25 +163,13 @@ def read_packets(source: Source) -> PacketTable:
         if isinstance(error, MemoryError):
             raise
         table.loss = f"reading stopped after {len(table)} frames: {error.strerror or type(error).__name__}"
-    table.loss = table.loss or _find_loss(source, table)
+    listed = len(source.stream.index_entries)
+    name = source.container_name
+    table.loss = table.loss or find_loss(source.path, name, listed=listed, there=len(table))
     if not len(table):
         reason = table.loss or "no packet in the video stream"
         raise DecodeError(f"{source.path}: no picture in it: {reason}", stage="probe")
     return table
-
-
-def _find_loss(source: Source, table: PacketTable) -> str:
-    """How much of a file that was cut short is there, by its own index; empty where nothing is missing."""
-    if source.container_name == "mov":
-        listed = len(source.stream.index_entries)
-        return f"cut short: {len(table)} of {listed} frames are there" if listed > len(table) else ""
-    if source.container_name == "avi":
-        with source.path.open("rb") as file:
-            # Bytes 4-8 of a RIFF file: its length without the first 8 bytes.
-            listed = int.from_bytes(file.read(8)[4:], "little") + 8
-        there = source.path.stat().st_size
-        return f"cut short: {there:,} of {listed:,} bytes are there" if listed > there + 1 else ""
-    return ""
 
 
 def _add_packet(table: PacketTable, packet: VideoPacket) -> None:
@@ -183,7 +178,7 @@ def _add_packet(table: PacketTable, packet: VideoPacket) -> None:
     table.shown.append(not packet.is_discard)
     table.damaged += packet.is_corrupt
     table.size_bytes += packet.size
-    if table.size_bytes <= KEPT_PACKETS_BYTES:
+    if table.size_bytes + len(table) * PACKET_OVERHEAD_BYTES <= KEPT_PACKETS_BYTES:
         table.packets.append(packet)
     else:
         table.packets.clear()

@@ -4,6 +4,8 @@ The same resizer (swscale's area averaging) serves training and prediction: othe
 """
 
 from collections.abc import Callable
+from fractions import Fraction
+from typing import NamedTuple, cast
 
 import av
 import numpy as np
@@ -17,6 +19,18 @@ from primatrix.records import ClipSpec
 __all__ = ["FrameWriter"]
 
 AREA = int(Interpolation.AREA)
+ANY_TIME_BASE = Fraction(1, 1000)  # libav wants one to cut a picture, also of a still
+
+
+class Turn(NamedTuple):
+    """What brings a coded picture upright: rows and columns exchanged first, then the order of either turned."""
+
+    exchanged: bool
+    rows_reversed: bool
+    columns_reversed: bool
+
+
+AS_IT_IS = Turn(False, False, False)
 
 
 class FrameWriter:
@@ -26,7 +40,7 @@ class FrameWriter:
         self.spec = spec
         self._reformatter = VideoReformatter()
         self._format = "gray8" if spec.colour == "grey" else "rgb24"
-        self._cutters: dict[tuple[int, int, str, int], Callable[[av.VideoFrame], av.VideoFrame]] = {}
+        self._cutters: dict[tuple[int, int, str, Turn], Callable[[av.VideoFrame], av.VideoFrame]] = {}
 
     def write(self, frame: av.VideoFrame, out: NDArray[np.uint8]) -> None:
         """Fill `out` (H, W, C) with the frame. Raises DecodeError (stage "convert") where it cannot."""
@@ -40,12 +54,16 @@ class FrameWriter:
                 stage="convert",
             ) from error
 
+    def write_picture(self, picture: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+        """Fill `out` (H, W, C) with an upright RGB picture (height, width, 3)."""
+        self.write(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24"), out)
+
     def _write(self, frame: av.VideoFrame, out: NDArray[np.uint8]) -> None:
         height, width, channels = out.shape
-        quarter_turns = round(frame.rotation / 90) % 4  # counterclockwise
+        turn = find_turn(frame)
         if any(self.spec.crop):
-            frame = self._cut(frame, quarter_turns)
-        if quarter_turns % 2:
+            frame = self._cut(frame, turn)
+        if turn.exchanged:
             height, width = width, height
         scaled = self._reformatter.reformat(
             frame, width=width, height=height, format=self._format, interpolation=AREA, threads=1
@@ -55,21 +73,38 @@ class FrameWriter:
             :height, : width * channels
         ]
         pixels = rows.reshape(height, width, channels)
-        out[:] = np.rot90(pixels, quarter_turns) if quarter_turns else pixels
+        out[:] = pixels if turn is AS_IT_IS else _apply_turn(pixels, turn)
 
-    def _cut(self, frame: av.VideoFrame, quarter_turns: int) -> av.VideoFrame:
+    def _cut(self, frame: av.VideoFrame, turn: Turn) -> av.VideoFrame:
         """The frame without its info bars: libav's crop filter moves pointers, it copies no pixel."""
-        key = (frame.width, frame.height, frame.format.name, quarter_turns)
+        key = (frame.width, frame.height, frame.format.name, turn)
         if key not in self._cutters:
-            self._cutters[key] = _make_cutter(frame, self.spec.crop, quarter_turns)
+            self._cutters[key] = _make_cutter(frame, self.spec.crop, turn)
         return self._cutters[key](frame)
 
 
+def find_turn(frame: av.VideoFrame) -> Turn:
+    """How the container says the picture must be turned or mirrored, to the nearest quarter turn."""
+    data = frame.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return AS_IT_IS
+    # libavutil/display.h: 9 integers (a, b, u, c, d, v, x, y, w); x' = a x + c y and y' = b x + d y.
+    a, b, _, c, d = np.frombuffer(cast(bytes, data), np.int32, count=5).tolist()
+    exchanged = abs(b) > abs(a)
+    turn = Turn(exchanged, (b if exchanged else d) < 0, (c if exchanged else a) < 0)
+    return AS_IT_IS if turn == AS_IT_IS else turn
+
+
+def _apply_turn(pixels: NDArray[np.uint8], turn: Turn) -> NDArray[np.uint8]:
+    turned = pixels.swapaxes(0, 1) if turn.exchanged else pixels
+    return turned[:: -1 if turn.rows_reversed else 1, :: -1 if turn.columns_reversed else 1]
+
+
 def _make_cutter(
-    frame: av.VideoFrame, crop: tuple[float, float], quarter_turns: int
+    frame: av.VideoFrame, crop: tuple[float, float], turn: Turn
 ) -> Callable[[av.VideoFrame], av.VideoFrame]:
     """A filter that takes top and bottom of the upright picture off; the top is cut at an even row."""
-    height = frame.width if quarter_turns % 2 else frame.height
+    height = frame.width if turn.exchanged else frame.height
     top, bottom = (round(value * height) if value < 1 else round(value) for value in crop)
     top -= top % 2  # pictures with halved colour planes can only be cut there
     if top + bottom >= height:
@@ -78,12 +113,15 @@ def _make_cutter(
             "give a smaller crop or a fraction of the height",
             stage="convert",
         )
-    left_right = [(0, 0), (bottom, top), (0, 0), (top, bottom)][quarter_turns]
-    top_bottom = [(top, bottom), (0, 0), (bottom, top), (0, 0)][quarter_turns]
+    ends = (bottom, top) if turn.rows_reversed else (top, bottom)
+    left_right, top_bottom = (ends, (0, 0)) if turn.exchanged else ((0, 0), ends)
     size = f"{frame.width - sum(left_right)}:{frame.height - sum(top_bottom)}"
     graph = av.filter.Graph()
     source = graph.add_buffer(
-        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+        width=frame.width,
+        height=frame.height,
+        format=frame.format,
+        time_base=frame.time_base or ANY_TIME_BASE,
     )
     graph.link_nodes(
         source, graph.add("crop", f"{size}:{left_right[0]}:{top_bottom[0]}"), graph.add("buffersink")

@@ -16,7 +16,7 @@ from primatrix.dataset import Dataset
 from primatrix.devices import Compile, Device, DeviceName, Precision, choose_device, compile_network
 from primatrix.errors import ModelError
 from primatrix.models import Model
-from primatrix.records import ClipSpec, DatasetType, Failure, OnProgress, Progress
+from primatrix.records import ClipSpec, DatasetType, Failure, Media, OnProgress, Progress
 from primatrix.tables import write_failures, write_table
 
 __all__ = ["PredictionRun", "predict", "predict_batches", "predict_folder", "predict_to_file"]
@@ -135,6 +135,7 @@ def predict_folder(
     path: str | Path,
     *,
     kind: DatasetType = "nano",
+    media: Media = "videos",
     device: DeviceName = "auto",
     store: str | Path | None = None,
     workers: int | None = None,
@@ -143,13 +144,16 @@ def predict_folder(
     """Predict a benchmark folder (clips of size `kind`) or any folder of videos, and write the CSV at `path`.
 
     A benchmark folder gives its submission: every row of the submission format, its order and header. Any other
-    folder gives one row per video: filepath, status (ok, partial, failed), then a probability per species.
+    folder gives one row per video (or still, as `media` says): filepath, status (ok, partial, failed), then a
+    probability per species.
     """
     folder = Path(folder)
     if (folder / "submission_format.csv").is_file():
         data = Dataset(folder, kind, spec=model.spec, store=store, workers=workers)
     else:
-        data = Dataset.from_folder(folder, model.spec, species=model.species, store=store, workers=workers)
+        data = Dataset.from_folder(
+            folder, model.spec, species=model.species, media=media, store=store, workers=workers
+        )
     with closing(data):
         return predict_to_file(model, data, path, device=device, on_progress=on_progress)
 

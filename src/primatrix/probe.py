@@ -8,7 +8,9 @@ from pathlib import Path
 from av.error import FFmpegError
 
 from primatrix.errors import DecodeError
+from primatrix.files import is_still
 from primatrix.packets import PacketTable, Source, open_video, read_data, read_packets
+from primatrix.still import find_still_time, open_still, read_still
 
 __all__ = ["VideoFacts", "probe_video"]
 
@@ -18,7 +20,7 @@ FIRST_CAMERA_YEAR = 1990  # an earlier one is a clock that was never set: contai
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """One video file: what its header declares, and `frames` and `duration_seconds` as counted in it.
+    """One file: what its header declares, and `frames` and `duration_seconds` as counted in it.
 
     `frames` counts the pictures that are there, not all of which need decode. `rotation_degrees` is
     how far the camera's picture is turned counterclockwise to stand upright; width and height are before
@@ -50,7 +52,11 @@ def probe_video(path: str | Path) -> VideoFacts:
     Traceback (most recent call last):
     primatrix.errors.DecodeError: nothing.mp4: not readable as video: No such file or directory
     """
+    if is_still(path):
+        return _probe_still(path)
     with open_video(path) as source:
+        if source.is_still:
+            return _probe_still(path)
         table = read_packets(source)
         stream = source.stream
         rate = stream.average_rate or stream.guessed_rate
@@ -66,6 +72,27 @@ def probe_video(path: str | Path) -> VideoFacts:
             "loss": table.loss,
         }
     return VideoFacts(**facts, **_look_at_frame(path))  # type: ignore[arg-type]  # values of several types
+
+
+def _probe_still(path: str | Path) -> VideoFacts:
+    """The facts of a still, which is one frame and lasts no time; its size is that of the upright picture."""
+    with open_still(path) as picture:
+        height_px, width_px = read_still(path).shape[:2]
+        return VideoFacts(
+            container="still",
+            codec=str(picture.format).lower(),
+            pixel_format=picture.mode,
+            width_px=width_px,
+            height_px=height_px,
+            frames_per_second=0.0,
+            frames=1,
+            declared_frames=1,
+            duration_seconds=0.0,
+            rotation_degrees=0,
+            recorded=find_still_time(picture),
+            has_audio=False,
+            loss="",
+        )
 
 
 def _look_at_frame(path: str | Path) -> dict[str, int | str]:

@@ -18,6 +18,7 @@ __all__ = [
     "Colour",
     "DatasetType",
     "Failure",
+    "Media",
     "OnProgress",
     "Progress",
     "Sampler",
@@ -26,6 +27,7 @@ __all__ = [
 
 Colour = Literal["grey", "rgb"]
 Sampler = Literal["uniform", "keyframes", "per_second"]
+Media = Literal["videos", "stills", "both"]  # what is looked for in a folder
 DatasetType = Literal["nano", "micro", "raw"]  # the benchmark's sizes of the same clips
 MAX_SIDE_PX = 8192
 

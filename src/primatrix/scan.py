@@ -10,7 +10,7 @@ import pandas as pd
 from primatrix.errors import InputError
 from primatrix.files import find_videos
 from primatrix.probe import VideoFacts, probe_video
-from primatrix.records import Failure, OnProgress, Progress, Video
+from primatrix.records import Failure, Media, OnProgress, Progress, Video
 from primatrix.tables import write_table, write_whole
 from primatrix.workers import PoolOptions, VideoPool
 
@@ -62,15 +62,21 @@ class ScanRun:
 
 
 def scan_folder(
-    folder: str | Path, *, workers: int | None = None, on_progress: OnProgress | None = None
+    folder: str | Path,
+    *,
+    media: Media = "videos",
+    workers: int | None = None,
+    on_progress: OnProgress | None = None,
 ) -> ScanRun:
-    """Probe every video below a folder in worker processes. Raises InputError where there is none.
+    """Probe every video (or still, as `media` says) below a folder in worker processes.
+
+    Raises InputError where there is none.
 
     >>> scan_folder("nowhere")
     Traceback (most recent call last):
     primatrix.errors.InputError: nowhere: got no such folder, wanted a folder of videos; check the path
     """
-    videos = find_videos(folder)
+    videos = find_videos(folder, media=media)
     options = PoolOptions() if workers is None else PoolOptions(workers=workers)
     rows = []
     with VideoPool(_probe, options=options) as pool:
