@@ -16,7 +16,7 @@ LAYERS = [
     {"splits", "metrics", "progress", "decode"},
     {"probe", "simulation", "workers", "scoring", "shards"},
     {"store", "downsample", "scan"},
-    {"loader"},
+    {"loader", "answers"},
     {"dataset"},
     {"checkpoint", "devices"},
     {"models", "optimisers", "recipe"},

@@ -13,7 +13,7 @@ from primatrix.files import find_videos
 from primatrix.labels import read_labels, read_submission_format
 from primatrix.loader import STORE_FOLDER, ClipLoader
 from primatrix.metrics import class_frequencies
-from primatrix.records import ClipSpec, DatasetType, Failure, Media, OnProgress
+from primatrix.records import ClipSpec, DatasetType, Failure, Identity, Media, OnProgress
 from primatrix.splits import split_clips, split_sites
 
 __all__ = ["Dataset"]
@@ -178,6 +178,10 @@ class Dataset:
             self._test_rows = slice(start, stop)
             self._test_position = stop % self.num_test_samples
             yield self._loader.read(self.test_batch_ids.tolist())
+
+    def identify_test_batch(self) -> list[Identity]:
+        """Name, size and time of change of each file of the test batch last drawn."""
+        return self._loader.identify(self.test_batch_ids.tolist())
 
     def update_predictions(self, results: ArrayLike) -> None:
         """Write probabilities (B, num_classes) into the rows of the test batch last drawn.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primatrix.files import find_videos
-from primatrix.records import ClipSpec, Failure, Media, OnProgress, Video
+from primatrix.records import ClipSpec, Failure, Identity, Media, OnProgress, Video
 from primatrix.store import PackSummary, Store
 from primatrix.tables import write_failures
 from primatrix.workers import DecodePool, PoolOptions
@@ -62,6 +62,10 @@ class ClipLoader:
         if good:
             frames[good] = self._store.read([names[i] for i in good])
         return frames
+
+    def identify(self, names: Sequence[str]) -> list[Identity]:
+        """What makes each file this file; size and time are -1 where there is none."""
+        return [self.videos[name].identity if name in self.videos else (name, -1, -1) for name in names]
 
     def list_failures(self) -> tuple[Failure, ...]:
         """The clips that failed, in the order they were met, with stage and reason."""

@@ -1,5 +1,8 @@
 """Probabilities for many clips, as fast as the processor gives them."""
 
+import hashlib
+import json
+import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -12,16 +15,20 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+import primatrix
+from primatrix.answers import Answers
 from primatrix.dataset import Dataset
 from primatrix.devices import Compile, Device, DeviceName, Precision, choose_device, compile_network
 from primatrix.errors import ModelError
 from primatrix.models import Model
 from primatrix.records import ClipSpec, DatasetType, Failure, Media, OnProgress, Progress
+from primatrix.store import FORMAT_VERSION
 from primatrix.tables import write_failures, write_table
 
 __all__ = ["PredictionRun", "predict", "predict_batches", "predict_folder", "predict_to_file"]
 
 CLIPS_READ_AT_ONCE = 1024
+BYTES_READ_AT_ONCE = 256 << 20
 
 # Clips that pass through the network at once. On 2 CPU cores LRCN gives 736 clips/s at 32, 635 at 64 and 500
 # at 512, where the layers' outputs no longer fit the cache; GPUs want more.
@@ -116,17 +123,67 @@ def predict(
 
     Raises ModelError where the model was made for other species or other clips than `data` gives.
     """
+    chosen = choose_device(device, precision=precision)
+    for done in _fill_predictions(model, data, device=chosen, compile=compile):
+        if on_progress:
+            on_progress(Progress("predict", done, data.num_test_samples, message=chosen.short))
+    return data.predictions
+
+
+def _fill_predictions(
+    model: Model,
+    data: Dataset,
+    *,
+    device: Device,
+    compile: Compile = "auto",  # noqa: A002  # torch's word for it
+    answers: Answers | None = None,
+) -> Iterator[int]:
+    """Fill `data.predictions` chunk by chunk, yielding how many rows are done; `answers` are taken and kept."""
     check_fit(model, data)
     data.seek_test(0)
-    done, total = 0, data.num_test_samples
-    chosen = choose_device(device, precision=precision)
-    batches = data.test_batches(CLIPS_READ_AT_ONCE)
-    for probabilities in predict_batches(model, batches, device=chosen, compile=compile, clips=total):
+    done, told, total = 0, 0, data.num_test_samples
+
+    def unanswered() -> Iterator[NDArray[Any]]:  # Any: pixels of any dtype
+        nonlocal done
+        for batch in data.test_batches(count_clips_at_once(data.spec)):
+            kept = answers.read(data.identify_test_batch()) if answers else None
+            if kept is None or kept.shape[1] != data.num_classes:
+                yield batch
+            else:
+                data.update_predictions(kept)
+                done += len(kept)
+
+    for probabilities in predict_batches(model, unanswered(), device=device, compile=compile, clips=total):
+        if answers:
+            answers.write(data.identify_test_batch(), probabilities)
         data.update_predictions(probabilities)
         done += len(probabilities)
-        if on_progress:
-            on_progress(Progress("predict", done, total, message=chosen.short))
-    return data.predictions
+        told = done
+        yield done
+    if told < total:  # the last chunks were there
+        yield total
+
+
+def count_clips_at_once(spec: ClipSpec) -> int:
+    """How many clips are read into memory together: few where clips are large.
+
+    >>> count_clips_at_once(ClipSpec(15, 16, 16)), count_clips_at_once(ClipSpec(30, 404, 720, "rgb"))
+    (1024, 10)
+    """
+    return max(1, min(CLIPS_READ_AT_ONCE, BYTES_READ_AT_ONCE // math.prod(spec.shape)))
+
+
+def fingerprint(model: Model, device: Device) -> str:
+    """A digest of all that decides an answer besides the clip: weights, species, spec, device and versions."""
+    facts = [
+        model.name, model.options, model.species, model.spec.to_dict(), str(device),
+        primatrix.__version__, torch.__version__, FORMAT_VERSION,
+    ]  # fmt: skip
+    digest = hashlib.sha256(json.dumps(facts).encode())
+    for name, tensor in sorted(model.network.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def predict_folder(
@@ -166,15 +223,25 @@ def predict_to_file(
     device: DeviceName = "auto",
     on_progress: OnProgress | None = None,
 ) -> PredictionRun:
-    """Predict and write the CSV at `path`, with failures.csv beside it where clips failed."""
+    """Predict and write the CSV at `path`, with failures.csv beside it where clips failed.
+
+    Killed at any moment, the same call goes on: answers are kept in a hidden folder beside `path`
+    until the table is written.
+    """
     began, path = time.perf_counter(), Path(path)
-    table = predict(model, data, device=device, on_progress=on_progress)
+    chosen = choose_device(device)
+    answers = Answers(path.with_name(f".{path.name}.parts"), made_by=fingerprint(model, chosen))
+    for done in _fill_predictions(model, data, device=chosen, answers=answers):
+        if on_progress:
+            on_progress(Progress("predict", done, data.num_test_samples, message=chosen.short))
+    table = data.predictions
     rows = set(table.index)
     failures = tuple(failure for failure in data.failures if failure.name in rows)
     partial = tuple(name for name in data.partial if name in rows)
     written = table if table.index.name == "filename" else add_status(table, failures, partial)
     write_table(written, path, float_format="%.7g")  # float32 holds 7 digits
     failures_path = write_failures(failures, path.with_name("failures.csv"))
+    answers.remove()
     filled = bool(np.isfinite(data.class_frequencies).all())
     return PredictionRun(table, failures, partial, time.perf_counter() - began, path, failures_path, filled)
 

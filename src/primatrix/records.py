@@ -18,6 +18,7 @@ __all__ = [
     "Colour",
     "DatasetType",
     "Failure",
+    "Identity",
     "Media",
     "OnProgress",
     "Progress",
@@ -29,6 +30,7 @@ Colour = Literal["grey", "rgb"]
 Sampler = Literal["uniform", "keyframes", "per_second"]
 Media = Literal["videos", "stills", "both"]  # what is looked for in a folder
 DatasetType = Literal["nano", "micro", "raw"]  # the benchmark's sizes of the same clips
+Identity = tuple[str, int, int]  # name, size in bytes and time of change of a file
 MAX_SIDE_PX = 8192
 
 
@@ -112,7 +114,7 @@ class Video:
     mtime_ns: int
 
     @property
-    def identity(self) -> tuple[str, int, int]:
+    def identity(self) -> Identity:
         """What makes this file this file to the store: name, size and time of last change."""
         return (self.name, self.size_bytes, self.mtime_ns)
 
