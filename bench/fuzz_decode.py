@@ -3,9 +3,9 @@
     .venv/bin/python bench/fuzz_decode.py [--files 10000] [--seed 0] [--keep FOLDER]
 
 Makes small videos (mp4, mov, avi, mkv, asf; several codecs), mutates them from the seed, and runs every mutant
-through DecodePool and, in processes of their own, through a plain sequential decode. Checks: one result per file
-in order; the frames of every clip are among those the sequential decode gives; a clip whose sequential decode
-met damage is not called whole. Prints counts as JSON; exit 1 where a check failed. `--keep` keeps offenders.
+through DecodePool and, in processes of their own, through a plain decode of everything (plain_decode.py).
+Checks: one result per file in order; every frame of every clip is among those that plain decoding gives.
+Prints counts as JSON; exit 1 where a check failed. `--keep` keeps offenders.
 """
 
 import argparse
@@ -183,7 +183,7 @@ def judge(result: Clip | Failure, witness: Witness | Failure) -> str:
         return ""
     strangers = sum(frame.tobytes() not in witness.frames for frame in result.frames)
     if strangers:
-        return f"{strangers} frames that sequential decoding does not give (status {result.status})"
+        return f"{strangers} frames that plain decoding does not give (status {result.status})"
     return ""
 
 

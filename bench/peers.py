@@ -26,3 +26,10 @@ def original_benchmark() -> Path:
         sys.exit("the ffmpeg program is missing: apt-get install ffmpeg")
     packages = ["numpy<1.24", "scipy<1.12", "scikit-video==1.1.11", "torch==2.13.0", "keras>=3.5,<4"]
     return make_environment("original", packages)
+
+
+def decoders() -> Path:
+    """Libraries that read frames from videos: OpenCV, decord2, torchcodec (with the torch it was built for)."""
+    return make_environment(
+        "decoders", ["numpy", "opencv-python-headless", "decord2", "torch==2.13.0", "torchcodec"]
+    )

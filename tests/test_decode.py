@@ -371,3 +371,9 @@ def test_crop_takes_pixels_or_a_fraction_of_the_height(
     top, bottom = (round(value * 48) if value < 1 else int(value) for value in crop)
     spec = ClipSpec(frames=2, height_px=48 - top - bottom, width_px=64, crop=crop)
     assert np.array_equal(decode_clip(path, spec).frames, whole[:, top : 48 - bottom])
+
+
+def test_pictures_of_a_lower_temporal_layer_are_not_skipped(make_video: MakeVideo, tmp_path: Path) -> None:
+    layers = {"x265-params": "keyint=24:bframes=3:b-pyramid=1:temporal-layers=3:log-level=none"}
+    path = make_video(tmp_path / "a.mp4", frames=37, codec="libx265", options=layers)
+    assert_exact(path, ClipSpec(frames=5, height_px=24, width_px=24))

@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 from primatrix.errors import DecodeError
 from primatrix.files import is_still
 from primatrix.packets import (
+    INTRA_IN_ANY_ORDER,
     FrameOrder,
     PacketTable,
     Source,
     VideoPacket,
+    is_sound,
     open_video,
     order_frames,
     packets_between,
@@ -40,6 +42,13 @@ from primatrix.still import read_still
 __all__ = ["Choose", "decode_clip"]
 
 MOST_PASSES = 3  # over a file whose count of frames is not known before
+# Errors that libav would conceal, with what depends on the frames decoded before, are told instead.
+STRICT = {"err_detect": "crccheck+bitstream+explode"}  # "buffer" makes msmpeg4 give other pictures
+# Decoded in order, too: their pictures painted by half keep whatever lay in that memory. Of the others, a picture
+# that libav conceals is worth having.
+TOLD_IN_ORDER = INTRA_IN_ANY_ORDER | {"hevc", "h264"}
+# There libav's "non-reference" pictures are only so within their temporal layer: others may lean on them.
+NEVER_SKIPPED = {"hevc"}
 DEFAULT_FRAMES_PER_SECOND = 25  # where a file says nothing at all about time
 
 Choose = Callable[[Sequence[float], Sequence[int]], list[int]]
@@ -137,7 +146,10 @@ def _decode_selected(source: Source, table: PacketTable, order: FrameOrder, requ
     for start, wanted in groups.items():
         frame_at = {order.pts[i]: i for i in wanted.values()}
         packets = packets_between(source, table, start=start, last=max(wanted))
-        for frame in _decode_group(source.stream.codec_context, packets, wanted):
+        frames_shown = _decode_group(source.stream.codec_context, packets, wanted)
+        for number, frame in enumerate(frames_shown):
+            if number == 0 and not frame.key_frame:
+                raise _TimesLieError(f"packet {start} is no keyframe")
             frame_index = frame_at.pop(cast(int, frame.pts), -1)
             if frame_index >= 0 and not frame.is_corrupt:
                 _write_frame(writer, frame, frames, places[frame_index])
@@ -155,12 +167,16 @@ def _decode_group(
 
     Pictures that no other leans on are skipped unless wanted.
     """
-    skipping = False
+    skipping, can_skip = False, context.name not in NEVER_SKIPPED
+    if not context.is_open:
+        context.options = STRICT
     try:
         for index, packet in packets:
-            if (index in wanted) == skipping:
+            if can_skip and (index in wanted) == skipping:
                 skipping = not skipping
                 context.skip_frame = "NONREF" if skipping else "DEFAULT"
+            if not skipping and not is_sound(context.name, packet):
+                raise _TimesLieError(f"packet {index} is damaged")
             yield from context.decode(packet)
         yield from context.decode(None)
     except FFmpegError as error:
@@ -224,7 +240,12 @@ def _decode_in_order(path: Path, request: Request, chosen: list[int]) -> tuple[N
 def _decode_all(source: Source, seen: FrameList) -> Iterator[av.VideoFrame]:
     """Every frame that decodes, in the decoder's order; damaged ones are counted and left out."""
     context = source.stream.codec_context
+    if context.name in TOLD_IN_ORDER:
+        context.options = STRICT
     for packet in chain(read_data(source), [None]):
+        if packet is not None and not is_sound(context.name, packet):
+            seen.damaged += 1
+            continue
         try:
             decoded = context.decode(packet)
         except FFmpegError as error:

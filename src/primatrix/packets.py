@@ -29,6 +29,7 @@ TRUSTED_CONTAINERS = {"mov", "matroska", "mpegts", "asf", "flv"}
 UNORDERED_CODECS = {"mjpeg", "rawvideo", "png", "huffyuv", "ffvhuff", "ffv1", "dvvideo", "cinepak"}
 INTRA_IN_ANY_ORDER = {"mjpeg", "rawvideo", "png", "dvvideo", "prores", "dnxhd"}
 PROGRESSIVE_FIELD_ORDERS = {0, 1}  # AV_FIELD_UNKNOWN, AV_FIELD_PROGRESSIVE
+JPEG_MARKER, JPEG_SCAN = 0xFF, 0xDA
 OPEN_OPTIONS = {"protocol_whitelist": "file"}  # a playlist named .mp4 must not reach for the network
 
 
@@ -204,6 +205,21 @@ class FrameOrder:
         lean on the group before.
         """
         return self.keyframe_packet[bisect_right(self.keyframe_pts, self.pts[frame]) - 1]
+
+
+def is_sound(codec: str, packet: VideoPacket) -> bool:
+    """False for a JPEG whose headers are damaged: libav would give a picture that was never painted for it."""
+    if codec != "mjpeg":
+        return True
+    content = memoryview(cast(bytes, packet))
+    place = 2  # after the start marker
+    while place + 4 < len(content) and content[place] == JPEG_MARKER:
+        marker, length = content[place + 1], content[place + 2] << 8 | content[place + 3]
+        if marker == JPEG_SCAN:  # ITU-T T.81 section B.2.3: one to four components, two bytes each
+            components = content[place + 4]
+            return 1 <= components <= 4 and length == 6 + 2 * components
+        place += 2 + length if marker != JPEG_MARKER else 1
+    return False
 
 
 def order_frames(source: Source, table: PacketTable) -> FrameOrder | None:
