@@ -34,7 +34,7 @@ from primatrix.workers import DecodePool, PoolOptions
 HERE = Path(__file__).resolve().parent
 WORK, DOCS = HERE / "work" / "decode_speed", HERE.parent / "docs"
 LINKS = 2000  # small clips for the pool and for scan
-H264 = {"preset": "veryfast", "b": "6M"}  # what camera traps write
+H264 = {"preset": "veryfast", "b": "2M"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +116,9 @@ def time_once(reader: str, material: Material, seconds: float) -> dict[str, obje
     else:
         python = peers.original_benchmark() if reader == "scikit-video" else peers.decoders()
     command = [
-        python,
-        HERE / "time_readers.py",
-        reader,
-        FRAMES,
-        material.side_px,
-        seconds,
-        WORK / material.file,
-    ]
+        python, HERE / "time_readers.py", reader, FRAMES, material.side_px, seconds,
+        WORK / MATERIAL[0].file, WORK / material.file,
+    ]  # fmt: skip
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     if done.returncode:
         return {"absent": done.stderr.strip().splitlines()[-1][:300]}

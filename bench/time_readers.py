@@ -1,10 +1,10 @@
 """Times one way of reading clips, in whatever environment it is run in; without primatrix unless it is the one.
 
-    python time_readers.py READER FRAMES SIDE SECONDS FILE...
+    python time_readers.py READER FRAMES SIDE SECONDS SMALL_FILE FILE...
 
-Reads the files over and over for SECONDS, at least once each, on one core; prints clips/s and frames of the last as
-JSON, or {"absent": reason} where the reader does not load. What is asked of every reader: FRAMES grey frames, the
-middle ones of equal segments, resized to SIDE x SIDE. Readers that cannot choose frames read all and choose after.
+Reads the small file once to warm up, then the files over and over for SECONDS, at least once, on one core; prints
+clips/s as JSON, or {"absent": reason} where the reader does not load. What is asked of every reader: FRAMES grey
+frames, the middle ones of equal segments, resized to SIDE x SIDE. One that cannot choose frames reads them all.
 """
 
 import json
@@ -145,8 +145,10 @@ READERS: dict[str, Callable[[], Read]] = {
 }
 
 
-def time_reader(read: Read, paths: list[str], *, frames: int, side: int, seconds: float) -> dict[str, object]:
-    clip = read(paths[0], frames, side)  # imports, caches
+def time_reader(
+    read: Read, paths: list[str], *, warm: str, frames: int, side: int, seconds: float
+) -> dict[str, object]:
+    read(warm, frames, side)  # imports, caches
     count, began = 0, time.perf_counter()
     while count < 1 or time.perf_counter() - began < seconds:
         clip = read(paths[count % len(paths)], frames, side)
@@ -155,7 +157,7 @@ def time_reader(read: Read, paths: list[str], *, frames: int, side: int, seconds
 
 
 def main() -> None:
-    name, frames, side, seconds, *paths = sys.argv[1:]
+    name, frames, side, seconds, warm, *paths = sys.argv[1:]
     if hasattr(os, "sched_setaffinity"):  # one core, also for the programs it starts
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     try:
@@ -166,10 +168,10 @@ def main() -> None:
             error = deeper
         print(json.dumps({"absent": " ".join(str(error).split())[:300]}))
         return
-    result = time_reader(read, paths, frames=int(frames), side=int(side), seconds=float(seconds))
+    result = time_reader(read, paths, warm=warm, frames=int(frames), side=int(side), seconds=float(seconds))
     print(json.dumps(result))
 
 
 if __name__ == "__main__":
-    assert all(Path(path).exists() for path in sys.argv[5:])
+    assert all(Path(path).exists() for path in sys.argv[6:])
     main()

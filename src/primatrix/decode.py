@@ -46,7 +46,7 @@ MOST_PASSES = 3  # over a file whose count of frames is not known before
 STRICT = {"err_detect": "crccheck+bitstream+explode"}  # "buffer" makes msmpeg4 give other pictures
 # Decoded in order, too: their pictures painted by half keep whatever lay in that memory. Of the others, a picture
 # that libav conceals is worth having.
-TOLD_IN_ORDER = INTRA_IN_ANY_ORDER | {"hevc", "h264"}
+TOLD_IN_ORDER = INTRA_IN_ANY_ORDER | {"hevc"}
 # There libav's "non-reference" pictures are only so within their temporal layer: others may lean on them.
 NEVER_SKIPPED = {"hevc"}
 DEFAULT_FRAMES_PER_SECOND = 25  # where a file says nothing at all about time
