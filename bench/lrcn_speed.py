@@ -53,7 +53,7 @@ def training_job(device: Device, *, channels_last: bool = True, compiled: bool =
         loss.backward()
         optimiser.step()
         optimiser.zero_grad()
-        float(loss)
+        loss.item()
         return BATCH
 
     return step

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch loads, as the command line does
 os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports keras
 
 

@@ -14,7 +14,7 @@ from primatrix.keras_weights import read_keras_weights
 from primatrix.models import Model, build_model
 from primatrix.models.lrcn import Lrcn
 from primatrix.species import BENCHMARK_SPECIES
-from primatrix.train import TrainSpec, train
+from primatrix.training import TrainSpec, train
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
