@@ -216,14 +216,15 @@ def write_page(result: dict[str, object]) -> None:
         f"| file | {' | '.join(READERS)} |",
         f"|---|{'---:|' * len(READERS)}",
     ]
-    absent: dict[str, str] = {}
+    absent: dict[tuple[str, str], list[str]] = {}
     for name, rates in table.items():
         cells = []
         for reader in READERS:
             value = rates[reader]
             cells.append(f"{value:.3g}" if isinstance(value, float) else "-")
             if isinstance(value, str):
-                absent[f"{reader}, {name}"] = value
+                reason = value.partition("] ")[2] or value  # without the time of day
+                absent.setdefault((reader, reason), []).append(name)
         lines.append(f"| {name} | {' | '.join(cells)} |")
     lines += ["", "| file | times faster than | wanted | measured |", "|---|---|---:|---:|"]
     for material in MATERIAL:
@@ -245,7 +246,7 @@ def write_page(result: dict[str, object]) -> None:
         "Readers that cannot choose frames read all of them. `libav, every frame` only decodes: no frame is chosen,",
         "resized or copied. Not measured:",
         "",
-        *(f"* {what}: {why}" for what, why in absent.items()),
+        *(f"* {reader} ({'; '.join(names)}): {why}" for (reader, why), names in absent.items()),
     ]
     DOCS.mkdir(exist_ok=True)
     (DOCS / "speed.md").write_text("\n".join(lines) + "\n")
