@@ -262,7 +262,7 @@ def test_two_packers_at_once_do_no_damage_and_no_work_twice(tmp_path: Path, many
     expected = pack_undisturbed(many, tmp_path / "whole")
     both = [start_pack(many, tmp_path / "both", workers) for workers in ("0", "1")]
     outputs = [script.communicate() for script in both]
-    assert sorted(output for output, _ in outputs) == ["0 240\n", "240 0\n"]
+    assert sorted(output for output, _ in outputs) == ["0 240\n", "240 0\n"], outputs
     assert digest(tmp_path / "both") == expected
 
 
