@@ -228,8 +228,16 @@ def start_pack(folder: Path, target: Path, *words: str) -> subprocess.Popen[str]
     return script
 
 
+def finish(script: subprocess.Popen[str]) -> tuple[str, str]:
+    """What it says after "begin" and its errors. Not communicate: that loses what readline has read ahead."""
+    with script:
+        assert script.stdout is not None
+        assert script.stderr is not None
+        return script.stdout.read(), script.stderr.read()
+
+
 def pack_undisturbed(folder: Path, target: Path) -> dict[str, str]:
-    assert start_pack(folder, target, "0").communicate() == ("240 0\n", "")
+    assert finish(start_pack(folder, target, "0")) == ("240 0\n", "")
     return digest(target)
 
 
@@ -250,10 +258,10 @@ def test_a_pack_killed_at_random_moments_and_resumed_gives_the_same_bytes(tmp_pa
         if script.poll() is None:
             script.kill()
             kills += 1
-        script.communicate()
+        finish(script)
         if len(list(target.rglob("*.parquet"))) == SHARDS_OF_ALL:
             rewind(target, moments.randrange(SHARDS_OF_ALL))
-    _, errors = start_pack(many, target, "2").communicate()
+    _, errors = finish(start_pack(many, target, "2"))
     assert errors == ""
     assert digest(target) == expected
 
@@ -261,8 +269,8 @@ def test_a_pack_killed_at_random_moments_and_resumed_gives_the_same_bytes(tmp_pa
 def test_two_packers_at_once_do_no_damage_and_no_work_twice(tmp_path: Path, many: Path) -> None:
     expected = pack_undisturbed(many, tmp_path / "whole")
     both = [start_pack(many, tmp_path / "both", workers) for workers in ("0", "1")]
-    outputs = [script.communicate() for script in both]
-    assert sorted(output for output, _ in outputs) == ["0 240\n", "240 0\n"], outputs
+    outputs = [finish(script) for script in both]
+    assert sorted(output for output, _ in outputs) == ["0 240\n", "240 0\n"]
     assert digest(tmp_path / "both") == expected
 
 
@@ -288,14 +296,14 @@ def test_a_packer_waits_says_so_and_goes_on_when_the_other_is_killed(
 def test_a_file_limit_stops_with_a_clear_line_and_the_store_goes_on_later(tmp_path: Path, many: Path) -> None:
     expected = pack_undisturbed(many, tmp_path / "whole")
     target = tmp_path / "limited"
-    _, errors = start_pack(many, target, "0", "limit").communicate()
+    _, errors = finish(start_pack(many, target, "0", "limit"))
     assert errors.splitlines()[-1] == (
         f"primatrix.errors.StoreError: {target / SPEC.key}-v1: cannot write shard 3: File too large; "
         "the 48 rows packed before are safe: mend that and run the same command again"
     )
     assert len(Store(target, SPEC)) == 48
     assert not list(target.rglob("*.tmp"))
-    assert start_pack(many, target, "0").communicate() == ("192 48\n", "")
+    assert finish(start_pack(many, target, "0")) == ("192 48\n", "")
     assert digest(target) == expected
 
 
