@@ -1,0 +1,93 @@
+"""Options that several commands share, and how their words are read."""
+
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+import typer
+
+from primatrix.errors import InputError
+from primatrix.records import ClipSpec, Colour, DatasetType, Media
+
+__all__ = [
+    "Channels",
+    "Data",
+    "Device",
+    "Frames",
+    "Kind",
+    "Labels",
+    "Look",
+    "ModelFolder",
+    "Quiet",
+    "Seed",
+    "Size",
+    "StoreFolder",
+    "Workers",
+    "is_benchmark",
+    "make_spec",
+    "parse_size",
+    "parse_sizes",
+    "split_commas",
+]
+
+Data = Annotated[
+    Path, typer.Argument(help="A benchmark folder (train_labels.csv, …), or any folder of videos.")
+]
+Kind = Annotated[DatasetType, typer.Option("--type", help="Which clips of a benchmark folder.")]
+Labels = Annotated[
+    Path | None, typer.Option(help="Label file of one's own folder: wide 0/1 or filepath,label.")
+]
+ModelFolder = Annotated[Path, typer.Option("--model", help="Folder of a trained model.")]
+Frames = Annotated[int, typer.Option(help="Frames per clip (own folder).")]
+Size = Annotated[str, typer.Option(help="HEIGHTxWIDTH in pixels (own folder).")]
+Channels = Annotated[Colour, typer.Option(help="Of the frames (own folder).")]
+Workers = Annotated[int | None, typer.Option(help="Decoding processes; default: one per core.")]
+StoreFolder = Annotated[Path | None, typer.Option("--store", help="Where decoded clips are kept.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+Look = Annotated[Media, typer.Option("--media", help="What is looked for in one's own folder.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
+Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where the model runs.")]
+
+
+def split_commas(text: str) -> tuple[str, ...]:
+    """Words between commas.
+
+    >>> split_commas("nano, micro")
+    ('nano', 'micro')
+    """
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def parse_sizes(text: str) -> tuple[DatasetType, ...]:
+    """Names of the benchmark's sizes between commas.
+
+    >>> parse_sizes("nano,micro")
+    ('nano', 'micro')
+    """
+    known: dict[str, DatasetType] = {size: size for size in get_args(DatasetType)}
+    words = split_commas(text)
+    if not words or not known.keys() >= set(words):
+        raise InputError(f"--sizes: got {text!r}, wanted some of {', '.join(known)}")
+    return tuple(known[word] for word in words)
+
+
+def make_spec(frames: int, size: str, colour: Colour) -> ClipSpec:
+    """The clip that --frames, --size and --colour ask for."""
+    height_px, width_px = parse_size(size)
+    return ClipSpec(frames, height_px, width_px, colour)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """`64x48` is 64 pixels high and 48 wide; `64` is a square.
+
+    >>> parse_size("64x48")
+    (64, 48)
+    """
+    numbers = text.lower().split("x")
+    if len(numbers) > 2 or not all(number.isdecimal() for number in numbers):
+        raise InputError(f"--size: got {text!r}, wanted HEIGHTxWIDTH in pixels, as 64x64")
+    return int(numbers[0]), int(numbers[-1])
+
+
+def is_benchmark(data: Path) -> bool:
+    """Whether a folder is laid out as the benchmark's."""
+    return (data / "submission_format.csv").is_file()
