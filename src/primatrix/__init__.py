@@ -44,6 +44,7 @@ _HOME = {
     "SimulationSpec": "simulation",
     "simulate": "simulation",
     "BENCHMARK_SPECIES": "species",
+    "split_folds": "splits",
     "Store": "store",
     "train": "training",
     "decode_clips": "workers",
