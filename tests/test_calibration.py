@@ -13,8 +13,10 @@ from primatrix.prediction import fingerprint, predict_batches
 from primatrix.records import ClipSpec
 
 SPECIES = ("blank", "duiker")
-POINT = OperatingPoint("skip blank", "skip", "blank", 0.9, 0.05, 0.9, "clips", "exact", 100, 100, 1, 0.6, 0.5, 0.7,
-                       {"duiker": 0.99})  # fmt: skip
+POINT = OperatingPoint(
+    "skip blank", "skip", "blank", 0.9, 0.05, 0.9, "clips", "exact", 100, 100, 1,
+    (0.6, 0.5, 0.7), (0.4, 0.3, 0.5), {"duiker": 0.99},
+)  # fmt: skip
 HALF = Calibration(
     SPECIES, ((1.0, 1.0, 0.0), (0.5, 0.5, -1.0)), (0.001, 0.01), (0.99, 0.95), {"blank": 0.5, "duiker": 0.3},
     FittedOn("validation", 100, 4, {"blank": 60, "duiker": 40}, sample_names(f"{i}.mp4" for i in range(100))),

@@ -83,9 +83,10 @@ def test_skipping_blanks_keeps_its_promise_on_new_clips(unit: Unit) -> None:
     dropped = point.drops(calibration.apply(own.to_numpy())[:, 0])
     blank = test["blank"].to_numpy() == 1
     assert dropped[~blank].mean() <= 0.055
-    assert point.saved_low is not None
-    assert point.saved_high is not None
-    assert point.saved_low - 0.02 < dropped[blank].mean() < point.saved_high + 0.02
+    assert point.saved is not None
+    assert point.footage is not None
+    assert point.saved[1] - 0.02 < dropped[blank].mean() < point.saved[2] + 0.02
+    assert point.footage[1] - 0.02 < dropped.mean() < point.footage[2] + 0.02
     assert point.recall["duiker"] == pytest.approx(1 - dropped[test["duiker"] == 1].mean(), abs=0.03)
 
 

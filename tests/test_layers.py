@@ -20,7 +20,7 @@ LAYERS = [
     {"loader", "answers"},
     {"dataset"},
     {"checkpoint", "devices"},
-    {"models", "optimisers", "recipe"},
+    {"models", "optimisers", "recipe", "calibrator"},
     {"keras_weights"},
     {"training", "prediction"},
     {"demo"},

@@ -43,7 +43,8 @@ class OperatingPoint:
     whose score is above the threshold, "find" drops those below it. At most `max_loss` of the clips that must be
     kept are dropped, with this `confidence` (None: in the mean over calibration sets), over one `unit`: "clips"
     or "sites". `threshold` is None where too few clips were there to promise anything: then nothing is dropped.
-    `saved` is the share of blank clips that is skipped, with its interval; `recall` is by species.
+    `saved` is the share of blank clips that is skipped, `footage` that of all clips, each with the ends of its 95 %
+    interval; `recall` is by species.
     """
 
     name: str
@@ -57,9 +58,8 @@ class OperatingPoint:
     clips: int
     units: int
     lost: int
-    saved: float | None = None
-    saved_low: float | None = None
-    saved_high: float | None = None
+    saved: tuple[float, float, float] | None = None
+    footage: tuple[float, float, float] | None = None
     recall: dict[str, float | None] = field(default_factory=dict)
 
     def summary(self) -> str:
@@ -142,7 +142,7 @@ class Calibration:
     def from_dict(cls, values: Mapping[str, Any]) -> "Calibration":  # Any: JSON values of several types
         """The calibration that `to_dict` wrote, JSON in between or not; InputError where it is none."""
         try:
-            points = {name: OperatingPoint(**point) for name, point in values["operating_points"].items()}
+            points = {name: read_point(point) for name, point in values["operating_points"].items()}
             fitted_on = values["fitted_on"]
             return cls(
                 species=tuple(values["species"]),
@@ -155,6 +155,12 @@ class Calibration:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"calibration: got values that are none ({error}); calibrate again") from None
+
+
+def read_point(values: Mapping[str, Any]) -> OperatingPoint:  # Any: JSON values of several types
+    """The point of plain values; JSON has lists where tuples were."""
+    shares = {k: tuple(values[k]) if values[k] is not None else None for k in ("saved", "footage")}
+    return OperatingPoint(**{**values, **shares})
 
 
 def skip_scores(

@@ -68,11 +68,12 @@ def skip_point(
     cut = certify_cut(scores[keep], max_loss=promise.max_loss, confidence=promise.confidence,
                       unit=promise.unit, sites=units[keep])  # fmt: skip
     skipped = np.asarray(scores > (np.inf if cut is None else cut), bool)
-    saved, low, high = saved_share(skipped[~keep], true.index[~keep], sites=sites)
+    saved = share_skipped(skipped[~keep], true.index[~keep], sites=sites)
+    footage = share_skipped(skipped, true.index, sites=sites)
     return OperatingPoint(
         SKIP_BLANK, "skip", score, cut, promise.max_loss, said_confidence(promise), promise.unit,
         METHODS[promise.unit], int(keep.sum()), count_units(units[keep], promise), int(skipped[keep].sum()),
-        saved, low, high, recall_by_species(true, ~skipped),
+        saved, footage, recall_by_species(true, ~skipped),
     )  # fmt: skip
 
 
@@ -105,23 +106,22 @@ def count_units(units: NDArray[np.int64], promise: Promise) -> int:
 
 def shows_something(true: pd.DataFrame) -> NDArray[np.bool_]:
     """Which clips (N,) show any species that is not `blank`."""
-    shown: NDArray[np.bool_] = true.drop(columns=BLANK, errors="ignore").to_numpy().any(axis=1)
-    return shown
+    return np.asarray(true.drop(columns=BLANK, errors="ignore").to_numpy().any(axis=1), bool)
 
 
-def saved_share(
+def share_skipped(
     skipped: NDArray[np.bool_],
     index: pd.Index,
     *,
-    sites: "pd.Series[str] | None",
+    sites: "pd.Series[str] | None" = None,
     seconds: Floats | None = None,
-) -> tuple[float | None, float | None, float | None]:
+) -> tuple[float, float, float] | None:
     """The share of footage that is skipped, of clips (N,) or of their seconds, with its 95 % interval.
 
     Bootstrap by site where sites or seconds are known, else Clopper and Pearson's; None of no clips.
     """
     if not len(skipped):
-        return (None, None, None)
+        return None
     if sites is None and seconds is None:
         return (float(skipped.mean()), *clopper_pearson(int(skipped.sum()), len(skipped)))
     length = np.ones(len(skipped)) if seconds is None else seconds
