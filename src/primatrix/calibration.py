@@ -6,7 +6,7 @@ The nouns only; `fitting` makes them from predictions a model gave for clips it 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from primatrix.errors import InputError
 from primatrix.species import BLANK
 
-__all__ = ["Calibration", "FittedOn", "OperatingPoint", "sample_names", "skip_scores"]
+__all__ = ["Calibration", "FittedOn", "OperatingPoint", "PredictedBy", "Unit", "sample_names", "skip_scores"]
+
+PredictedBy = Literal["out-of-fold", "validation"]
+Unit = Literal["clips", "sites", "sites in the mean"]  # over what a promise is made (see `promises`)
 
 LOGIT_LIMIT = 16.0  # 1.1e-7: a float32 sigmoid tells nothing apart beyond
 KNEE = 0.1  # slope beyond floor and ceiling: 0.1 keeps the order of clips and costs at most -ln(0.9) = 0.105
