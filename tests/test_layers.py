@@ -12,7 +12,7 @@ LAYERS = [
     {"errors", "process", "locks", "loss"},
     {"records", "species"},
     {"tables"},
-    {"sample", "labels", "files", "packets", "pixels", "encode", "still"},
+    {"sample", "labels", "results", "files", "packets", "pixels", "encode", "still"},
     {"splits", "metrics", "progress", "decode"},
     {"probe", "simulation", "workers", "scoring", "shards"},
     {"store", "downsample", "scan"},
