@@ -12,6 +12,8 @@ LAYERS = [
     {"errors", "process", "locks", "loss"},
     {"records", "species"},
     {"tables"},
+    {"taxonomy", "results"},
+    {"interchange"},
     {"sample", "labels", "files", "packets", "pixels", "encode", "still"},
     {"splits", "metrics", "progress", "decode"},
     {"probe", "simulation", "workers", "scoring", "shards"},
