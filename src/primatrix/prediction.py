@@ -52,6 +52,7 @@ def predict_batches(
 ) -> Iterator[NDArray[np.float32]]:
     """Turn batches of clips (B, T, H, W, C) into probabilities (B, S), one array per batch, in order.
 
+    They are calibrated where the model has a calibration; set `model.calibration = None` for the model's own.
     `clips` is how many will come in all, if known: a long job is worth compiling for. A clip's probabilities
     do not depend on its batch beyond rounding (a test measures it). The model is in eval mode meanwhile and,
     after the last batch, where and as it was.
@@ -69,7 +70,8 @@ def predict_batches(
         compiled = call is not model.network
         for batch in batches:
             model.check_clips(batch.shape)
-            yield predict_one(call, batch, device=device, fill=compiled)
+            own = predict_one(call, batch, device=device, fill=compiled)
+            yield model.calibration.apply(own) if model.calibration else own
 
 
 def predict_one(
@@ -214,10 +216,10 @@ def count_clips_at_once(spec: ClipSpec) -> int:
 
 
 def fingerprint(model: Model, device: Device) -> str:
-    """A digest of all that decides an answer besides the clip: weights, species, spec, device and versions."""
+    """A digest of all that decides an answer besides the clip: weights, calibration, spec, device, versions."""
     facts = [
         model.name, model.options, model.species, model.spec.to_dict(), str(device),
-        primatrix.__version__, torch.__version__, FORMAT_VERSION,
+        model.calibration and model.calibration.to_dict(), primatrix.__version__, torch.__version__, FORMAT_VERSION,
     ]  # fmt: skip
     digest = hashlib.sha256(json.dumps(facts).encode())
     for name, tensor in sorted(model.network.state_dict().items()):
