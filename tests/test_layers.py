@@ -17,7 +17,7 @@ LAYERS = [
     {"times", "sites", "sightings"},
     {"events", "windows"},
     {"probe", "simulation", "workers", "scoring", "shards"},
-    {"store", "downsample", "scan", "neighbours"},
+    {"store", "downsample", "scan", "neighbours", "walk"},
     {"loader", "answers"},
     {"dataset"},
     {"checkpoint", "devices"},

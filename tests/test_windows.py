@@ -24,20 +24,25 @@ def test_one_window_takes_the_frames_that_training_took() -> None:
     for sampler in ("uniform", "per_second", "keyframes"):
         spec = ClipSpec(15, sampler=sampler)
         trained = choose_frames(sampler, 15, pts_seconds=times, keyframes=[0, 100])
-        assert choose_in_windows(spec, plan_windows(15.0), pts_seconds=times, keyframes=[0, 100]) == trained
+        assert choose_in_windows(spec, plan_windows(15.0), times, [0, 100]) == trained
 
 
 def test_each_window_takes_its_own_frames() -> None:
     times = [i / 10 for i in range(600)]
     windows = plan_windows(60.0)
-    uniform = choose_in_windows(ClipSpec(3), windows, pts_seconds=times, keyframes=[0])
+    uniform = choose_in_windows(ClipSpec(3), windows, times, [0])
     assert uniform == [25, 75, 125, 175, 225, 275, 325, 375, 425, 475, 525, 575]
-    seconds = choose_in_windows(ClipSpec(2, sampler="per_second"), windows, pts_seconds=times, keyframes=[0])
+    seconds = choose_in_windows(ClipSpec(2, sampler="per_second"), windows, times, [0])
     assert seconds == [0, 10, 150, 160, 300, 310, 450, 460]
-    keyframes = choose_in_windows(
-        ClipSpec(2, sampler="keyframes"), windows, pts_seconds=times, keyframes=[0, 100, 290, 400]
-    )
+    keyframes = choose_in_windows(ClipSpec(2, sampler="keyframes"), windows, times, [0, 100, 290, 400])
     assert keyframes == [0, 100, 290, 290, 400, 400, 487, 562]  # the last window has no keyframe
+
+
+def test_a_part_of_the_windows_gives_their_frames() -> None:
+    times, windows, spec = [i / 10 for i in range(600)], plan_windows(60.0), ClipSpec(4)
+    whole = choose_in_windows(spec, windows, times, [0])
+    parts = [choose_in_windows(spec, windows, times, [0], part=range(i, i + 2)) for i in (0, 2)]
+    assert parts[0] + parts[1] == whole
 
 
 def test_a_window_in_a_gap_shows_the_frame_before_it() -> None:

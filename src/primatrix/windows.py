@@ -39,23 +39,26 @@ def plan_windows(duration_seconds: float, *, window_seconds: float = DEFAULT_WIN
 
 
 def choose_in_windows(
-    spec: ClipSpec, windows: Floats, *, pts_seconds: Sequence[float], keyframes: Sequence[int]
+    spec: ClipSpec,
+    windows: Floats,
+    pts_seconds: Sequence[float],
+    keyframes: Sequence[int],
+    *,
+    part: range | None = None,
 ) -> list[int]:
-    """Indices of the frames that the spec's sampler takes from each window in turn, W x spec.frames in all.
+    """Indices of the frames that the spec's sampler takes from each window in turn, spec.frames of each.
 
-    A frame belongs to the window in which it begins. A window without frames (a gap in the recording) gets the last
-    frame before it, which is what a viewer would see.
+    `part` are the windows wanted (default: all). A frame belongs to the window in which it begins. A window without
+    frames (a gap in the recording) gets the last frame before it, which is what a viewer would see.
 
-    >>> times = [0.0, 1.0, 2.0, 3.0]
-    >>> choose_in_windows(ClipSpec(frames=2), plan_windows(4.0, window_seconds=2), pts_seconds=times, keyframes=[0])
+    >>> choose_in_windows(ClipSpec(frames=2), plan_windows(4.0, window_seconds=2), [0.0, 1.0, 2.0, 3.0], [0])
     [0, 1, 2, 3]
     """
-    if len(windows) == 1:  # as in training, to the last frame
-        return choose_frames(spec.sampler, spec.frames, pts_seconds=pts_seconds, keyframes=keyframes)
+    starts = [bisect_left(pts_seconds, start - TIME_TOLERANCE_SECONDS) for start in windows[1:, 0].tolist()]
+    borders = [0, *starts, len(pts_seconds)]  # the last window goes on to the last frame, whatever its time
     chosen = []
-    for start, end in windows.tolist():
-        first = bisect_left(pts_seconds, start - TIME_TOLERANCE_SECONDS)
-        last = bisect_left(pts_seconds, end - TIME_TOLERANCE_SECONDS)
+    for window in part if part is not None else range(len(windows)):
+        first, last = borders[window], borders[window + 1]
         if first >= last:
             first = min(max(first - 1, 0), len(pts_seconds) - 1)
             last = first + 1
