@@ -40,6 +40,7 @@ _HOME = {
     "predict_batches": "prediction",
     "predict": "prediction",
     "predict_folder": "prediction",
+    "Results": "results",
     "History": "recipe",
     "TrainSpec": "recipe",
     "Clip": "records",

@@ -25,7 +25,14 @@ from primatrix.records import ClipSpec, DatasetType, Failure, Media, OnProgress,
 from primatrix.store import FORMAT_VERSION
 from primatrix.tables import write_failures, write_table
 
-__all__ = ["PredictionRun", "predict", "predict_batches", "predict_folder", "predict_to_file"]
+__all__ = [
+    "PredictionRun",
+    "predict",
+    "predict_batches",
+    "predict_folder",
+    "predict_frames",
+    "predict_to_file",
+]
 
 CLIPS_READ_AT_ONCE = 1024
 BYTES_READ_AT_ONCE = 256 << 20
@@ -86,6 +93,42 @@ def predict_one(
             logits = call(torch.from_numpy(piece).to(device.torch_device))
             parts.append(logits[:count].float().sigmoid())
     return torch.cat(parts).cpu().numpy()
+
+
+def predict_frames(
+    model: Model,
+    batches: Iterable[NDArray[Any]],  # Any: pixels of any dtype
+    *,
+    device: Device | None = None,
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Turn batches of clips (B, T, H, W, C) into probabilities per clip (B, S) and per frame (B, T, S), in order.
+
+    The clips' probabilities are those of `predict_batches`; a calibration maps frames as it maps clips, so that the
+    same thresholds fit, though it was fitted to clips alone. Raises ModelError for a model that does not give
+    frames (`model.gives_frames`).
+
+    >>> from primatrix.models import build_model
+    >>> from primatrix.records import ClipSpec
+    >>> model = build_model("motion", species=["blank", "duiker"], spec=ClipSpec(5, 32, 32))
+    >>> clips = np.zeros((3, 5, 32, 32, 1), np.uint8)
+    >>> [(p.shape, q.shape) for p, q in predict_frames(model, [clips])]
+    [((3, 2), (3, 5, 2))]
+    """
+    device = device or choose_device()
+    size = CLIPS_AT_ONCE[device.kind]
+    with model.running_on(device.torch_device, training=False):
+        for batch in batches:
+            parts = []
+            for start in range(0, len(batch), size):
+                piece = torch.from_numpy(np.ascontiguousarray(batch[start : start + size]))
+                with torch.inference_mode(), device.autocast():
+                    parts.append(model.forward_frames(piece.to(device.torch_device)))
+            clips, frames = (
+                torch.cat(part).float().sigmoid().cpu().numpy() for part in zip(*parts, strict=True)
+            )
+            if model.calibration:
+                clips, frames = model.calibration.apply(clips), model.calibration.apply(frames)
+            yield clips, frames
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,13 +15,15 @@ from primatrix.calibration import Calibration
 from primatrix.checkpoint import read_model_folder, write_model_folder
 from primatrix.devices import seeded
 from primatrix.errors import InputError, ModelError
+from primatrix.models.conv3d import Conv3d
 from primatrix.models.lrcn import Lrcn
+from primatrix.models.motion import Motion
+from primatrix.models.network import Network
 from primatrix.records import ClipSpec
 
 __all__ = ["Model", "build_model", "list_models", "load_model", "load_weights"]
 
-# An architecture is a network class with `options_type`, `(spec, species_count=, options=)`, `layer_rows`.
-ARCHITECTURES = {"lrcn": Lrcn}
+ARCHITECTURES: dict[str, type[Network]] = {"conv3d": Conv3d, "lrcn": Lrcn, "motion": Motion}
 
 
 class Model:
@@ -30,7 +32,7 @@ class Model:
     Clips go in as the dataset gives them: uint8 or float (B, T, H, W, C), pixels 0-255.
     """
 
-    def __init__(self, name: str, *, species: Sequence[str], spec: ClipSpec, network: Lrcn) -> None:
+    def __init__(self, name: str, *, species: Sequence[str], spec: ClipSpec, network: Network) -> None:
         self.name = name
         self.species = tuple(species)
         self.spec = spec
@@ -52,6 +54,19 @@ class Model:
         self.check_clips(x.shape)
         logits: torch.Tensor = self.network(x)
         return logits
+
+    @property
+    def gives_frames(self) -> bool:
+        """Whether it also answers for each frame: `forward_frames`."""
+        return self.network.gives_frames
+
+    def forward_frames(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Clips (B, T, H, W, C), pixels 0-255 -> clip logits (B, S), frame logits (B, T, S).
+
+        The clip logits are those of `forward`. ModelError where the model does not give frames.
+        """
+        self.check_clips(x.shape)
+        return self.network.forward_frames(x)
 
     def probabilities(self, x: NDArray[Any]) -> NDArray[np.float32]:  # Any: pixels of any dtype
         """Clips (B, T, H, W, C), pixels 0-255 -> one probability per clip and species, float32 (B, S).
@@ -127,7 +142,7 @@ def list_models() -> list[str]:
     """The names `build_model` knows.
 
     >>> list_models()
-    ['lrcn']
+    ['conv3d', 'lrcn', 'motion']
     """
     return sorted(ARCHITECTURES)
 
