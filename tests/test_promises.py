@@ -78,7 +78,7 @@ def test_promise_in_the_mean_holds_in_the_mean() -> None:
     assert np.mean(losses) > 0.02  # and it is not bought by skipping nothing
 
 
-@pytest.mark.parametrize(("unit", "sites", "enough"), [("sites", 44, False), ("sites", 45, True),
+@pytest.mark.parametrize(("unit", "sites", "enough"), [("sites", 47, False), ("sites", 48, True),
                                                        ("sites in the mean", 18, False),
                                                        ("sites in the mean", 19, True)])  # fmt: skip
 def test_too_few_sites_promise_nothing(unit: Unit, sites: int, enough: bool) -> None:
