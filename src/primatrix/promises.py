@@ -61,6 +61,8 @@ def certify_cut(
         raise InputError(f"got max_loss {max_loss} and confidence {confidence}, wanted both between 0 and 1")
     if unit != "clips" and sites is None:
         raise InputError(f"unit: got {unit!r} without sites, wanted the site of every clip; give --sites")
+    if not len(danger):
+        return None
     order = np.argsort(-danger, kind="stable")
     if sites is None or unit == "clips":
         allowed = count_allowed(len(danger), max_loss=max_loss, confidence=confidence)
@@ -68,7 +70,7 @@ def certify_cut(
         _, numbers = np.unique(sites[order], return_inverse=True)
         allow = allow_by_betting if unit == "sites" else allow_in_the_mean
         allowed = allow(numbers, max_loss, 1 - confidence)
-    return None if allowed < 0 or not len(danger) else float(danger[order[min(allowed, len(danger) - 1)]])
+    return None if allowed < 0 else float(danger[order[min(allowed, len(danger) - 1)]])
 
 
 def count_allowed(clips: int, *, max_loss: float, confidence: float) -> int:
