@@ -258,6 +258,20 @@ def is_sound(packet: VideoPacket) -> bool:
     return False
 
 
+def tells_references(context: av.VideoCodecContext) -> bool:
+    """Whether the decoder can skip pictures that no other leans on, and only those, from one packet to the next.
+
+    The AV1 decoder takes what to skip when it opens and never again.
+    In HEVC that is said per temporal layer (H.265 section 7.4.2.2, TRAIL_N and its kin): pictures of higher layers
+    may lean on it, so the stream's parameters must say that there is one layer.
+    """
+    if context.name != "hevc":
+        return context.name != "libdav1d"
+    # ISO/IEC 14496-15 section 8.3.3.1: version 1, then, 21 bytes on, 3 bits hold the layers' number (0: unknown).
+    parameters = context.extradata or b""
+    return len(parameters) > 21 and parameters[0] == 1 and parameters[21] >> 3 & 7 == 1
+
+
 def order_frames(source: Source, table: PacketTable) -> FrameOrder | None:
     """The frames in the order they are shown, or None where the container's times cannot be trusted."""
     if not _may_be_trusted(source, table) or None in table.pts:
