@@ -3,8 +3,9 @@
     python time_readers.py READER FRAMES SIDE SECONDS SMALL_FILE FILE...
 
 Reads the small file once to warm up, then the files over and over for SECONDS, at least once, on one core; prints
-clips per second of that core's time as JSON, or {"absent": reason} where the reader does not load. What is asked of every reader: FRAMES grey
-frames, the middle ones of equal segments, resized to SIDE x SIDE. One that cannot choose frames reads them all.
+clips per second of that core's time as JSON, or {"absent": reason} where the reader does not load. What is asked of
+every reader: FRAMES grey frames, the middle ones of equal segments, resized to SIDE x SIDE. One that cannot choose
+frames reads them all.
 """
 
 import json
