@@ -9,7 +9,7 @@ import primatrix
 
 SOURCE = Path(primatrix.__file__).parent
 LAYERS = [
-    {"errors", "process", "locks", "loss"},
+    {"errors", "process", "locks", "loss", "riff"},
     {"records", "species"},
     {"tables"},
     {"taxonomy", "results"},
