@@ -35,6 +35,7 @@ class Model:
         self.spec = spec
         self.network = network
         self.scores: dict[str, float] = {}
+        self.recipe: dict[str, Any] = {}  # Any: the settings it was trained with are of several plain types
 
     @property
     def options(self) -> dict[str, Any]:  # Any: options are of several plain types
@@ -91,6 +92,7 @@ class Model:
             "species": list(self.species),
             "spec": self.spec.to_dict(),
             "scores": self.scores,
+            "recipe": self.recipe,
             "primatrix_version": primatrix.__version__,
         }
         write_model_folder(folder, weights=self.network.state_dict(), facts=facts)
@@ -174,6 +176,7 @@ def load_model(folder: Path | str) -> Model:
         spec = ClipSpec.from_dict(facts["spec"])
         model = build_model(facts["architecture"], species=facts["species"], spec=spec, **facts["options"])
         model.scores = dict(facts["scores"])
+        model.recipe = dict(facts.get("recipe", {}))
     except (KeyError, TypeError, ValueError, InputError, ModelError) as error:
         raise ModelError(f"{folder}/model.json: does not describe a model ({error}); save it again") from None
     load_weights(model, weights=weights, source=str(folder))
