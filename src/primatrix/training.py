@@ -294,6 +294,7 @@ class Run:
         values = {"epochs": float(len(self.epochs)), "loss": chosen.loss, "val_loss": chosen.val_loss}
         self.model.scores = {name: value for name, value in values.items() if math.isfinite(value)}
         self.model.recipe = self.spec.to_dict()
+        self.model.calibration = None  # other weights had it
 
     # --- on disk -----------------------------------------------------------------------------------------
 
