@@ -38,6 +38,7 @@ class Model:
         self.spec = spec
         self.network = network
         self.scores: dict[str, float] = {}
+        self.recipe: dict[str, Any] = {}  # Any: the settings it was trained with are of several plain types
         self.calibration: Calibration | None = None
 
     @property
@@ -110,6 +111,7 @@ class Model:
             "species": list(self.species),
             "spec": self.spec.to_dict(),
             "scores": self.scores,
+            "recipe": self.recipe,
             "calibration": self.calibration.to_dict() if self.calibration else None,
             "primatrix_version": primatrix.__version__,
         }
@@ -194,6 +196,7 @@ def load_model(folder: Path | str) -> Model:
         spec = ClipSpec.from_dict(facts["spec"])
         model = build_model(facts["architecture"], species=facts["species"], spec=spec, **facts["options"])
         model.scores = dict(facts["scores"])
+        model.recipe = dict(facts.get("recipe", {}))
         calibration = facts.get("calibration")  # none in models saved before there was one
         model.calibration = Calibration.from_dict(calibration) if calibration else None
         if model.calibration and model.calibration.species != model.species:
