@@ -20,6 +20,8 @@ _HOME = {
     "ModelError": "errors",
     "PrimatrixError": "errors",
     "StoreError": "errors",
+    "Evaluation": "evaluation",
+    "evaluate": "evaluation",
     "find_videos": "files",
     "fit_calibration": "fitting",
     "read_keras_weights": "keras_weights",
