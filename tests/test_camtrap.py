@@ -117,7 +117,7 @@ def test_all_that_is_missing_is_asked_for_in_one_line(tmp_path: Path) -> None:
         export_results(make_dated("2026-07-01T06:30:00"), "camtrap-dp", tmp_path / "package")
     line = str(caught.value)
     for part in ("--project FILE.json with title", "samplingDesign (one of simpleRandom", "contributors",
-                 "--deployments FILE.csv", "latitude, longitude of a", "--timezone, as Africa/Abidjan: 2 clips"):  # fmt: skip
+                 "--deployments FILE.csv", "latitude, longitude of a", "--timezone, as Africa/Abidjan: 2"):  # fmt: skip
         assert part in line
     assert "\n" not in line
     assert not (tmp_path / "package").exists()
