@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -31,7 +32,7 @@ from primatrix.findings import (
     unpack_answers,
 )
 from primatrix.models import Model
-from primatrix.prediction import fingerprint, predict_one
+from primatrix.prediction import fingerprint, predict_frames, predict_one
 from primatrix.records import Failure, OnProgress, Progress, Video
 from primatrix.results import Results
 from primatrix.species import BLANK
@@ -77,6 +78,12 @@ def predict_folder(
     A clip is walked in windows of about the length the model was trained on; `workers` processes decode (default:
     one per core). Nothing is written into `folder`. Killed at any moment, the same call goes on. Raises InputError
     before any work where the folder, the pattern or the table in `spec` cannot be used.
+
+    >>> from primatrix.models import build_model
+    >>> from primatrix.records import ClipSpec
+    >>> predict_folder("nowhere", build_model("lrcn", species=["hog"], spec=ClipSpec()), "results")
+    Traceback (most recent call last):
+    primatrix.errors.InputError: nowhere: got no such folder, wanted a folder of videos; check the path
     """
     began, spec, out = perf_counter(), spec or TagSpec(), Path(out)
     if out.is_file() or out.suffix.lower() == ".csv":
@@ -108,28 +115,45 @@ def answer_windows(
     A model without answers per frame is asked about short looks within the window, where the window's own answer
     makes that worth while; a frame's probability is the mean of the looks that cover it.
     """
+    if model.gives_frames:
+        yield from predict_frames(model, batches, device=device)
+    else:
+        yield from _slide_over(model, batches, device=device, clips=clips)
+
+
+def _slide_over(
+    model: Model, batches: Iterator[NDArray[np.uint8]], *, device: Device, clips: int
+) -> Iterator[tuple[Floats, Floats]]:
+    """The same by short looks."""
     looks = slide_frames(model.spec.frames)
     covers = np.stack([np.isin(np.arange(model.spec.frames), look) for look in looks]).astype(np.float32)
     covers /= covers.sum(axis=0)  # (K, T), each frame's weights sum to 1
-    thresholds = np.array(list(find_thresholds(model).values()))
+    thresholds = np.array([find_thresholds(model)[name] for name in model.species])
     animals = np.array([name != BLANK for name in model.species])
     with model.running_on(device.torch_device, training=False):
         call = compile_network(model.network, choice="auto", clips=clips)
-        fill = call is not model.network
+        ask = partial(_ask, model, call, device)
         for batch in batches:
-            windows = predict_one(call, batch, device=device, fill=fill)
+            windows = ask(batch)
             frames = np.repeat(windows[:, None], model.spec.frames, axis=1)
             near = (windows / thresholds)[:, animals].max(axis=1, initial=0) >= WORTH_A_LOOK
             for rows in np.split(np.flatnonzero(near), range(LOOKED_AT_ONCE, near.sum(), LOOKED_AT_ONCE)):
                 closer = batch[rows][:, looks]  # (R, K, T, H, W, C)
-                seen = predict_one(call, closer.reshape(-1, *batch.shape[1:]), device=device, fill=fill)
+                seen = ask(closer.reshape(-1, *batch.shape[1:]))
                 frames[rows] = covers.T @ seen.reshape(*closer.shape[:2], -1)  # (R, K, S) -> (R, T, S)
             yield windows, frames
 
 
+def _ask(model: Model, call: Any, device: Device, batch: NDArray[np.uint8]) -> Floats:  # Any: compiled or not
+    own = predict_one(call, batch, device=device, fill=call is not model.network)
+    return model.calibration.apply(own) if model.calibration else own
+
+
 def find_thresholds(model: Model) -> dict[str, float]:
     """The probability from which each species counts as seen: the calibration's, else 0.5."""
-    return dict.fromkeys(model.species, THRESHOLD)
+    return (
+        dict(model.calibration.thresholds) if model.calibration else dict.fromkeys(model.species, THRESHOLD)
+    )
 
 
 # ---- the walk
@@ -264,8 +288,9 @@ def _name_run(model: Model, spec: TagSpec, folder: str | Path) -> dict[str, Any]
             f"thresholds: got {unknown[0]!r}, wanted species of the model: {', '.join(model.species)}"
         )
     thresholds = {**find_thresholds(model), **(spec.thresholds or {})}
+    points = model.calibration.to_dict()["operating_points"] if model.calibration else {}
     settings = {**spec.to_dict(), "window_seconds": find_window_seconds(model), "clip": model.spec.to_dict()}
     return {
         "model": model.name, "folder": str(folder), "species": list(model.species), "thresholds": thresholds,
-        "timezone": spec.times.timezone, "settings": settings,
+        "operating_points": points, "timezone": spec.times.timezone, "settings": settings,
     }  # fmt: skip

@@ -1,7 +1,7 @@
 """Commands about answers: predict, neighbours, score."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,9 @@ from primatrix.events import INTERVAL_MINUTES
 from primatrix.neighbours import learn_neighbours, read_neighbours
 from primatrix.progress import ProgressDisplay
 from primatrix.times import ContainerClock, TimeSpec
+
+if TYPE_CHECKING:
+    from primatrix.models import Model
 
 
 @app.command()
@@ -55,6 +58,9 @@ def predict(
         bool, typer.Option("--neighbours/--no-neighbours", help="Weigh clips close in time, where learned.")
     ] = True,
     device: Device = "auto",
+    raw: Annotated[
+        bool, typer.Option("--raw", help="The model's own probabilities, not calibrated.")
+    ] = False,
     store: StoreFolder = None,
     workers: Workers = None,
     quiet: Quiet = False,
@@ -67,8 +73,9 @@ def predict(
 
     with ProgressDisplay(quiet=quiet) as display:
         shared = {"device": device, "workers": workers, "on_progress": display.on_progress}
+        loaded = load_for_prediction(model, raw=raw)
         if is_benchmark(data):
-            ended = predict_submission(data, model, out, kind=kind, store=store, **shared)
+            ended = predict_submission(data, loaded, out, kind=kind, store=store, **shared)
         else:
             refuse_store(store)
             spec = TagSpec(
@@ -80,37 +87,45 @@ def predict(
                 neighbours=read_neighbours(model) if use_neighbours else None,
                 frames=frames,
             )
-            ended = predict_footage(data, model, out, spec=spec, **shared)
+            ended = predict_footage(data, loaded, out, spec=spec, **shared)
     summary, failures, failures_path = ended
     typer.echo(summary)
     finish(failures, failures_path)
 
 
+def load_for_prediction(folder: Path, *, raw: bool) -> "Model":
+    """The model in a folder, without its calibration where its own probabilities are wanted."""
+    from primatrix.models import load_model
+
+    model = load_model(folder)
+    if raw:
+        model.calibration = None
+    return model
+
+
 def predict_submission(
     data: Path,
-    model: Path,
+    model: "Model",
     out: Path | None,
     **options: Any,  # Any: what predict_benchmark takes
 ) -> tuple[str, int, Path | None]:
     """Predict a benchmark folder: the summary, how many clips failed and where they are listed."""
-    from primatrix.models import load_model
     from primatrix.prediction import predict_benchmark
 
-    run = predict_benchmark(data, load_model(model), out or Path("predictions.csv"), **options)
+    run = predict_benchmark(data, model, out or Path("predictions.csv"), **options)
     return run.summary(), len(run.failures), run.failures_path
 
 
 def predict_footage(
     data: Path,
-    model: Path,
+    model: "Model",
     out: Path | None,
     **options: Any,  # Any: what predict_folder takes
 ) -> tuple[str, int, Path | None]:
     """Tag a folder of footage: the summary, how many videos failed and where they are listed."""
-    from primatrix.models import load_model
     from primatrix.tagging import predict_folder
 
-    run = predict_folder(data, load_model(model), out or Path("results"), **options)
+    run = predict_folder(data, model, out or Path("results"), **options)
     return run.summary(), len(run.results.failures), run.path / "failures.csv"
 
 
