@@ -88,7 +88,8 @@ def _say_where(results: Results) -> str:
     text = "recorded: no time known (see --modified-time, --deployments)"
     if len(sources):
         listed = ", ".join(f"{name} {count}" for name, count in sources.items())
-        text = f"recorded: {sources.sum()} of {len(clips)} at a known time ({listed}), {odd or 'none'} with an odd clock"
+        text = f"recorded: {sources.sum()} of {len(clips)} at a known time ({listed}), "
+        text += f"{odd or 'none'} with an odd clock"
     known = clips["site"][clips["site"] != ""]
     unplaced = len(clips) - len(known)
     sites = "no site known (see --site-from, --deployments)"

@@ -260,7 +260,7 @@ def find_window_seconds(model: Model) -> float:
     """How long the windows are: as the clips the model was trained on."""
     if model.spec.sampler == "per_second":
         return float(model.spec.frames)
-    return DEFAULT_WINDOW_SECONDS
+    return model.clip_seconds or DEFAULT_WINDOW_SECONDS
 
 
 def _read_answers(answers: Answers, chunk: list[Video]) -> list[Answer]:
