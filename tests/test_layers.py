@@ -15,7 +15,7 @@ LAYERS = [
     {"sample", "labels", "results", "files", "packets", "pixels", "encode", "still"},
     {"splits", "metrics", "progress", "decode"},
     {"probe", "simulation", "workers", "scoring", "shards"},
-    {"store", "downsample", "scan"},
+    {"store", "downsample", "scan", "report"},
     {"loader", "answers"},
     {"dataset"},
     {"checkpoint", "devices"},

@@ -34,6 +34,8 @@ _HOME = {
     "predict_batches": "prediction",
     "predict": "prediction",
     "predict_folder": "prediction",
+    "ReportSpec": "report",
+    "write_report": "report",
     "Results": "results",
     "History": "recipe",
     "TrainSpec": "recipe",
