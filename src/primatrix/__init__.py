@@ -8,6 +8,8 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _HOME = {
+    "Calibration": "calibration",
+    "OperatingPoint": "calibration",
     "Dataset": "dataset",
     "decode_clip": "decode",
     "choose_device": "devices",
@@ -19,6 +21,7 @@ _HOME = {
     "PrimatrixError": "errors",
     "StoreError": "errors",
     "find_videos": "files",
+    "fit_calibration": "fitting",
     "read_keras_weights": "keras_weights",
     "Labels": "labels",
     "count_species": "labels",
@@ -31,6 +34,7 @@ _HOME = {
     "build_model": "models",
     "list_models": "models",
     "load_model": "models",
+    "Promise": "operating",
     "predict_batches": "prediction",
     "predict": "prediction",
     "predict_folder": "prediction",
@@ -47,6 +51,7 @@ _HOME = {
     "SimulationSpec": "simulation",
     "simulate": "simulation",
     "BENCHMARK_SPECIES": "species",
+    "split_folds": "splits",
     "Store": "store",
     "train": "training",
     "decode_clips": "workers",

@@ -13,7 +13,14 @@ from safetensors.torch import load, save
 
 from primatrix.errors import ModelError
 
-__all__ = ["FORMAT_VERSION", "read_model_folder", "read_state", "write_model_folder", "write_state"]
+__all__ = [
+    "FORMAT_VERSION",
+    "read_model_folder",
+    "read_state",
+    "update_facts",
+    "write_model_folder",
+    "write_state",
+]
 
 FORMAT_VERSION = 1
 WEIGHTS, FACTS = "model.safetensors", "model.json"
@@ -68,6 +75,15 @@ def read_model_folder(folder: Path | str) -> tuple[Tensors, Facts]:
     if hashlib.sha256(data).hexdigest() != facts.get("weights_sha256"):
         raise ModelError(f"{folder / WEIGHTS}: damaged, not the bytes that were saved; copy the folder again")
     return parse_tensors(data, folder / WEIGHTS), facts
+
+
+def update_facts(folder: Path | str, **changes: Any) -> None:  # Any: JSON values of several types
+    """Change facts of a saved model, its weights untouched: a kill leaves the old facts or the new."""
+    path = Path(folder) / FACTS
+    if not path.is_file():
+        raise ModelError(f"{folder}: no {FACTS} in it, so no whole model; name the folder of a saved model")
+    facts = {**read_facts(path), **changes}
+    replace_file(path, data=(json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def read_facts(path: Path) -> Facts:

@@ -10,7 +10,7 @@ import pandas as pd
 from primatrix.errors import InputError
 from primatrix.tables import NAME_COLUMNS, read_table
 
-__all__ = ["BLANK", "Labels", "count_species", "read_labels", "read_submission_format"]
+__all__ = ["BLANK", "Labels", "count_species", "read_labels", "read_sites", "read_submission_format"]
 
 BLANK = "blank"
 SHOWN = 3  # how many offending clips an error names
@@ -68,6 +68,28 @@ def read_labels(path: str | Path, *, species: Sequence[str] | None = None) -> La
 def read_submission_format(path: str | Path) -> pd.DataFrame:
     """The table a submission must fill: its index and columns, in their order; values are all 0."""
     return _from_wide(read_table(Path(path)), Path(path))
+
+
+def read_sites(path: str | Path) -> "pd.Series[str]":
+    """The site of each clip, from any CSV with `filename` (or `filepath`) and `site`; "" where it is not known.
+
+    >>> import tempfile, pathlib
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "deployments.csv")
+    >>> _ = file.write_text("filename,site,time\\na.mp4,north,2016-02-11T15:45:03\\n")
+    >>> read_sites(file).to_dict()
+    {'a.mp4': 'north'}
+    """
+    path = Path(path)
+    raw = read_table(path)
+    names = next((name for name in NAME_COLUMNS if name in raw.columns), None)
+    if names is None or "site" not in raw.columns:
+        raise InputError(f"{path}: got columns {', '.join(map(str, raw.columns[:5]))}; wanted `filename` (or "
+                         "`filepath`) and `site`")  # fmt: skip
+    _refuse_missing_names(raw[names], path)
+    sites = _sites_of(raw, names, path)
+    if sites is None:
+        raise InputError(f"{path}: no clip has a site; wanted a name in column `site`")
+    return sites
 
 
 def count_species(labels: Labels) -> "pd.Series[int]":

@@ -63,6 +63,7 @@ COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
 """The columns of each table, in order, and what each holds. Numbers may be missing, text may be empty."""
 
 PER_SPECIES = ("predictions", "frames")  # tables with a column of probabilities for each species
+RESERVED = ("", "filepath", "filename", "status", "pts_seconds", "label", "labels", "site", "split")
 STATUSES = ("ok", "partial", "failed")
 TIME_SOURCES = ("", "container", "exif", "name", "table", "modified")
 DTYPES: dict[Kind, str] = {"text": "str", "number": "float64", "count": "Int64", "probability": "float32"}
@@ -112,6 +113,7 @@ class Results:
         missing = [name for name in RUN_FACTS if name not in self.facts]
         if missing:
             raise InputError(f"run.json: no `{missing[0]}`; wanted {', '.join(RUN_FACTS)}")
+        _check_names(self.species)
         for name in COLUMNS:
             table = getattr(self, name)
             if table is not None:
@@ -195,6 +197,13 @@ def make_example() -> Results:
         None,
         complete_facts({"species": species, "model": "lrcn", "thresholds": {"duiker": 0.5}}),
     )  # fmt: skip
+
+
+def _check_names(species: Sequence[str]) -> None:
+    bad = [name for name in species if name in RESERVED or name != name.strip() or species.count(name) > 1]
+    if bad:
+        raise InputError(f"run.json: species {bad[0]!r}; wanted each once, not one of {', '.join(map(repr, RESERVED))}, "
+                         "no blanks at its ends")  # fmt: skip
 
 
 def _columns_of(name: str, species: Sequence[str]) -> dict[str, Kind]:

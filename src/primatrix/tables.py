@@ -1,7 +1,7 @@
 """CSV tables in and out: read with one clear line for what is not a table, written whole or not at all."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +9,7 @@ import pandas as pd
 from primatrix.errors import InputError
 from primatrix.records import Failure
 
-__all__ = ["NAME_COLUMNS", "read_table", "write_failures", "write_table", "write_whole"]
+__all__ = ["NAME_COLUMNS", "read_table", "read_text_table", "write_failures", "write_table", "write_whole"]
 
 NAME_COLUMNS = ("filename", "filepath")
 
@@ -27,6 +27,27 @@ def read_table(path: str | Path) -> pd.DataFrame:
     if raw.empty:
         raise InputError(f"{path}: no rows; wanted one row per clip")
     return raw
+
+
+def read_text_table(path: str | Path, *, needed: Sequence[str], known: Sequence[str] = ()) -> pd.DataFrame:
+    """A CSV file whose every cell is text, empty where nothing stands; `known` are all columns it may have.
+
+    Raises InputError for a file that is no table, a column that is missing and, with `known`, one that is not.
+    """
+    path, wanted = Path(path), ", ".join(known or needed)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; wanted a CSV table with columns {wanted}")
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{path}: not a CSV table ({reason}); wanted comma-separated UTF-8 text") from error
+    missing = [column for column in needed if column not in table.columns]
+    extra = [str(column) for column in table.columns if known and column not in known]
+    if missing or extra:
+        what = f"no column `{missing[0]}`" if missing else f"column `{extra[0]}` is not known"
+        raise InputError(f"{path}: {what}; wanted {wanted}")
+    return table
 
 
 def write_table(

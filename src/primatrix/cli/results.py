@@ -18,6 +18,9 @@ def predict(
     kind: Kind = "nano",
     media: Look = "videos",
     device: Device = "auto",
+    raw: Annotated[
+        bool, typer.Option("--raw", help="The model's own probabilities, not calibrated.")
+    ] = False,
     store: StoreFolder = None,
     workers: Workers = None,
     quiet: Quiet = False,
@@ -30,6 +33,8 @@ def predict(
     from primatrix.prediction import predict_folder
 
     loaded = load_model(model)
+    if raw:
+        loaded.calibration = None
     with ProgressDisplay(quiet=quiet) as display:
         result = predict_folder(
             data,
