@@ -12,6 +12,10 @@ from primatrix.records import Failure
 __all__ = ["NAME_COLUMNS", "read_table", "read_text_table", "write_failures", "write_table", "write_whole"]
 
 NAME_COLUMNS = ("filename", "filepath")
+# `007` is a name, not the number 7.
+TEXT_COLUMNS = (
+    *NAME_COLUMNS, "label", "site", "folder", "deployment", "time", "recorded_at", "locationID", "deploymentID",
+)  # fmt: skip
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
@@ -20,7 +24,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"{path}: no such file; wanted a CSV table with a column `filename` or `filepath`")
     try:
-        raw = pd.read_csv(path, dtype=dict.fromkeys((*NAME_COLUMNS, "label", "site"), str))
+        raw = pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str))
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"{path}: not a CSV table ({reason}); wanted comma-separated UTF-8 text") from error
