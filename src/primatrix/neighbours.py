@@ -6,6 +6,7 @@ sum, so that a lone neighbour an hour away counts for little. Four numbers, the 
 predictions for clips the model was not trained on, and used only where they help on sites they were not learned on.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -54,7 +55,7 @@ class Neighbours:
     lag_minutes: float = LAGS_MINUTES[0]
     losses: tuple[float, float, float] = (0.0, 0.0, 0.0)
     clips: int = 0
-    learned_for: str = ""  # digest of the model's weights
+    learned_for: str = ""  # digest of the model's weights and calibration
 
     @property
     def used(self) -> bool:
@@ -303,8 +304,10 @@ def _deal_folds(blocks: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _digest_of(folder: Path) -> str:
-    """Which weights a model's folder holds, by its model.json; empty where there is none."""
+    """Which weights and calibration a model's folder holds, by its model.json; empty where there is none."""
     try:
-        return str(json.loads((folder / "model.json").read_text(encoding="utf-8"))["weights_sha256"])
+        facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        values = [facts["weights_sha256"], facts.get("calibration")]
     except (OSError, ValueError, KeyError):
         return ""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
