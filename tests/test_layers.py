@@ -21,7 +21,7 @@ LAYERS = [
     {"probe", "simulation", "workers", "scoring", "shards", "shrinkage", "limits", "operating", "measures"},
     {"fitting", "evaluation"},
     {"figures"},
-    {"store", "downsample", "scan", "neighbours", "walk"},
+    {"store", "downsample", "scan", "neighbours", "walk", "report"},
     {"loader", "answers", "findings", "summary"},
     {"dataset"},
     {"checkpoint", "devices", "optimisers", "objective", "augmentation", "averages", "snapshot"},

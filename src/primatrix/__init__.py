@@ -39,6 +39,8 @@ _HOME = {
     "Promise": "operating",
     "predict_batches": "prediction",
     "predict": "prediction",
+    "ReportSpec": "report",
+    "write_report": "report",
     "predict_benchmark": "prediction",
     "predict_folder": "tagging",
     "Results": "results",
