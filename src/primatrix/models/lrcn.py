@@ -9,6 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from primatrix.errors import ModelError
+from primatrix.models.network import (
+    LayerRow,
+    Network,
+    count_parameters,
+    initialise_like_keras,
+    max_pool,
+    pooled,
+)
 from primatrix.records import ClipSpec
 
 __all__ = ["Lrcn", "LrcnOptions"]
@@ -43,7 +51,7 @@ class LrcnOptions:
                 raise ModelError(f"lrcn: {name}: got {getattr(self, name)}, wanted 0 to below 1")
 
 
-class Lrcn(nn.Module):
+class Lrcn(Network):
     """The benchmark's network with the initial weights Keras gives it; 1,187,864 parameters at 15x16x16x1.
 
     Initial weights come from torch's random state. Raises ModelError for pictures too small for it.
@@ -66,7 +74,7 @@ class Lrcn(nn.Module):
         height_px, width_px = self.sizes_px[-1]
         self.lstm = KerasLSTM(height_px * width_px * STAGES[-1].filters, UNITS)
         self.head = nn.Linear(UNITS, species_count)
-        initialise_like_keras(self)
+        initialise(self)
         # channels_last is how oneDNN and cuDNN like convolutions and how the pixels arrive.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
 
@@ -89,10 +97,10 @@ class Lrcn(nn.Module):
         logits: Tensor = self.head(last)
         return logits
 
-    def layer_rows(self) -> list[tuple[str, tuple[int, ...], int]]:
+    def layer_rows(self) -> list[LayerRow]:
         """(layer, output shape of a clip, parameters), in the order and naming of the benchmark's summary."""
         frames, height_px, width_px, _ = self.spec.shape
-        rows: list[tuple[str, tuple[int, ...], int]] = []
+        rows: list[LayerRow] = []
         for i, (stage, convolution) in enumerate(zip(STAGES, self.convolutions, strict=True)):
             height_px, width_px = height_px - stage.kernel_px + 1, width_px - stage.kernel_px + 1
             shape = (frames, height_px, width_px, stage.filters)
@@ -123,37 +131,15 @@ class KerasLSTM(nn.LSTM):
         self._init_flat_weights()
 
 
-def initialise_like_keras(network: Lrcn) -> None:
+def initialise(network: Lrcn) -> None:
     """Glorot uniform kernels, orthogonal recurrent kernel, zero biases, forget gate's bias 1."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.xavier_uniform_(module.weight)
-            assert module.bias is not None  # both layers were made with one
-            nn.init.zeros_(module.bias)
+    initialise_like_keras(network)
     lstm = network.lstm
     nn.init.xavier_uniform_(lstm.weight_ih_l0)  # over all four gates at once, as Keras does
     nn.init.orthogonal_(lstm.weight_hh_l0)  # (4*units, units): orthonormal columns over all four gates
     nn.init.zeros_(lstm.bias_ih_l0)
     with torch.no_grad():
         lstm.bias_ih_l0[UNITS : 2 * UNITS] = 1.0  # gates lie in the order i, f, c, o in both
-
-
-def max_pool(x: Tensor, *, stride_px: int) -> Tensor:
-    """2x2 max-pooling without padding: (N, C, H, W) -> (N, C, H', W').
-
-    On a CPU without gradients it is the maximum of shifted views: the same numbers in a fifth of the time
-    (channels_last, bf16, 2 cores). With gradients max_pool2d sends each to one pixel, as Keras does.
-    """
-    if x.device.type != "cpu" or torch.is_grad_enabled():
-        return F.max_pool2d(x, 2, stride_px)
-    bottom, right = (pooled(size, stride_px) * stride_px for size in x.shape[2:])
-    x = torch.maximum(x[:, :, 0:bottom:stride_px], x[:, :, 1 : bottom + 1 : stride_px])
-    return torch.maximum(x[..., 0:right:stride_px], x[..., 1 : right + 1 : stride_px])
-
-
-def pooled(size_px: int, stride_px: int) -> int:
-    """The size a 2-pixel window with this stride leaves."""
-    return (size_px - 2) // stride_px + 1
 
 
 def stage_sizes(spec: ClipSpec) -> list[tuple[int, int]]:
@@ -171,8 +157,3 @@ def stage_sizes(spec: ClipSpec) -> list[tuple[int, int]]:
         got = f"{spec.height_px}x{spec.width_px}"
         raise ModelError(f"lrcn: got clips of {got} pixels, wanted at least 16x16; use a larger ClipSpec")
     return sizes
-
-
-def count_parameters(module: nn.Module) -> int:
-    """How many numbers a layer learns."""
-    return sum(p.numel() for p in module.parameters())

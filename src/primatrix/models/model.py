@@ -1,4 +1,4 @@
-"""A model with all that is needed to use it: its network, species, clip size and scores."""
+"""A model with all that is needed to use it: its network, species, clip size, scores and calibration."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -11,30 +11,37 @@ import torch
 from numpy.typing import NDArray
 
 import primatrix
+from primatrix.calibration import Calibration
 from primatrix.checkpoint import read_model_folder, write_model_folder
 from primatrix.devices import seeded
 from primatrix.errors import InputError, ModelError
+from primatrix.models.conv3d import Conv3d
 from primatrix.models.lrcn import Lrcn
+from primatrix.models.motion import Motion
+from primatrix.models.network import Network
 from primatrix.records import ClipSpec
 
 __all__ = ["Model", "build_model", "list_models", "load_model", "load_weights"]
 
-# An architecture is a network class with `options_type`, `(spec, species_count=, options=)`, `layer_rows`.
-ARCHITECTURES = {"lrcn": Lrcn}
+ARCHITECTURES: dict[str, type[Network]] = {"conv3d": Conv3d, "lrcn": Lrcn, "motion": Motion}
 
 
 class Model:
-    """A network and what it was made for: `name`, `species`, `spec`, `options`, `scores`.
+    """A network and what it was made for: `name`, `species`, `spec`, `options`, `scores`, `calibration`.
 
+    `clip_seconds` is how long the clips were that it was trained on, where that is known.
     Clips go in as the dataset gives them: uint8 or float (B, T, H, W, C), pixels 0-255.
     """
 
-    def __init__(self, name: str, *, species: Sequence[str], spec: ClipSpec, network: Lrcn) -> None:
+    def __init__(self, name: str, *, species: Sequence[str], spec: ClipSpec, network: Network) -> None:
         self.name = name
         self.species = tuple(species)
         self.spec = spec
         self.network = network
         self.scores: dict[str, float] = {}
+        self.recipe: dict[str, Any] = {}  # Any: the settings it was trained with are of several plain types
+        self.calibration: Calibration | None = None
+        self.clip_seconds: float | None = None
 
     @property
     def options(self) -> dict[str, Any]:  # Any: options are of several plain types
@@ -51,10 +58,24 @@ class Model:
         logits: torch.Tensor = self.network(x)
         return logits
 
+    @property
+    def gives_frames(self) -> bool:
+        """Whether it also answers for each frame: `forward_frames`."""
+        return self.network.gives_frames
+
+    def forward_frames(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Clips (B, T, H, W, C), pixels 0-255 -> clip logits (B, S), frame logits (B, T, S).
+
+        The clip logits are those of `forward`. ModelError where the model does not give frames.
+        """
+        self.check_clips(x.shape)
+        return self.network.forward_frames(x)
+
     def probabilities(self, x: NDArray[Any]) -> NDArray[np.float32]:  # Any: pixels of any dtype
         """Clips (B, T, H, W, C), pixels 0-255 -> one probability per clip and species, float32 (B, S).
 
-        In full precision where the network lies; `predict_batches` is the fast way for many clips.
+        In full precision where the network lies, calibrated where the model is; `predict_batches` is the fast way
+        for many clips.
 
         >>> model = build_model("lrcn", species=["blank", "duiker"], spec=ClipSpec(15, 16, 16))
         >>> model.probabilities(np.zeros((3, 15, 16, 16, 1), np.uint8)).shape
@@ -63,7 +84,8 @@ class Model:
         device = next(self.network.parameters()).device
         with self.running_on(device, training=False), torch.inference_mode():
             logits = self.forward(torch.from_numpy(np.ascontiguousarray(x)).to(device))
-            return logits.float().sigmoid().cpu().numpy()
+            own: NDArray[np.float32] = logits.float().sigmoid().cpu().numpy()
+        return self.calibration.apply(own) if self.calibration else own
 
     def check_clips(self, shape: Sequence[int]) -> None:
         """ModelError unless `shape` is (B, T, H, W, C) as the model's ClipSpec says."""
@@ -91,6 +113,9 @@ class Model:
             "species": list(self.species),
             "spec": self.spec.to_dict(),
             "scores": self.scores,
+            "recipe": self.recipe,
+            "calibration": self.calibration.to_dict() if self.calibration else None,
+            "clip_seconds": self.clip_seconds,
             "primatrix_version": primatrix.__version__,
         }
         write_model_folder(folder, weights=self.network.state_dict(), facts=facts)
@@ -122,7 +147,7 @@ def list_models() -> list[str]:
     """The names `build_model` knows.
 
     >>> list_models()
-    ['lrcn']
+    ['conv3d', 'lrcn', 'motion']
     """
     return sorted(ARCHITECTURES)
 
@@ -174,6 +199,12 @@ def load_model(folder: Path | str) -> Model:
         spec = ClipSpec.from_dict(facts["spec"])
         model = build_model(facts["architecture"], species=facts["species"], spec=spec, **facts["options"])
         model.scores = dict(facts["scores"])
+        model.recipe = dict(facts.get("recipe", {}))
+        model.clip_seconds = facts.get("clip_seconds")  # as calibration: not in models of before
+        calibration = facts.get("calibration")  # none in models saved before there was one
+        model.calibration = Calibration.from_dict(calibration) if calibration else None
+        if model.calibration and model.calibration.species != model.species:
+            raise ModelError("its calibration is for other species")
     except (KeyError, TypeError, ValueError, InputError, ModelError) as error:
         raise ModelError(f"{folder}/model.json: does not describe a model ({error}); save it again") from None
     load_weights(model, weights=weights, source=str(folder))

@@ -1,0 +1,205 @@
+"""The ladder: every model trained for the same time on the same clips, scored on cameras it has never seen.
+
+    .venv/bin/python bench/ladder.py [--data DIR] [--core-minutes 120] [--only conv3d motion] [--table]
+
+Simulates 6,000 training and 2,000 test clips (nano and micro) with a third of the cameras kept for testing,
+keeps a sixth of the training cameras for validation, and gives each model the same processor time for
+training: core-minutes of its process as the system counts them, since the machine may be shared. Steps are
+chosen from a pilot run, so that a falling learning rate reaches its end just as the time is over. Each rung
+runs in a process of its own, its results are kept, and the same command goes on where it was stopped.
+"""
+
+import argparse
+import json
+import math
+import resource
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import primatrix as pm
+from primatrix.prediction import predict_to_file
+from primatrix.progress import ProgressDisplay
+from primatrix.scoring import score_predictions
+from primatrix.tables import write_table
+
+HERE = Path(__file__).resolve().parent
+NANO, MICRO = pm.ClipSpec(15, 16, 16), pm.ClipSpec(15, 64, 64)
+COLOUR = pm.ClipSpec(30, 64, 64, "rgb")
+PILOT_STEPS = (8, 24)  # the first are not counted: buffers are made, kernels are chosen
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One model of the ladder."""
+
+    architecture: str
+    size: pm.records.DatasetType
+    spec: pm.ClipSpec
+    batch_size: int = 32
+    options: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+SCALED = {"input_scale": 1 / 255}  # as published, unscaled, LRCN learns next to nothing (LOG.md)
+RUNGS = {
+    "lrcn on nano": Rung("lrcn", "nano", NANO, options=SCALED, settings={"schedule": "cosine"}),
+    "lrcn on micro": Rung("lrcn", "micro", MICRO, options=SCALED, settings={"schedule": "cosine"}),
+    "conv3d": Rung("conv3d", "micro", COLOUR),
+    "motion": Rung("motion", "micro", COLOUR),
+}
+
+
+def prepare(data: Path, *, seed: int) -> Path:
+    """The simulated clips and a label file with sites; made once."""
+    spec = pm.SimulationSpec(train_clips=6000, test_clips=2000, seed=seed, test_sites="new")
+    with ProgressDisplay() as display:
+        pm.simulate(data, spec=spec, sizes=("nano", "micro"), on_progress=display.on_progress)
+    labels = pd.read_csv(data / "train_labels.csv", index_col="filename")
+    sites = pd.read_csv(data / "deployments.csv", index_col="filename")["site"]
+    cells = labels.melt(var_name="label", value_name="shown", ignore_index=False).reset_index(
+        names="filepath"
+    )
+    long = cells.loc[cells["shown"] > 0, ["filepath", "label"]]
+    long["site"] = sites.loc[long["filepath"]].to_numpy()
+    write_table(long.set_index("filepath"), data / "ladder_labels.csv")
+    return data / "ladder_labels.csv"
+
+
+def choose_held_out(labels: Path) -> list[str]:
+    """Every sixth training camera validates."""
+    return sorted(pd.read_csv(labels)["site"].unique())[::6]
+
+
+def open_data(rung: Rung, data: Path) -> pm.Dataset:
+    labels = data / "ladder_labels.csv"
+    return pm.Dataset.from_folder(
+        data / rung.size, rung.spec, labels=labels, species=pm.BENCHMARK_SPECIES,
+        held_out_sites=choose_held_out(labels), batch_size=rung.batch_size, store=data / ".primatrix" / rung.size,
+    )  # fmt: skip
+
+
+def count_core_seconds() -> float:
+    """Processor seconds of this process so far, all threads."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def measure_step(rung: Rung, data: pm.Dataset) -> tuple[float, float]:
+    """Core-seconds of a training step and of a validation pass, from a pilot run that is thrown away."""
+    seconds = []
+    for steps in PILOT_STEPS:
+        model = build(rung, data)
+        began = count_core_seconds()
+        pm.train(model, data, spec=recipe(rung, epochs=1, steps_per_epoch=steps, validation_steps=0))
+        seconds.append(count_core_seconds() - began)
+    step = (seconds[1] - seconds[0]) / (PILOT_STEPS[1] - PILOT_STEPS[0])
+    began = count_core_seconds()
+    for x in (next(data.val_batches())[0] for _ in range(2)):
+        model.probabilities(x)
+    return step, (count_core_seconds() - began) / 2 * data.num_val_batches
+
+
+def recipe(rung: Rung, **plan: Any) -> pm.TrainSpec:
+    return pm.TrainSpec.for_model(rung.architecture, **rung.settings, **plan)
+
+
+def build(rung: Rung, data: pm.Dataset) -> pm.Model:
+    return pm.build_model(rung.architecture, species=data.class_names, spec=rung.spec, seed=0, **rung.options)
+
+
+def climb(name: str, *, data_folder: Path, out: Path, core_minutes: float) -> None:
+    """Train one rung for its time, predict all clips, write what came out."""
+    rung = RUNGS[name]
+    out.mkdir(parents=True, exist_ok=True)
+    with closing(open_data(rung, data_folder)) as data, ProgressDisplay() as display:
+        data.pack(on_progress=display.on_progress)
+        plan = plan_training(rung, data, out=out, core_minutes=core_minutes)
+        model = build(rung, data)
+        began, began_core = time.perf_counter(), count_core_seconds()
+        history = pm.train(
+            model, data, spec=recipe(rung, keep="best", **plan), folder=out / "model",
+            on_progress=display.on_progress,
+        )  # fmt: skip
+        trained, trained_core = time.perf_counter() - began, count_core_seconds() - began_core
+        result = predict_to_file(model, data, out / "predictions.csv", on_progress=display.on_progress)
+    facts = {
+        "core_minutes": trained_core / 60, "minutes": trained / 60, **plan, "parameters": count(model),
+        "epochs_seen": plan["epochs"] * plan["steps_per_epoch"] * rung.batch_size / data.num_samples,
+        "val_loss": min(epoch.val_loss for epoch in history.epochs),
+        "train_clips_per_second": float(np.median([epoch.clips_per_second for epoch in history.epochs])),
+        "predict_clips_per_second": len(result.table) / result.seconds,
+        "memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+    }  # fmt: skip
+    (out / "facts.json").write_text(json.dumps(facts, indent=2))
+
+
+def count(model: pm.Model) -> int:
+    return sum(p.numel() for p in model.network.parameters())
+
+
+def plan_training(rung: Rung, data: pm.Dataset, *, out: Path, core_minutes: float) -> dict[str, int]:
+    """Epochs and steps that take the time; kept, so that a run taken up again is the same run."""
+    path = out / "plan.json"
+    if not path.exists():
+        step, validation = measure_step(rung, data)
+        wanted = core_minutes * 60
+        epochs = max(1, round(wanted / (step * data.num_batches + validation)))
+        epochs = min(epochs, 60)
+        steps = max(1, math.floor((wanted / epochs - validation) / step))
+        path.write_text(json.dumps({"epochs": epochs, "steps_per_epoch": steps}))
+    plan: dict[str, int] = json.loads(path.read_text())
+    return plan
+
+
+def show_table(data: Path, out: Path) -> None:
+    """Scores of the rungs that are done, on the test cameras."""
+    truth = pd.read_csv(data / "test_labels.csv", index_col="filename")
+    frequencies = pm.class_frequencies(pd.read_csv(data / "train_labels.csv", index_col="filename"))
+    rows = []
+    for name in RUNGS:
+        folder = out / name.replace(" ", "-")
+        if not (folder / "facts.json").exists():
+            continue
+        facts = json.loads((folder / "facts.json").read_text())
+        table = pd.read_csv(folder / "predictions.csv", index_col="filepath").drop(columns="status")
+        scores = score_predictions(table, truth, frequencies=frequencies)
+        if not rows:
+            rows.append({"model": "constant", "log loss": scores.constant, "of constant": 1.0})
+        rows.append(
+            {"model": name, "log loss": scores.model, "of constant": scores.model / scores.constant, **facts}
+        )
+    print(pd.DataFrame(rows).set_index("model").to_string(float_format=lambda value: f"{value:.4g}"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=HERE / "work" / "ladder" / "data")
+    parser.add_argument("--out", type=Path, default=HERE / "work" / "ladder")
+    parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--core-minutes", type=float, default=120, help="for training each model")
+    parser.add_argument("--only", nargs="*", choices=list(RUNGS), default=list(RUNGS))
+    parser.add_argument("--table", action="store_true", help="only show what is there")
+    parser.add_argument("--rung", choices=list(RUNGS), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.rung:
+        folder = options.out / options.rung.replace(" ", "-")
+        return climb(options.rung, data_folder=options.data, out=folder, core_minutes=options.core_minutes)
+    if not options.table:
+        prepare(options.data, seed=options.seed)
+        for name in options.only:
+            if not (options.out / name.replace(" ", "-") / "facts.json").exists():
+                subprocess.run([sys.executable, __file__, *sys.argv[1:], "--rung", name], check=True)
+    show_table(options.data, options.out)
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+import torch
+
+from primatrix.models.background import find_background, fold_pixels, measure_novelty, median_network
+
+
+@pytest.mark.parametrize("frames", [1, 3, 5, 7, 9, 11, 13, 15])
+def test_background_is_the_median_of_an_odd_number_of_frames(frames: int) -> None:
+    x = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, frames, 4, 5, 3), np.uint8))
+    assert torch.equal(find_background(x), x.median(1).values)
+    assert torch.equal(find_background(x.float()), x.float().median(1).values)
+
+
+def test_of_30_frames_15_evenly_spread_ones_make_the_background() -> None:
+    x = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 30, 4, 5, 3), np.uint8))
+    assert torch.equal(find_background(x), x[:, 1::2].median(1).values)
+
+
+def test_of_two_frames_the_darker_pixels_are_the_background() -> None:
+    x = torch.tensor([9, 4]).view(1, 2, 1, 1, 1)
+    assert find_background(x).item() == 4
+
+
+@pytest.mark.parametrize("count", range(1, 31))
+def test_the_network_puts_the_middle_value_in_the_middle(count: int) -> None:
+    values = [list(row) for row in np.random.default_rng(count).integers(0, 9, (20, count))]
+    for row in values:
+        expected = sorted(row)[(count - 1) // 2]
+        for low, high in median_network(count):
+            row[low], row[high] = min(row[low], row[high]), max(row[low], row[high])
+        assert row[(count - 1) // 2] == expected
+
+
+def test_folding_keeps_every_pixel_of_whole_squares() -> None:
+    x = torch.arange(2 * 3 * 7 * 9 * 3).view(2, 3, 7, 9, 3)
+    folded = fold_pixels(x, side_px=2)
+    assert folded.shape == (2, 3, 3, 4, 12)
+    assert torch.equal(folded.unflatten(-1, (3, 2, 2))[1, 2, 1, 3, 2], x[1, 2, 2:4, 6:8, 2])
+    assert torch.equal(fold_pixels(x, side_px=1), x)
+
+
+def make_clip() -> torch.Tensor:
+    """Seven frames of grey 100 with a square of 200 in frame 5 only, and a corner that flickers all the time."""
+    x = torch.full((1, 7, 8, 8, 3), 100.0)
+    x[:, 5, 2:4, 2:4] = 200
+    x[:, :, 0, 0] = torch.tensor([100.0, 130, 160, 100, 130, 160, 130])[:, None]
+    return fold_pixels(x, side_px=1)
+
+
+def test_what_comes_once_is_newer_than_what_flickers_all_the_time() -> None:
+    x = make_clip()
+    difference, novelty = measure_novelty(x, find_background(x), colours=3)
+    assert difference.shape == (1, 7, 8, 8, 3)
+    assert novelty.shape == (1, 7, 8, 8, 1)
+    assert difference[0, 5, 2, 2, 0].item() == pytest.approx(100, abs=2)
+    assert novelty[0, 5, 2, 2, 0].item() == 4
+    assert novelty[0, :, 0, 0, 0].max() < 0.3
+    assert novelty[0, 3, 5, 5, 0].item() < 0.1
+
+
+def test_a_change_of_the_whole_pictures_light_is_taken_off() -> None:
+    x = make_clip()
+    lamp = torch.tensor([0.0, 9, 0, 0, -8, 0, 3]).view(1, 7, 1, 1, 1)
+    background = find_background(x)
+    steady, _ = measure_novelty(x, background, colours=3)
+    flickering, _ = measure_novelty(x + lamp, background, colours=3)
+    assert (steady - flickering).abs().max() < 2

@@ -1,0 +1,171 @@
+import numpy as np
+import pytest
+import torch
+
+from primatrix import ClipSpec, ModelError
+from primatrix.devices import choose_device
+from primatrix.models import build_model, load_model
+from primatrix.models.motion import Motion, MotionOptions
+from primatrix.prediction import predict_batches, predict_frames
+
+SMALL = ClipSpec(6, 32, 40, "rgb")
+SPECIES = ["blank", "duiker", "hog"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def make_clips(spec: ClipSpec, count: int = 2) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, *spec.shape), np.uint8)
+
+
+def make_model(spec: ClipSpec = SMALL, **options: object):
+    model = build_model("motion", species=SPECIES, spec=spec, **options)
+    torch.manual_seed(1)
+    for p in model.network.head.parameters():  # so that no part of the head starts at zero
+        torch.nn.init.normal_(p, std=0.2)
+    return model
+
+
+def test_layer_rows_name_every_parameter() -> None:
+    network = Motion(ClipSpec(30, 64, 64, "rgb"), species_count=24, options=MotionOptions())
+    rows = network.layer_rows()
+    assert [shape for _, shape, _ in rows] == [
+        (30, 32, 32, 24), (30, 16, 16, 48), (30, 8, 8, 96), (30, 4, 4, 144), (24,),
+    ]  # fmt: skip
+    assert sum(count for *_, count in rows) == sum(p.numel() for p in network.parameters())
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [ClipSpec(1, 16, 16), ClipSpec(2, 5, 9, "rgb"), ClipSpec(7, 64, 37), ClipSpec(3, 200, 120, "rgb")],
+)
+def test_any_number_of_frames_of_any_size_gets_an_answer_per_frame(spec: ClipSpec) -> None:
+    model = make_model(spec)
+    clips, frames = model.forward_frames(torch.from_numpy(make_clips(spec)))
+    assert (clips.shape, frames.shape) == ((2, 3), (2, spec.frames, 3))
+    assert torch.isfinite(clips).all()
+    assert torch.isfinite(frames).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"appearance": False},
+        {"pooling": "logits"},
+        {"pooling": "features"},
+        {"context_frames": 3, "depth": 0},
+    ],
+)
+def test_the_clips_answer_is_the_one_without_frames(options: dict) -> None:
+    model, x = make_model(**options), make_clips(SMALL, 3)
+    device = choose_device("cpu")
+    assert model.gives_frames
+    [plain] = predict_batches(model, [x], device=device)
+    [(clips, frames)] = predict_frames(model, [x], device=device)
+    assert np.array_equal(plain, clips)
+    assert (frames.dtype, frames.shape) == (np.float32, (3, 6, 3))
+    assert frames.min() >= 0
+    assert frames.max() <= 1
+
+
+def test_a_clips_answer_does_not_depend_on_its_batch() -> None:
+    model, x = make_model(), make_clips(SMALL, 5)
+    device = choose_device("cpu", precision="fp32")
+    [(clips, frames)] = predict_frames(model, [x], device=device)
+    alone = list(predict_frames(model, [x[:1], x[1:5]], device=device))
+    np.testing.assert_allclose(clips, np.concatenate([c for c, _ in alone]), atol=1e-5)
+    np.testing.assert_allclose(frames, np.concatenate([f for _, f in alone]), atol=1e-5)
+
+
+def test_the_order_of_frames_does_not_matter_without_context() -> None:
+    x = make_clips(ClipSpec(5, 32, 32))  # of 5 frames all count for the background
+    order = [3, 0, 4, 2, 1]
+    model = make_model(ClipSpec(5, 32, 32))
+    clips, frames = (v.detach() for v in model.forward_frames(torch.from_numpy(x)))
+    shuffled, moved = (v.detach() for v in model.forward_frames(torch.from_numpy(x[:, order])))
+    torch.testing.assert_close(clips, shuffled, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(frames[:, order], moved, atol=1e-4, rtol=1e-4)
+
+
+def test_without_appearance_the_place_itself_is_not_seen() -> None:
+    model = make_model(appearance=False)
+    x = make_clips(SMALL) // 2
+    brighter = x + np.random.default_rng(1).integers(0, 100, (1, 1, 32, 40, 3), np.uint8)
+    one, two = (model.forward(torch.from_numpy(clips)).detach() for clips in (x, brighter))
+    torch.testing.assert_close(one, two, atol=1e-3, rtol=1e-3)
+    with_it = make_model()
+    one, two = (with_it.forward(torch.from_numpy(clips)).detach() for clips in (x, brighter))
+    assert (one - two).abs().max() > 0.05
+
+
+def test_training_draws_frames_from_torchs_state_and_eval_draws_none() -> None:
+    model, x = make_model(training_frames=2), torch.from_numpy(make_clips(SMALL))
+    assert torch.equal(model.forward(x), model.forward(x))
+    network = model.network.train()
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        clips, frames = network.forward_frames(x)
+        torch.manual_seed(3)
+        again, _ = network.forward_frames(x)
+    assert frames.shape == (2, 2, 3)
+    assert torch.equal(clips, again)
+
+
+def test_same_seed_gives_the_same_weights_and_a_saved_model_the_same_answers(tmp_path) -> None:
+    one, two = (build_model("motion", species=SPECIES, spec=SMALL, seed=4) for _ in range(2))
+    x = make_clips(SMALL)
+    assert np.array_equal(one.probabilities(x), two.probabilities(x))
+    one.save(tmp_path)
+    back = load_model(tmp_path)
+    assert back.options == one.options
+    assert np.array_equal(back.probabilities(x), one.probabilities(x))
+
+
+def test_a_thing_that_moves_is_learnt_and_its_frames_found() -> None:
+    spec, rng = ClipSpec(6, 32, 32), np.random.default_rng(0)
+    x = np.repeat(rng.integers(40, 200, (32, 1, 32, 32, 1), np.uint8), 6, axis=1)
+    y = np.zeros((32, 2), np.float32)
+    y[::2, 0], y[1::2, 1] = 1, 1  # every second clip has a bright square in its frame number 2
+    x[1::2, 2, 8:20, 10:22] = 250
+    model = build_model("motion", species=["blank", "square"], spec=spec, width=8, appearance=False)
+    network = model.network.train()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for _ in range(25):
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(
+                network(torch.from_numpy(x)), torch.from_numpy(y)
+            )
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    network.eval()
+    [(clips, frames)] = predict_frames(model, [x[:8]], device=choose_device("cpu", precision="fp32"))
+    assert ((clips[:, 1] > 0.5) == (y[:8, 1] > 0)).all()
+    assert (frames[1::2, :, 1].argmax(1) == 2).all()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "wanted"),
+    [
+        ("width", 0, "motion: width: got 0, wanted 1 or more"),
+        ("training_frames", 0, "motion: training_frames: got 0, wanted 1 or more"),
+        ("depth", -1, "motion: depth: got -1, wanted 0 or more"),
+        ("dropout", 1.0, "dropout: got 1.0, wanted 0 to below 1"),
+        ("context_frames", 0, "context_frames: got 0, wanted 1 or more"),
+        ("pooling", "last", "pooling: got 'last', wanted one of logits, features, both"),
+    ],
+)
+def test_options_out_of_range_are_refused(option: str, value: object, wanted: str) -> None:
+    with pytest.raises(ModelError, match=wanted):
+        build_model("motion", species=["a"], spec=SMALL, **{option: value})
+
+
+def test_a_model_without_frames_says_so() -> None:
+    model = build_model("lrcn", species=["a"], spec=ClipSpec(15, 16, 16))
+    with pytest.raises(ModelError, match="lrcn: got asked for an answer per frame"):
+        next(predict_frames(model, [np.zeros((1, 15, 16, 16, 1), np.uint8)]))
