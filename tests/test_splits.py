@@ -4,7 +4,7 @@ import pytest
 
 from primatrix.errors import InputError
 from primatrix.labels import Labels
-from primatrix.splits import split_clips, split_sites
+from primatrix.splits import split_clips, split_folds, split_sites
 
 
 def full_size_table() -> pd.DataFrame:
@@ -62,3 +62,45 @@ def test_held_out_sites_are_validated_and_only_they() -> None:
         split_sites(labels, held_out=["n", "s", "w"])
     with pytest.raises(InputError, match="no site is known"):
         split_sites(Labels(table), held_out=["n"])
+
+
+def test_folds_spread_every_species_evenly_at_full_size() -> None:
+    table = full_size_table()
+    fold = split_folds(table)
+    counts = table.groupby(fold).sum()
+    assert fold.groupby(fold).size().between(40_815, 40_837).all()
+    assert (counts.max() - counts.min() <= 12).all()
+    assert counts[[0, 1, 2, 3]].min().tolist() == [0, 1, 1, 2]  # species with 2, 8, 9 and 10 clips
+    assert fold.equals(split_folds(table))
+    assert not fold.equals(split_folds(table, seed=1))
+
+
+def test_folds_never_tear_a_site_apart_and_still_spread_species() -> None:
+    rng = np.random.default_rng(0)
+    names = [f"site{i}" for i in range(40)]
+    index = [f"{i}.mp4" for i in range(4000)]
+    sites = pd.Series(rng.choice(names, 4000, p=rng.dirichlet(np.ones(40))), index=index)
+    at_site = rng.dirichlet(np.full(6, 0.3), 40)  # each site has its own few species
+    species = [rng.choice(6, p=at_site[int(site[4:])]) for site in sites]
+    table = pd.DataFrame(np.eye(6)[species], index=index)
+    fold = split_folds(table, sites=sites, folds=4)
+    assert (fold.groupby(sites).min() == fold.groupby(sites).max()).all()
+    shares = table.groupby(fold).sum() / table.sum()
+    unavoidable = (table.groupby(sites).sum() / table.sum()).max()
+    assert (shares.max() < np.maximum(unavoidable, 0.3) + 0.03).all()
+    assert shares.to_numpy().min() > 0.15
+
+
+def test_a_clip_without_a_site_is_dealt_by_itself() -> None:
+    table = pd.DataFrame({"hog": [1, 1, 1, 1]}, index=list("abcd"))
+    fold = split_folds(table, sites=pd.Series(["n", "n", "", ""], index=list("abcd")), folds=3)
+    assert fold["a"] == fold["b"]
+    assert sorted({fold["a"], fold["c"], fold["d"]}) == [0, 1, 2]
+
+
+def test_folds_that_cannot_be_filled_are_refused() -> None:
+    table = pd.DataFrame({"hog": [1, 1, 1]}, index=list("abc"))
+    with pytest.raises(InputError, match="got 1 for 3 clips"):
+        split_folds(table, folds=1)
+    with pytest.raises(InputError, match="got 2 for 3 clips of 1 sites"):
+        split_folds(table, sites=pd.Series("n", index=list("abc")), folds=2)

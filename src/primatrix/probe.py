@@ -1,7 +1,7 @@
 """What a video file says about itself, and what is really in it: its packets are read, one frame decoded."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from primatrix.still import find_still_time, open_still, read_still
 __all__ = ["VideoFacts", "probe_video"]
 
 RECORDED_TIME_KEYS = ("com.apple.quicktime.creationdate", "creation_time", "date")
-FIRST_CAMERA_YEAR = 1990  # an earlier one is a clock that was never set: containers count from 1904 or 1970
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +23,8 @@ class VideoFacts:
 
     `frames` counts the pictures that are there, not all of which need decode. `rotation_degrees` is
     how far the camera's picture is turned counterclockwise to stand upright; width and height are before
-    that. `recorded` is the container's time of recording where it has one. `loss` says how much of a file
-    that was cut short is there.
+    that. `recorded` is the container's time of recording where it has one, be it plausible or not, with a zone
+    only where it names one. `loss` says how much of a file that was cut short is there.
     """
 
     container: str
@@ -126,10 +125,10 @@ def _measure_duration(source: Source, table: PacketTable) -> float:
 
 def _find_recorded_time(metadata: dict[str, str]) -> datetime | None:
     for key in RECORDED_TIME_KEYS:
+        text = metadata.get(key, "").strip()
         try:
-            time = datetime.fromisoformat(metadata[key].strip())
-        except (KeyError, ValueError):
+            if ":" in text:  # a date alone is no time
+                return datetime.fromisoformat(text)
+        except ValueError:
             continue
-        if time.year >= FIRST_CAMERA_YEAR:
-            return time if time.tzinfo else time.replace(tzinfo=UTC)
     return None

@@ -1,14 +1,15 @@
-"""Which labelled clips train and which validate."""
+"""Which labelled clips train and which validate, once or fold by fold."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from primatrix.errors import InputError
 from primatrix.labels import Labels
 
-__all__ = ["split_clips", "split_sites"]
+__all__ = ["split_clips", "split_folds", "split_sites"]
 
 
 def split_clips(
@@ -57,3 +58,71 @@ def split_sites(labels: Labels, *, held_out: Sequence[str]) -> tuple[pd.DataFram
     if in_val.all() or not in_val.any():
         raise InputError(f"holding out {', '.join(held_out)} leaves one part empty; wanted sites in both")
     return labels.table[~in_val], labels.table[in_val]
+
+
+def split_folds(
+    table: pd.DataFrame, *, sites: "pd.Series[str] | None" = None, folds: int = 5, seed: int = 0
+) -> "pd.Series[int]":
+    """The fold, 0 to folds - 1, of every clip of a label table; a site is never in two folds.
+
+    Each species is spread over the folds as evenly as its clips, or the `sites` they come from, allow. Without
+    `sites` (indexed as the table; an empty site is a clip of its own) every clip is dealt by itself. Units that
+    hold most of a rare species are dealt first, each to the fold that has least of what it holds (after
+    Sechidis, Tsoumakas and Vlahavas, 2011, "On the stratification of multi-label data"; whole sites as in
+    scikit-learn's StratifiedGroupKFold). The same seed gives the same folds.
+
+    Raises InputError for fewer than two folds, or fewer sites (without sites: clips) than folds.
+
+    >>> table = pd.DataFrame({"hog": [1, 1, 0, 0], "lion": [0, 0, 1, 1]}, index=list("abcd"))
+    >>> fold = split_folds(table, folds=2)
+    >>> bool(fold["a"] != fold["b"]), bool(fold["c"] != fold["d"])
+    (True, True)
+    """
+    units = _number_units(table.index, sites)
+    count = int(units.max(initial=-1)) + 1
+    if folds < 2 or count < folds:
+        what = f"{len(table)} clips" if sites is None else f"{len(table)} clips of {count} sites"
+        raise InputError(f"folds: got {folds} for {what}, wanted 2 or more, and no more than there are")
+    values = np.column_stack(
+        [table.to_numpy(np.float64), np.ones(len(table))]
+    )  # the last column counts clips
+    contents = np.zeros((count, values.shape[1]))
+    np.add.at(contents, units, values)
+    fold_of_unit = _deal_units(contents, folds, np.random.default_rng(seed))
+    return pd.Series(fold_of_unit[units], index=table.index, name="fold")
+
+
+def _number_units(index: pd.Index, sites: "pd.Series[str] | None") -> NDArray[np.int64]:
+    """What may not be torn apart, numbered from 0: a site, or a clip whose site is not known."""
+    if sites is None:
+        return np.arange(len(index))
+    names = sites.reindex(index).fillna("").to_numpy(object)
+    alone = [(name, "" if name else i) for i, name in enumerate(names)]
+    return np.asarray(pd.factorize(pd.Series(alone, dtype=object))[0], np.int64)
+
+
+def _deal_units(contents: NDArray[np.float64], folds: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """The fold of each unit; contents (units, species + 1) count its clips per species and in all."""
+    totals = np.maximum(contents.sum(axis=0), 1)
+    held = np.zeros((folds, contents.shape[1]))
+    fold = np.full(len(contents), -1)
+    order = rng.permutation(len(contents))
+    # Units alike (clips of one species) go round in turn; only what does not come out even is weighed.
+    codes = contents[order].astype(np.int64) @ rng.integers(
+        1 << 32, size=contents.shape[1]
+    )  # alike: same code
+    kinds = np.unique(codes, return_inverse=True)[1]
+    sizes = np.bincount(kinds)
+    place = np.empty(len(order), np.int64)  # of a unit among those alike
+    place[np.argsort(kinds, kind="stable")] = np.arange(len(order)) - np.repeat(sizes.cumsum() - sizes, sizes)
+    even = place < (sizes // folds * folds)[kinds]
+    fold[order[even]] = place[even] % folds
+    np.add.at(held, fold[fold >= 0], contents[fold >= 0])
+    rest = order[fold[order] < 0]
+    largest_share = (contents[rest] / totals).max(axis=1)
+    for unit in rest[np.argsort(-largest_share, kind="stable")]:
+        # Least growth of the sum of squared shares, which is smallest when all folds hold the same.
+        growth = held @ (contents[unit] / totals**2)
+        fold[unit] = rng.choice(np.flatnonzero(growth == growth.min()))
+        held[fold[unit]] += contents[unit]
+    return fold

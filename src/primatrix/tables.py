@@ -1,17 +1,23 @@
 """CSV tables in and out: read with one clear line for what is not a table, written whole or not at all."""
 
+import csv
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
 from primatrix.errors import InputError
 from primatrix.records import Failure
 
-__all__ = ["NAME_COLUMNS", "read_table", "write_failures", "write_table", "write_whole"]
+__all__ = ["NAME_COLUMNS", "read_table", "read_text_table", "write_failures", "write_table", "write_whole"]
 
 NAME_COLUMNS = ("filename", "filepath")
+# `007` is a name, not the number 7.
+TEXT_COLUMNS = (
+    *NAME_COLUMNS, "label", "site", "folder", "deployment", "time", "recorded_at", "locationID", "deploymentID",
+)  # fmt: skip
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
@@ -20,13 +26,34 @@ def read_table(path: str | Path) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"{path}: no such file; wanted a CSV table with a column `filename` or `filepath`")
     try:
-        raw = pd.read_csv(path, dtype=dict.fromkeys((*NAME_COLUMNS, "label", "site"), str))
+        raw = pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str))
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"{path}: not a CSV table ({reason}); wanted comma-separated UTF-8 text") from error
     if raw.empty:
         raise InputError(f"{path}: no rows; wanted one row per clip")
     return raw
+
+
+def read_text_table(path: str | Path, *, needed: Sequence[str], known: Sequence[str] = ()) -> pd.DataFrame:
+    """A CSV file whose every cell is text, empty where nothing stands; `known` are all columns it may have.
+
+    Raises InputError for a file that is no table, a column that is missing and, with `known`, one that is not.
+    """
+    path, wanted = Path(path), ", ".join(known or needed)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; wanted a CSV table with columns {wanted}")
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{path}: not a CSV table ({reason}); wanted comma-separated UTF-8 text") from error
+    missing = [column for column in needed if column not in table.columns]
+    extra = [str(column) for column in table.columns if known and column not in known]
+    if missing or extra:
+        what = f"no column `{missing[0]}`" if missing else f"column `{extra[0]}` is not known"
+        raise InputError(f"{path}: {what}; wanted {wanted}")
+    return table
 
 
 def write_table(
@@ -39,12 +66,19 @@ def write_table(
     >>> path.read_text()
     ',hog\\na,1\\n'
     """
-    return write_whole(
-        path,
-        lambda temporary: table.to_csv(
-            temporary, index=index, float_format=float_format, lineterminator="\n"
-        ),
-    )
+    # The csv module leaves a lone "\r" unquoted where lines end in "\n", and readers take it for a line's end.
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if _holds_return(table, index=index) else csv.QUOTE_MINIMAL
+
+    def write(temporary: Path) -> None:
+        table.to_csv(temporary, index=index, float_format=float_format, lineterminator="\n", quoting=quoting)
+
+    return write_whole(path, write)
+
+
+def _holds_return(table: pd.DataFrame, *, index: bool) -> bool:
+    texts = [table.columns, *([table.index] if index else [])]
+    columns = [column for _, column in table.items() if not pd.api.types.is_numeric_dtype(column)]
+    return any("\r" in str(cell) for cells in (*texts, *columns) for cell in cells)
 
 
 def write_failures(failures: Iterable[Failure], path: str | Path) -> Path | None:

@@ -100,5 +100,6 @@ def info(
         f"{loaded.name}, {sum(p.numel() for p in loaded.network.parameters()):,} parameters\n"
         f"clips: {spec.frames} {spec.colour} frames of {spec.height_px}x{spec.width_px} pixels ({spec.sampler})\n"
         f"scores: {', '.join(f'{name} {value:.4g}' for name, value in loaded.scores.items()) or 'none'}\n"
+        f"calibration: {loaded.calibration.summary() if loaded.calibration else 'none'}\n"
         f"{len(loaded.species)} species: {', '.join(loaded.species)}"
     )

@@ -1,4 +1,4 @@
-"""A model with all that is needed to use it: its network, species, clip size and scores."""
+"""A model with all that is needed to use it: its network, species, clip size, scores and calibration."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 import primatrix
+from primatrix.calibration import Calibration
 from primatrix.checkpoint import read_model_folder, write_model_folder
 from primatrix.devices import seeded
 from primatrix.errors import InputError, ModelError
@@ -32,8 +33,9 @@ ARCHITECTURES: dict[str, type[Network]] = {
 
 
 class Model:
-    """A network and what it was made for: `name`, `species`, `spec`, `options`, `scores`.
+    """A network and what it was made for: `name`, `species`, `spec`, `options`, `scores`, `calibration`.
 
+    `clip_seconds` is how long the clips were that it was trained on, where that is known.
     Clips go in as the dataset gives them: uint8 or float (B, T, H, W, C), pixels 0-255.
     """
 
@@ -43,6 +45,9 @@ class Model:
         self.spec = spec
         self.network = network
         self.scores: dict[str, float] = {}
+        self.recipe: dict[str, Any] = {}  # Any: the settings it was trained with are of several plain types
+        self.calibration: Calibration | None = None
+        self.clip_seconds: float | None = None
 
     @property
     def options(self) -> dict[str, Any]:  # Any: options are of several plain types
@@ -75,7 +80,8 @@ class Model:
     def probabilities(self, x: NDArray[Any]) -> NDArray[np.float32]:  # Any: pixels of any dtype
         """Clips (B, T, H, W, C), pixels 0-255 -> one probability per clip and species, float32 (B, S).
 
-        In full precision where the network lies; `predict_batches` is the fast way for many clips.
+        In full precision where the network lies, calibrated where the model is; `predict_batches` is the fast way
+        for many clips.
 
         >>> model = build_model("lrcn", species=["blank", "duiker"], spec=ClipSpec(15, 16, 16))
         >>> model.probabilities(np.zeros((3, 15, 16, 16, 1), np.uint8)).shape
@@ -84,7 +90,8 @@ class Model:
         device = next(self.network.parameters()).device
         with self.running_on(device, training=False), torch.inference_mode():
             logits = self.forward(torch.from_numpy(np.ascontiguousarray(x)).to(device))
-            return logits.float().sigmoid().cpu().numpy()
+            own: NDArray[np.float32] = logits.float().sigmoid().cpu().numpy()
+        return self.calibration.apply(own) if self.calibration else own
 
     def check_clips(self, shape: Sequence[int]) -> None:
         """ModelError unless `shape` is (B, T, H, W, C) as the model's ClipSpec says."""
@@ -112,6 +119,9 @@ class Model:
             "species": list(self.species),
             "spec": self.spec.to_dict(),
             "scores": self.scores,
+            "recipe": self.recipe,
+            "calibration": self.calibration.to_dict() if self.calibration else None,
+            "clip_seconds": self.clip_seconds,
             "primatrix_version": primatrix.__version__,
         }
         write_model_folder(folder, weights=self.network.state_dict(), facts=facts)
@@ -195,6 +205,12 @@ def load_model(folder: Path | str) -> Model:
         spec = ClipSpec.from_dict(facts["spec"])
         model = build_model(facts["architecture"], species=facts["species"], spec=spec, **facts["options"])
         model.scores = dict(facts["scores"])
+        model.recipe = dict(facts.get("recipe", {}))
+        model.clip_seconds = facts.get("clip_seconds")  # as calibration: not in models of before
+        calibration = facts.get("calibration")  # none in models saved before there was one
+        model.calibration = Calibration.from_dict(calibration) if calibration else None
+        if model.calibration and model.calibration.species != model.species:
+            raise ModelError("its calibration is for other species")
     except (KeyError, TypeError, ValueError, InputError, ModelError) as error:
         raise ModelError(f"{folder}/model.json: does not describe a model ({error}); save it again") from None
     load_weights(model, weights=weights, source=str(folder))

@@ -1,0 +1,91 @@
+"""Calibrates a saved model from tables: its own predictions for clips it was not trained on, and labels."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from primatrix.calibration import KNEE, Calibration, PredictedBy
+from primatrix.checkpoint import read_model_folder, update_facts
+from primatrix.errors import InputError
+from primatrix.fitting import fit_calibration
+from primatrix.labels import read_labels, read_sites
+from primatrix.operating import Promise
+from primatrix.scoring import read_predictions
+
+__all__ = ["calibrate_model", "describe_calibration"]
+
+
+def calibrate_model(
+    folder: Path | str,
+    *,
+    predictions: Path,
+    labels: Path,
+    sites: Path | None = None,
+    source: PredictedBy = "validation",
+    promise: Promise | None = None,
+) -> Calibration:
+    """Fit a calibration to predictions (CSV, made with `predict --raw` or out of fold) and save it in the model.
+
+    Labelled clips without a row in the predictions are left out: labels of all clips do for validation clips alone.
+    Raises InputError where the predictions are calibrated already or for other species, and as `fit_calibration`.
+    """
+    facts = read_model_folder(folder)[1]
+    table, known = read_predictions(predictions), read_labels(labels)
+    species = list(facts["species"])
+    missing = sorted(set(species) - set(table.columns))
+    if missing:
+        raise InputError(f"{predictions}: no column for {', '.join(missing[:5])}; wanted the model's {len(species)} "
+                         "species: predict with this model")  # fmt: skip
+    if facts.get("calibration"):
+        check_own(table, Calibration.from_dict(facts["calibration"]), path=predictions)
+    true = known.table.reindex(columns=species, fill_value=np.float32(0))
+    calibration = fit_calibration(
+        true[true.index.isin(table.index)], table[species], source=source,
+        sites=read_sites(sites) if sites else known.sites, promise=promise,
+    )  # fmt: skip
+    update_facts(folder, calibration=calibration.to_dict())
+    return calibration
+
+
+def check_own(table: pd.DataFrame, calibration: Calibration, *, path: Path) -> None:
+    """InputError where all probabilities lie within the model's calibration: fitting again would apply it twice."""
+    values = table[list(calibration.species)].to_numpy(np.float64)
+    floors, ceilings = np.asarray(calibration.floors), np.asarray(calibration.ceilings)
+    low, high = (1 - KNEE) * floors, ceilings + KNEE * (1 - ceilings)
+    if (np.isnan(values) | ((values >= 0.999 * low) & (values <= 1.001 * high))).all():
+        raise InputError(f"{path}: every probability lies within the floors and ceilings of the model's calibration, "
+                         "so these are calibrated; wanted the model's own: predict with --raw")  # fmt: skip
+
+
+def describe_calibration(calibration: Calibration) -> str:
+    """Lines for the terminal: what it rests on, what may be skipped, and a line per species."""
+    skip = calibration.operating_points["skip blank"]
+    lines = [calibration.summary(), skip.summary()]
+    if skip.saved and skip.footage:
+        lines.append(f"  blank clips skipped: {percent(skip.saved)}")
+        lines.append(
+            f"  hours saved of every 100, where clips are equally long: {percent(skip.footage, unit='')}"
+        )
+    width = max(len(name) for name in calibration.species)
+    lines.append(f"{'species':<{width}}  clips     floor  ceiling  tag from  find from  kept when skipping")
+    for i, name in enumerate(calibration.species):
+        find = calibration.operating_points.get(f"find {name}")
+        found = "-" if find is None or find.threshold is None else f"{find.threshold:.2g}"
+        kept = skip.recall.get(name)
+        lines.append(
+            f"{name:<{width}}  {calibration.fitted_on.positives[name]:>5}  {calibration.floors[i]:>8.2g}  "
+            f"{calibration.ceilings[i]:>7.4f}  {calibration.thresholds[name]:>8.2f}  {found:>9}  "
+            f"{'-' if kept is None else f'{kept:.1%}':>6}"
+        )
+    return "\n".join(lines)
+
+
+def percent(share: tuple[float, float, float], *, unit: str = " %") -> str:
+    """A share with its interval.
+
+    >>> percent((0.634, 0.61, 0.66))
+    '63.4 % (61.0 to 66.0)'
+    """
+    value, low, high = (100 * edge for edge in share)
+    return f"{value:.1f}{unit} ({low:.1f} to {high:.1f})"

@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from primatrix.calibration import Calibration
+from primatrix.calibrator import calibrate_model, describe_calibration
+from primatrix.errors import InputError
+from primatrix.models import build_model, load_model
+from primatrix.records import ClipSpec
+
+SPECIES = ["blank", "duiker", "hog"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A model, its predictions for 600 clips, their labels and sites, and labels of 50 more clips."""
+    build_model("lrcn", species=SPECIES, spec=ClipSpec()).save(tmp_path / "model")
+    rng = np.random.default_rng(0)
+    index = pd.Index([f"{i}.mp4" for i in range(650)], name="filename")
+    true = pd.DataFrame(np.eye(3)[rng.choice(3, p=[0.5, 0.3, 0.2], size=650)], index, SPECIES)
+    prob = 1 / (1 + np.exp(-2 * (3 * true - 2 + rng.normal(size=true.shape))))
+    true.astype(int).to_csv(tmp_path / "labels.csv")
+    prob[:600].to_csv(tmp_path / "predictions.csv", float_format="%.7g")
+    pd.Series(rng.integers(12, size=650), index, name="site").to_csv(tmp_path / "sites.csv")
+    return tmp_path
+
+
+def calibrate(folder: Path) -> Calibration:
+    return calibrate_model(
+        folder / "model", predictions=folder / "predictions.csv", labels=folder / "labels.csv",
+        sites=folder / "sites.csv",
+    )  # fmt: skip
+
+
+def test_calibration_is_saved_in_the_model(folder: Path) -> None:
+    calibration = calibrate(folder)
+    assert load_model(folder / "model").calibration == calibration
+    assert (calibration.fitted_on.clips, calibration.fitted_on.sites) == (600, 12)
+    text = describe_calibration(calibration)
+    assert "fitted on validation predictions for 600 clips of 12 sites" in text
+    assert "blank clips skipped: " in text
+    assert len(text.splitlines()) == 8
+
+
+def test_calibrating_calibrated_predictions_is_refused(folder: Path) -> None:
+    calibration = calibrate(folder)
+    own = pd.read_csv(folder / "predictions.csv", index_col="filename")
+    calibrate(folder)  # the model's own predictions may be used again
+    mapped = pd.DataFrame(calibration.apply(own.to_numpy()), own.index, own.columns)
+    mapped.to_csv(folder / "predictions.csv", float_format="%.7g")
+    with pytest.raises(
+        InputError, match="so these are calibrated; wanted the model's own: predict with --raw"
+    ):
+        calibrate(folder)
+
+
+def test_predictions_of_another_model_are_refused(folder: Path) -> None:
+    own = pd.read_csv(folder / "predictions.csv", index_col="filename")
+    own.drop(columns="hog").to_csv(folder / "predictions.csv")
+    with pytest.raises(InputError, match="no column for hog; wanted the model's 3 species"):
+        calibrate(folder)
