@@ -4,9 +4,9 @@
         [--option NAME JSON ...] [--setting NAME JSON ...] [--floor-only]
 
 For each camera (site) of labels.csv a model is trained on the others, for as many epochs as asked, and predicts this
-one; the answers of all cameras are put together and scored: macro-F1 of the most probable class, each
-probability divided by how often its class was trained on. The floor is computed in the same run: the mean frame
-as a thumbnail, 32 principal components, logistic regression with balanced classes.
+one; the answers of all cameras are put together and scored: macro-F1 of the most probable class, probabilities
+divided by how often each class was trained on, where classes were not drawn evenly anyway. The floor is computed in
+the same run: mean and spread over time as grey thumbnails, 50 principal components, logistic regression.
 """
 
 import argparse
@@ -36,8 +36,8 @@ from primatrix.training import TrainSpec
 
 HERE = Path(__file__).resolve().parent
 WORK = HERE / "work" / "fixed_cameras"
-THUMBNAIL = (24, 32)  # pixels high and wide
-COMPONENTS = 32
+THUMBNAIL = (12, 16)  # pixels high and wide
+COMPONENTS = 50
 
 
 def open_fold(folder: Path, *, camera: str, spec: pm.ClipSpec, batch: int, seed: int) -> pm.Dataset:
@@ -57,20 +57,20 @@ def predict_floor(data: pm.Dataset) -> np.ndarray:
     """Probabilities (N, S) of the held-out clips by the floor."""
     parts = []
     for names in (data.X_train, data.X_val):
-        mean = torch.from_numpy(read_clips(data, names)).float().mean(1).permute(0, 3, 1, 2)
-        small = F.interpolate(mean, THUMBNAIL, mode="bilinear", antialias=True)
-        parts.append(small.flatten(1).numpy())
+        grey = torch.from_numpy(read_clips(data, names)).float().mean(-1)  # (N, T, H, W)
+        pictures = torch.stack([grey.mean(1), grey.std(1)], 1)
+        parts.append(F.interpolate(pictures, THUMBNAIL, mode="area").flatten(1).numpy())
     classes = data.y_train.to_numpy().argmax(1)
     count = min(COMPONENTS, len(classes) - 1)
-    regression = LogisticRegression(max_iter=2000, class_weight="balanced")
-    floor = make_pipeline(PCA(count, random_state=0), StandardScaler(), regression).fit(parts[0], classes)
+    regression = LogisticRegression(max_iter=2000)
+    floor = make_pipeline(StandardScaler(), PCA(count, random_state=0), regression).fit(parts[0], classes)
     p = np.zeros((len(parts[1]), data.num_classes))
     p[:, regression.classes_] = floor.predict_proba(parts[1])
     return p
 
 
 def predict_model(data: pm.Dataset, *, options: argparse.Namespace, seed: int) -> np.ndarray:
-    """Probabilities (N, S) of the held-out clips by a model trained on the others, over class frequencies."""
+    """What a model trained on the other cameras answers for the held-out clips, (N, S)."""
     model = pm.build_model(
         options.model, species=data.class_names, spec=data.spec, seed=seed, **read_values(options.option)
     )
@@ -79,7 +79,7 @@ def predict_model(data: pm.Dataset, *, options: argparse.Namespace, seed: int) -
     history = pm.train(model, data, spec=spec)
     print(f"  {history.summary().splitlines()[-1]}", flush=True)
     [p] = predict_batches(model, [read_clips(data, data.X_val)])
-    return p / data.y_train.to_numpy().mean(0)
+    return p if spec.sampling else p / data.y_train.to_numpy().mean(0)
 
 
 def read_values(pairs: list[list[str]]) -> dict[str, Any]:
