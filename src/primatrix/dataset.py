@@ -14,6 +14,7 @@ from primatrix.labels import read_labels, read_submission_format
 from primatrix.loader import STORE_FOLDER, ClipLoader
 from primatrix.metrics import class_frequencies
 from primatrix.records import ClipSpec, DatasetType, Failure, Identity, Media, OnProgress
+from primatrix.sampler import Sampling, draw_epoch, weigh_clips
 from primatrix.splits import split_clips, split_sites
 
 __all__ = ["Dataset"]
@@ -48,6 +49,7 @@ class Dataset:
     )
     _val_position: int = 0
     _test_position: int = 0
+    _weights: NDArray[np.float64] | None = None  # how often each training clip is drawn
     test_batch_ids: NDArray[np.object_]
 
     def __init__(
@@ -200,6 +202,12 @@ class Dataset:
         values[failed] = self.class_frequencies
         self.predictions.iloc[self._test_rows] = values
 
+    def use_sampling(self, sampling: Sampling | None) -> None:
+        """Draw training clips with these weights from now on; None: every clip once an epoch."""
+        self._weights = None if sampling is None else weigh_clips(self._y_train, sampling=sampling)
+        self._orders.clear()
+        self._train_window = range(0)
+
     def seek(self, steps: int) -> None:
         """Go to where `batches()` stands after `steps` batches from the start."""
         self._train_position = steps * self.batch_size
@@ -279,6 +287,7 @@ class Dataset:
         self.test_batch_ids = self.X_test_ids[:0]
         self._test_rows = slice(0, 0)
         self._orders: dict[int, NDArray[np.int64]] = {}  # of the epoch at hand and the one before
+        self._weights = None
         self._train_window = range(0)
 
     def _open(self, loader: ClipLoader) -> None:
@@ -329,7 +338,7 @@ class Dataset:
         return rows
 
     def _rows_at(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Rows of X_train at places of the stream: each epoch is a permutation of its own."""
+        """Rows of X_train at places of the stream: each epoch is drawn by itself."""
         rows = np.empty(len(places), np.int64)
         for epoch in np.unique(places // self.num_samples):
             here = places // self.num_samples == epoch
@@ -337,9 +346,14 @@ class Dataset:
         return rows
 
     def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
-        if not self.shuffle:
+        if not self.shuffle and self._weights is None:
             return np.arange(self.num_samples)
         if epoch not in self._orders:
-            order = np.random.default_rng([self.seed, epoch]).permutation(self.num_samples)
+            rng = np.random.default_rng([self.seed, epoch])
+            order: NDArray[np.int64] = (
+                rng.permutation(self.num_samples)
+                if self._weights is None
+                else draw_epoch(self._weights, rng=rng)
+            )
             self._orders = {**{e: o for e, o in self._orders.items() if e == epoch - 1}, epoch: order}
         return self._orders[epoch]

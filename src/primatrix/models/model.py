@@ -39,6 +39,7 @@ class Model:
         self.spec = spec
         self.network = network
         self.scores: dict[str, float] = {}
+        self.recipe: dict[str, Any] = {}  # Any: the settings it was trained with are of several plain types
         self.calibration: Calibration | None = None
         self.clip_seconds: float | None = None
 
@@ -112,6 +113,7 @@ class Model:
             "species": list(self.species),
             "spec": self.spec.to_dict(),
             "scores": self.scores,
+            "recipe": self.recipe,
             "calibration": self.calibration.to_dict() if self.calibration else None,
             "clip_seconds": self.clip_seconds,
             "primatrix_version": primatrix.__version__,
@@ -197,6 +199,7 @@ def load_model(folder: Path | str) -> Model:
         spec = ClipSpec.from_dict(facts["spec"])
         model = build_model(facts["architecture"], species=facts["species"], spec=spec, **facts["options"])
         model.scores = dict(facts["scores"])
+        model.recipe = dict(facts.get("recipe", {}))
         model.clip_seconds = facts.get("clip_seconds")  # as calibration: not in models of before
         calibration = facts.get("calibration")  # none in models saved before there was one
         model.calibration = Calibration.from_dict(calibration) if calibration else None
