@@ -50,7 +50,9 @@ def test_calibrating_calibrated_predictions_is_refused(folder: Path) -> None:
     calibrate(folder)  # the model's own predictions may be used again
     mapped = pd.DataFrame(calibration.apply(own.to_numpy()), own.index, own.columns)
     mapped.to_csv(folder / "predictions.csv", float_format="%.7g")
-    with pytest.raises(InputError, match="so these are calibrated; wanted the model's own: predict with --raw"):
+    with pytest.raises(
+        InputError, match="so these are calibrated; wanted the model's own: predict with --raw"
+    ):
         calibrate(folder)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from primatrix.cli import app
@@ -182,7 +183,6 @@ def test_visits_stand_where_their_site_does(tmp_path: Path) -> None:
 
 
 def test_yaml_tells_about_the_project_too(tmp_path: Path) -> None:
-    yaml = pytest.importorskip("yaml")
     options = give(tmp_path)
     (tmp_path / "project.yaml").write_text(yaml.safe_dump(PROJECT))
     options = replace(options, project=tmp_path / "project.yaml")

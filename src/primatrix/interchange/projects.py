@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
+import yaml
 
 from primatrix.errors import InputError
 from primatrix.interchange.exchange import ExportOptions
@@ -194,12 +195,6 @@ def _read_project(path: Path | None) -> dict[str, Any]:  # Any: JSON values of s
 
 
 def _parse_yaml(text: str, path: Path) -> object:
-    try:
-        import yaml
-    except ImportError as error:
-        raise InputError(
-            f"{path}: YAML needs PyYAML; pip install 'primatrix[camtrap]', or write it as JSON"
-        ) from error
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
