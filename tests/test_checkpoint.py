@@ -74,16 +74,37 @@ def test_weights_that_do_not_fit_are_named(saved: Path) -> None:
     assert "weight head.bias: got (2,), wanted (3,)" in refuse(saved)
 
 
-def test_a_save_cut_short_leaves_no_model_rather_than_a_mixed_one(
-    saved: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("writes", [0, 1, 2])
+def test_a_save_cut_short_leaves_the_old_model_or_the_new(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
-    def stop(path: Path, *, data: bytes) -> None:
-        raise OSError(28, "No space left on device")
+    done, write, move = [], checkpoint.replace_file, Path.replace
 
+    def stop(path: Path, *, data: bytes) -> None:
+        if len(done) == writes:
+            raise OSError(28, "No space left on device")
+        write(path, data=data)
+        done.append(path)
+
+    def stop_before_rename(path: Path, target: Path) -> Path:
+        if path.name == checkpoint.NEXT_WEIGHTS:
+            raise OSError(28, "No space left on device")
+        return move(path, target)
+
+    before = load_model(saved)
+    other = build_model("lrcn", species=["c", "d"], spec=ClipSpec(2, 16, 16), seed=1)
     monkeypatch.setattr(checkpoint, "replace_file", stop)
+    monkeypatch.setattr(Path, "replace", stop_before_rename)
     with pytest.raises(OSError, match="No space left"):
-        write_model_folder(saved, weights={"w": torch.zeros(1)}, facts={})
-    assert "no whole model" in refuse(saved)
+        other.save(saved)
+    monkeypatch.undo()
+    expected = other if writes == 2 else before
+    loaded = load_model(saved)
+    assert loaded.species == expected.species
+    assert torch.equal(loaded.network.head.weight, expected.network.head.weight)
+    other.save(saved)
+    assert load_model(saved).species == ("c", "d")
+    assert sorted(p.name for p in saved.iterdir()) == ["model.json", "model.safetensors"]
 
 
 def test_failed_write_leaves_the_old_state_and_no_temporary_file(

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest, norm
 
+from primatrix.calibration import Unit
 from primatrix.errors import InputError
-from primatrix.promises import Unit, certify_cut, clopper_pearson, count_allowed
+from primatrix.promises import certify_cut, clopper_pearson, count_allowed
 
 SETS = 500
 

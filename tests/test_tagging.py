@@ -154,6 +154,38 @@ def read_files(folder: Path) -> dict[str, bytes]:
     return {**found, "run": b"\n".join(line for line in lines if b'"created"' not in line)}
 
 
+def test_windows_are_as_long_as_the_clips_the_model_was_trained_on(
+    make_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "card").mkdir()
+    make_video(tmp_path / "card" / "a.mp4", frames=120, rate=2)  # 60 s
+    looked_at = {}
+    for seconds in (None, 30.0, 60.0):
+        model = build_model("lrcn", species=SPECIES, spec=ClipSpec(5, 16, 16))
+        model.clip_seconds = seconds
+        out = tmp_path / str(seconds)
+        frames = predict_folder(
+            tmp_path / "card", model, out, spec=TagSpec(frames=True), workers=0
+        ).results.frames
+        assert frames is not None
+        looked_at[seconds] = len(frames)
+    assert looked_at == {None: 20, 30.0: 10, 60.0: 5}
+
+
+def test_a_model_that_answers_per_frame_is_asked_for_them(footage: Path, tmp_path: Path) -> None:
+    model = build_model("motion", species=SPECIES, spec=ClipSpec(6, 32, 32))
+    found = predict_folder(footage, model, tmp_path / "out", spec=TagSpec(frames=True), workers=0).results
+    assert found.frames is not None
+    assert found.frames["filepath"].value_counts().max() == 24
+    assert found.predictions["status"].tolist() == ["failed", "ok", "ok", "ok", "failed", "partial"]
+
+
+def test_nothing_worth_a_closer_look_gives_no_sighting(footage: Path, tmp_path: Path) -> None:
+    model = build_model("lrcn", species=SPECIES, spec=ClipSpec(5, 16, 16))
+    model.network.state_dict()["head.bias"].fill_(-9.0)
+    assert predict_folder(footage, model, tmp_path / "out", workers=0).results.sightings.empty
+
+
 def test_a_long_video_gives_the_same_answers_in_parts(
     make_video: Callable[..., Path], model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,5 @@
+import itertools
 import math
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +8,21 @@ import pytest
 import torch
 
 from primatrix import ClipSpec, InputError, ModelError
-from primatrix.checkpoint import read_state
 from primatrix.models import Model, build_model, load_model
+from primatrix.sampler import Sampling
 from primatrix.training import History, TrainSpec, train
 
 SPEC = ClipSpec(3, 16, 16)
 SMALL = {"epochs": 2, "steps_per_epoch": 3, "validation_steps": 2}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Nets this small are slower on several threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 class Squares:
@@ -81,53 +88,6 @@ def same_weights(one: Model, two: Model) -> bool:
 
 def losses(history: History) -> list[tuple[float, float]]:
     return [(epoch.loss, epoch.val_loss) for epoch in history.epochs]
-
-
-class StopError(Exception):
-    pass
-
-
-def stop_in_epoch_two(progress: object) -> None:
-    if progress.done > 3:
-        raise StopError
-
-
-@pytest.mark.parametrize(("precision", "data_type"), [("fp32", Squares), ("bf16", SquaresWithPlace)])
-def test_training_taken_up_again_ends_bit_equal(tmp_path: Path, precision: str, data_type: type) -> None:
-    spec = TrainSpec(precision=precision, device="cpu", **SMALL)
-    whole, parts = make_model(), make_model()
-    expected = train(whole, data_type(), spec=spec)
-    with pytest.raises(StopError):
-        train(parts, data_type(), spec=spec, folder=tmp_path, on_progress=stop_in_epoch_two)
-    again = build_model("lrcn", species=["square", "noise"], spec=SPEC, seed=9)  # its weights are replaced
-    history = train(again, data_type(), spec=spec, folder=tmp_path)
-    assert losses(history) == losses(expected)
-    assert same_weights(again, whole)
-    assert same_weights(load_model(tmp_path), whole)
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-sys.path.insert(0, {tests!r})
-import test_training as t
-def kill(progress):
-    if progress.done == 5:
-        os.kill(os.getpid(), signal.SIGKILL)
-t.train(t.make_model(), t.Squares(), spec=t.TrainSpec(device="cpu", **t.SMALL), folder={folder!r}, on_progress=kill)
-"""
-
-
-def test_training_killed_and_run_again_ends_bit_equal(tmp_path: Path) -> None:
-    code = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert len(read_state(tmp_path / "training.safetensors")[1]["epochs"]) == 1
-    spec = TrainSpec(device="cpu", **SMALL)
-    whole, again = make_model(), make_model()
-    train(whole, Squares(), spec=spec)
-    train(again, Squares(), spec=spec, folder=tmp_path)
-    assert same_weights(again, whole)
 
 
 def test_finished_run_is_not_trained_again_and_goes_on_when_asked_for_more(tmp_path: Path) -> None:
@@ -257,3 +217,100 @@ def test_a_run_along_a_cosine_cannot_be_made_longer(tmp_path: Path) -> None:
     train(model, Squares(), folder=tmp_path, **SMALL, schedule="cosine")
     with pytest.raises(ModelError, match="epochs"):
         train(model, Squares(), folder=tmp_path, **{**SMALL, "epochs": 3}, schedule="cosine")
+
+
+def test_warm_up_rises_to_the_rate_and_counts_in_the_cosine() -> None:
+    spec = TrainSpec(epochs=2, steps_per_epoch=10, learning_rate=0.4, schedule="cosine", warmup=4)
+    rates = [spec.learning_rate_at(step) for step in range(20)]
+    np.testing.assert_allclose(rates[:5], [0.1, 0.2, 0.3, 0.4, 0.4])
+    np.testing.assert_allclose(rates[12], 0.2)
+    assert TrainSpec(epochs=2, steps_per_epoch=10, warmup=0.2).warmup_steps == 4
+
+
+def test_accumulated_batches_are_one_step_of_their_mean_gradient() -> None:
+    class Halves(Squares):
+        """Every batch of Squares in two halves."""
+
+        def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for x, y in super().batches():
+                yield x[:3], y[:3]
+                yield x[3:], y[3:]
+
+    spec = TrainSpec(device="cpu", precision="fp32", optimiser="adamw", gradient_clip=0.1, **SMALL)
+    still = {"frame_dropout": 0.0, "lstm_dropout": 0.0, "input_scale": 1 / 255}
+    whole, halves = make_model(**still), make_model(**still)
+    expected = train(whole, Squares(), spec=spec)
+    history = train(halves, Halves(), spec=spec, accumulate=2)
+    for name, weight in whole.network.state_dict().items():
+        torch.testing.assert_close(halves.network.state_dict()[name], weight, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(losses(history), losses(expected), rtol=1e-4)
+
+
+def test_averaged_weights_are_what_validates_and_is_saved(tmp_path: Path) -> None:
+    settings = {**SMALL, "device": "cpu", "precision": "fp32", "learning_rate": 0.01, "validation_steps": 5}
+    plain, averaged = make_model(), make_model()
+    train(plain, Squares(), **settings)
+    history = train(averaged, Squares(), ema=0.9, folder=tmp_path, **settings)
+    assert not same_weights(plain, averaged)
+    assert same_weights(load_model(tmp_path), averaged)
+    by_hand = []
+    for x, y in itertools.islice(Squares().val_batches(), 5):
+        p = averaged.probabilities(x).astype(np.float64)
+        by_hand.append(-np.log(np.where(y == 1, p, 1 - p)).mean())
+    assert history.epochs[-1].val_loss == pytest.approx(np.mean(by_hand), rel=1e-4)
+    settings_saved = load_model(tmp_path).recipe
+    assert (settings_saved["ema"], settings_saved["steps_per_epoch"]) == (0.9, 3)
+
+
+def test_training_stops_when_validation_brings_nothing_better(tmp_path: Path) -> None:
+    class Fixed(Squares):
+        def val_batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            while True:
+                yield self.draw(1, 0)
+
+    settings = {**SMALL, "epochs": 30, "patience": 2, "keep": "best", "learning_rate": 0.03, "device": "cpu"}
+    history = train(make_model(), Fixed(), folder=tmp_path, **settings)
+    values = history.history["val_loss"]
+    assert len(values) < 30
+    assert values.index(min(values)) == len(values) - 3
+    seen = []
+    assert train(make_model(), Fixed(), folder=tmp_path, on_progress=seen.append, **settings) == history
+    assert not seen
+    with pytest.raises(InputError, match="patience: got no validation"):
+        train(make_model(), Fixed(), **{**settings, "validation_steps": 0})
+
+
+def test_the_folder_holds_the_best_epochs_weights_all_along(tmp_path: Path) -> None:
+    settings = {**SMALL, "epochs": 4, "learning_rate": 0.03, "device": "cpu", "keep": "best"}
+    seen: list[tuple[dict[str, float], dict[str, torch.Tensor]]] = []
+
+    def look(progress: object) -> None:
+        if progress.done % 3 == 1 and progress.done > 1:  # an epoch has just been saved
+            saved = load_model(tmp_path)
+            seen.append((saved.scores, saved.network.state_dict()))
+
+    history = train(make_model(), Squares(), folder=tmp_path, on_progress=look, **settings)
+    values = history.history["val_loss"]
+    assert [scores["val_loss"] for scores, _ in seen] == [min(values[: i + 1]) for i in range(3)]
+    best = make_model()
+    train(best, Squares(), **{**settings, "epochs": 1})
+    if values[0] < values[1]:
+        assert all(torch.equal(w, best.network.state_dict()[name]) for name, w in seen[1][1].items())
+
+
+def test_a_dry_run_goes_through_everything_and_leaves_nothing(tmp_path: Path) -> None:
+    model, seen = make_model(), []
+    before = make_model()
+    history = train(
+        model, Squares(), folder=tmp_path / "run", dry_run=True, epochs=50, ema=0.9, on_progress=seen.append
+    )
+    assert [p.done for p in seen] == [1, 2]
+    assert len(history.epochs) == 1
+    assert math.isfinite(history.epochs[0].val_loss)
+    assert same_weights(model, before)
+    assert not (tmp_path / "run").exists()
+
+
+def test_sampling_needs_data_that_can_be_sampled() -> None:
+    with pytest.raises(InputError, match="sampling: got Squares, which has no use_sampling"):
+        train(make_model(), Squares(), sampling=Sampling(), **SMALL)

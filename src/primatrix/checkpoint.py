@@ -24,15 +24,17 @@ __all__ = [
 
 FORMAT_VERSION = 1
 WEIGHTS, FACTS = "model.safetensors", "model.json"
+NEXT_WEIGHTS = "model.safetensors.next"  # written, but not yet under their own name
 
 Facts = dict[str, Any]  # Any: JSON values of several types
 Tensors = dict[str, torch.Tensor]
 
 
 def write_model_folder(folder: Path | str, *, weights: Mapping[str, torch.Tensor], facts: Facts) -> None:
-    """Write `model.safetensors` and then `model.json`, whose presence means that the model is whole.
+    """Write `model.safetensors` and `model.json`, whose presence means that the model is whole.
 
-    Killed in between, no `model.json` is there, so that new weights are never read with old facts.
+    Killed at any moment, the folder holds the old model or the new one: `model.json` names its weights by their
+    digest, and new weights wait beside the old ones until it is there.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -46,9 +48,9 @@ def write_model_folder(folder: Path | str, *, weights: Mapping[str, torch.Tensor
     data = save(detached(weights))
     facts = {"format_version": FORMAT_VERSION, **facts, "weights_sha256": hashlib.sha256(data).hexdigest()}
     text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
-    (folder / FACTS).unlink(missing_ok=True)
-    replace_file(folder / WEIGHTS, data=data)
+    replace_file(folder / NEXT_WEIGHTS, data=data)
     replace_file(folder / FACTS, data=text.encode())
+    (folder / NEXT_WEIGHTS).replace(folder / WEIGHTS)
 
 
 def read_model_folder(folder: Path | str) -> tuple[Tensors, Facts]:
@@ -69,12 +71,24 @@ def read_model_folder(folder: Path | str) -> tuple[Tensors, Facts]:
         raise ModelError(
             f"{folder}: got model format {got}, wanted {FORMAT_VERSION}; use the primatrix that saved it"
         )
-    if not (folder / WEIGHTS).is_file():
+    return parse_tensors(read_weights(folder, digest=facts.get("weights_sha256")), folder / WEIGHTS), facts
+
+
+def read_weights(folder: Path, *, digest: object) -> bytes:
+    """The bytes of this digest, also where a kill has left them under their first name."""
+    found = False
+    # Another process may rename the one to the other meanwhile, so the first name is tried again.
+    for name in (WEIGHTS, NEXT_WEIGHTS, WEIGHTS):
+        try:
+            data = (folder / name).read_bytes()
+        except FileNotFoundError:
+            continue
+        found = True
+        if hashlib.sha256(data).hexdigest() == digest:
+            return data
+    if not found:
         raise ModelError(f"{folder}: {FACTS} is there but {WEIGHTS} is not; copy the whole folder again")
-    data = (folder / WEIGHTS).read_bytes()
-    if hashlib.sha256(data).hexdigest() != facts.get("weights_sha256"):
-        raise ModelError(f"{folder / WEIGHTS}: damaged, not the bytes that were saved; copy the folder again")
-    return parse_tensors(data, folder / WEIGHTS), facts
+    raise ModelError(f"{folder / WEIGHTS}: damaged, not the bytes that were saved; copy the folder again")
 
 
 def update_facts(folder: Path | str, **changes: Any) -> None:  # Any: JSON values of several types

@@ -14,12 +14,14 @@ from primatrix.labels import read_labels, read_submission_format
 from primatrix.loader import STORE_FOLDER, ClipLoader
 from primatrix.metrics import class_frequencies
 from primatrix.records import ClipSpec, DatasetType, Failure, Identity, Media, OnProgress
+from primatrix.sampler import Sampling, draw_epoch, weigh_clips
 from primatrix.splits import split_clips, split_sites
 
 __all__ = ["Dataset"]
 
 SIDES_PX: dict[str, tuple[int, int]] = {"nano": (16, 16), "micro": (64, 64), "raw": (404, 720)}
 AHEAD = 1024  # clips decoded in one go: enough to keep all workers busy, little enough to start training soon
+MEASURED = 256  # training clips, to say how long they last
 TRIAL_CLIPS = (512, 128)  # training and test rows of a trial run (test=True)
 
 FloatTable = NDArray[np.float32]
@@ -47,6 +49,7 @@ class Dataset:
     )
     _val_position: int = 0
     _test_position: int = 0
+    _weights: NDArray[np.float64] | None = None  # how often each training clip is drawn
     test_batch_ids: NDArray[np.object_]
 
     def __init__(
@@ -199,6 +202,12 @@ class Dataset:
         values[failed] = self.class_frequencies
         self.predictions.iloc[self._test_rows] = values
 
+    def use_sampling(self, sampling: Sampling | None) -> None:
+        """Draw training clips with these weights from now on; None: every clip once an epoch."""
+        self._weights = None if sampling is None else weigh_clips(self._y_train, sampling=sampling)
+        self._orders.clear()
+        self._train_window = range(0)
+
     def seek(self, steps: int) -> None:
         """Go to where `batches()` stands after `steps` batches from the start."""
         self._train_position = steps * self.batch_size
@@ -210,6 +219,20 @@ class Dataset:
     def seek_test(self, steps: int) -> None:
         """Go to where `test_batches()` stands after `steps` batches from the start."""
         self._test_position = steps % max(1, self.num_test_batches) * self.batch_size
+
+    def measure_clip_seconds(self) -> float | None:
+        """How long the training clips last: the median of the first 256 of the first epoch; None where none is read.
+
+        From the times of the frames taken: T frames evenly spread span (T - 1) / T of their clip.
+        """
+        names = self.X_train[self._rows_at(np.arange(min(MEASURED, self.num_samples)))].tolist()
+        self._loader.prepare(names)
+        names = [name for name in names if name not in self._loader.failed]
+        if not names or self.spec.frames < 2:
+            return None
+        pts = self._loader.read_pts(names)
+        seconds = float(np.median(pts[:, -1] - pts[:, 0]) * self.spec.frames / (self.spec.frames - 1))
+        return round(seconds, 3) or None
 
     def pack(self, *, on_progress: OnProgress | None = None) -> None:
         """Decode every clip of the dataset now rather than on first use."""
@@ -264,6 +287,7 @@ class Dataset:
         self.test_batch_ids = self.X_test_ids[:0]
         self._test_rows = slice(0, 0)
         self._orders: dict[int, NDArray[np.int64]] = {}  # of the epoch at hand and the one before
+        self._weights = None
         self._train_window = range(0)
 
     def _open(self, loader: ClipLoader) -> None:
@@ -314,7 +338,7 @@ class Dataset:
         return rows
 
     def _rows_at(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Rows of X_train at places of the stream: each epoch is a permutation of its own."""
+        """Rows of X_train at places of the stream: each epoch is drawn by itself."""
         rows = np.empty(len(places), np.int64)
         for epoch in np.unique(places // self.num_samples):
             here = places // self.num_samples == epoch
@@ -322,9 +346,14 @@ class Dataset:
         return rows
 
     def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
-        if not self.shuffle:
+        if not self.shuffle and self._weights is None:
             return np.arange(self.num_samples)
         if epoch not in self._orders:
-            order = np.random.default_rng([self.seed, epoch]).permutation(self.num_samples)
+            rng = np.random.default_rng([self.seed, epoch])
+            order: NDArray[np.int64] = (
+                rng.permutation(self.num_samples)
+                if self._weights is None
+                else draw_epoch(self._weights, rng=rng)
+            )
             self._orders = {**{e: o for e, o in self._orders.items() if e == epoch - 1}, epoch: order}
         return self._orders[epoch]

@@ -159,6 +159,11 @@ def fit_neighbours(
     folds (weeks of a site where there are fewer than 5 sites). Neighbours are used where, over folds, they lose less
     than the probabilities as they came and, by more than one standard error over sites, less than probabilities
     that were rescaled without them. Raises InputError for fewer than 5 sites or site-weeks.
+
+    >>> labels = pd.DataFrame({"hog": [1, 1, 0, 0] * 10})
+    >>> times = np.datetime64("2023-04-15T06:00:00") + np.arange(40) * np.timedelta64(7, "D")
+    >>> fit_neighbours(labels * 0.8 + 0.1, labels, sites=np.arange(40) % 8, times=times).used
+    False
     """
     z, y = to_logits(predictions.to_numpy(np.float64)), labels.to_numpy(np.float64)
     blocks = _make_blocks(sites, times)

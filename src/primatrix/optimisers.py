@@ -1,12 +1,41 @@
-"""RMSprop exactly as Keras computes it, over all weights at once."""
+"""How weights follow their gradients: RMSprop exactly as Keras computes it, or AdamW."""
 
 from collections.abc import Iterable
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
 
-__all__ = ["KerasRMSprop"]
+__all__ = ["KerasRMSprop", "OptimiserName", "build_optimiser", "set_learning_rate"]
+
+OptimiserName = Literal["rmsprop", "adamw"]
+
+
+def build_optimiser(
+    name: OptimiserName, parameters: Iterable[Tensor], *, learning_rate: float, weight_decay: float = 0.0
+) -> torch.optim.Optimizer:
+    """Keras' RMSprop, or AdamW (Loshchilov and Hutter, 2019), which alone knows weight decay.
+
+    Biases and scales of norms, which have one dimension, do not decay.
+
+    >>> weight = torch.nn.Parameter(torch.zeros(2, 2))
+    >>> type(build_optimiser("adamw", [weight], learning_rate=1e-3, weight_decay=0.05)).__name__
+    'AdamW'
+    """
+    if name == "rmsprop":
+        return KerasRMSprop(parameters, learning_rate=learning_rate)
+    known = list(parameters)
+    groups = [
+        {"params": [p for p in known if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in known if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=learning_rate)
+
+
+def set_learning_rate(optimiser: torch.optim.Optimizer, learning_rate: float) -> None:
+    """Use this learning rate from the next step on."""
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate
 
 
 class KerasRMSprop(torch.optim.Optimizer):
@@ -46,11 +75,6 @@ class KerasRMSprop(torch.optim.Optimizer):
             roots = torch._foreach_add(velocities, group["epsilon"])
             torch._foreach_sqrt_(roots)
             torch._foreach_addcdiv_(parameters, gradients, roots, value=-group["lr"])
-
-    def set_learning_rate(self, learning_rate: float) -> None:
-        """Use this learning rate from the next step on."""
-        for group in self.param_groups:
-            group["lr"] = learning_rate
 
     def velocity_of(self, parameter: Tensor) -> Tensor:
         """The running mean of a weight's squared gradient, zero at first."""

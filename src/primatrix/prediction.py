@@ -103,8 +103,8 @@ def predict_frames(
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Turn batches of clips (B, T, H, W, C) into probabilities per clip (B, S) and per frame (B, T, S), in order.
 
-    The clips' probabilities are those of `predict_batches`; where the model is calibrated, the frames' go through the
-    same map, so that the same thresholds hold. Raises ModelError for a model that does not give
+    The clips' probabilities are those of `predict_batches`; a calibration maps frames as it maps clips, so that the
+    same thresholds fit, though it was fitted to clips alone. Raises ModelError for a model that does not give
     frames (`model.gives_frames`).
 
     >>> from primatrix.models import build_model
@@ -127,8 +127,7 @@ def predict_frames(
                 torch.cat(part).float().sigmoid().cpu().numpy() for part in zip(*parts, strict=True)
             )
             if model.calibration:
-                flat = model.calibration.apply(frames.reshape(-1, frames.shape[-1]))
-                clips, frames = model.calibration.apply(clips), flat.reshape(frames.shape)
+                clips, frames = model.calibration.apply(clips), model.calibration.apply(frames)
             yield clips, frames
 
 

@@ -19,18 +19,16 @@ Lei, "Learn then Test", arXiv:2110.01052; for single clips it is Wilks' toleranc
 None of them promises anything for one given site or species, or for footage unlike the calibration clips.
 """
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, betaincinv
 
+from primatrix.calibration import Unit
 from primatrix.errors import InputError
 
-__all__ = ["METHODS", "Unit", "certify_cut", "clopper_pearson", "count_allowed"]
+__all__ = ["METHODS", "certify_cut", "clopper_pearson", "count_allowed"]
 
 Floats = NDArray[np.float64]
-Unit = Literal["clips", "sites", "sites in the mean"]
 METHODS: dict[Unit, str] = {
     "clips": "exact binomial bound, fixed sequence (Learn then Test; Wilks)",
     "sites": "Hoeffding-Bentkus bound on the mean over sites, fixed sequence (Learn then Test)",

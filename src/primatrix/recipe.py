@@ -4,12 +4,16 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, Self
 
 from numpy.typing import NDArray
 
+from primatrix.augmentation import Augmentation
 from primatrix.devices import Compile, DeviceName, Precision
 from primatrix.errors import InputError
+from primatrix.optimisers import OptimiserName
+from primatrix.sampler import Sampling
+from primatrix.settings import change_settings, check_least, check_shares, check_types
 
 __all__ = ["Batch", "EpochScores", "History", "TrainSpec", "TrainingData", "settle"]
 
@@ -21,6 +25,7 @@ class TrainingData(Protocol):
 
     Where `seek(step)` is there, it is called so that the next training batch is number `step`; where
     `seek_val(step)` is, the same for validation. Else batches already used are drawn again and dropped.
+    Sampling asks for `use_sampling(sampling)`, which Dataset has.
     """
 
     num_batches: int
@@ -35,10 +40,19 @@ class TrainingData(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TrainSpec:
-    """All settings of a training run. `keep` says whose weights the model ends with: last or best epoch.
+    """All settings of a training run; the defaults train LRCN as the benchmark did.
 
-    `schedule` "cosine" lets the learning rate fall to 0 along half a cosine over all epochs (Loshchilov and
-    Hutter, 2017, without restarts); "constant" is what the benchmark did.
+    How long: `epochs` of `steps_per_epoch` (default: all clips once), each ended by `validation_steps` (default: all);
+    with `patience`, no longer than so many epochs without a better validation loss.
+    Steps: `optimiser`, `learning_rate`, `weight_decay` (adamw only); `schedule` "cosine" lets the rate fall to 0 along
+    half a cosine over all epochs (Loshchilov and Hutter, 2017, without restarts), after `warmup` steps (below 1: a
+    share of all steps) of rising; gradients no longer than `gradient_clip`; `accumulate` batches per step; `ema`
+    above 0 validates and saves weights averaged with this decay.
+    Labels and clips: `label_smoothing` and `bootstrap` (see `objective.clip_loss`), `augmentation`, `sampling`.
+    The end: `keep` says whose weights the model ends with, those of the last or of the best epoch.
+    The machine: `device`, `precision`, `compile`, and `devices`, of which several need primatrix[lightning].
+    On disk: the state is saved every `checkpoint_seconds`, or every `checkpoint_steps`.
+    `dry_run` goes through everything in two steps with a copy of the model and keeps nothing.
 
     >>> spec = TrainSpec(epochs=3, steps_per_epoch=10, schedule="cosine")
     >>> spec.learning_rate_at(0), round(spec.learning_rate_at(15), 6)
@@ -48,36 +62,99 @@ class TrainSpec:
     epochs: int = 2
     steps_per_epoch: int | None = None
     validation_steps: int | None = None
+    patience: int | None = None
+    optimiser: OptimiserName = "rmsprop"
     learning_rate: float = 1e-3
+    weight_decay: float = 0.0
     schedule: Literal["constant", "cosine"] = "constant"
-    seed: int = 0
+    warmup: float = 0
+    gradient_clip: float | None = None
+    accumulate: int = 1
+    ema: float = 0.0
+    label_smoothing: float = 0.0
+    bootstrap: float = 0.0
+    augmentation: Augmentation | None = None
+    sampling: Sampling | None = None
     keep: Literal["last", "best"] = "last"
+    seed: int = 0
     device: DeviceName = "auto"
     precision: Precision = "auto"
     compile: Compile = "off"
+    devices: int = 1
+    checkpoint_seconds: float = 60
+    checkpoint_steps: int | None = None
+    dry_run: bool = False
 
     def __post_init__(self) -> None:
-        if self.epochs < 1:
-            raise InputError(f"epochs: got {self.epochs}, wanted 1 or more")
+        check_types(self)
         for name in ("steps_per_epoch", "validation_steps"):
             steps = getattr(self, name)
             if steps is not None and steps < (name == "steps_per_epoch"):
                 raise InputError(f"{name}: got {steps}, wanted 1 or more, or None for the whole set")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise InputError(f"learning_rate: got {self.learning_rate}, wanted a number above 0")
-        choices: dict[str, tuple[str, ...]] = {
-            "keep": ("last", "best"), "schedule": ("constant", "cosine"), "compile": get_args(Compile),
-        }  # fmt: skip
-        for name, words in choices.items():
-            if getattr(self, name) not in words:
-                raise InputError(f"{name}: got {getattr(self, name)!r}, wanted one of {', '.join(words)}")
+        check_least(self, epochs=1, patience=1, accumulate=1, devices=1, checkpoint_steps=1, seed=0)
+        check_least(self, weight_decay=0, warmup=0, checkpoint_seconds=0)
+        check_shares(self, "ema", "label_smoothing", "bootstrap", below_one=True)
+        for name in ("learning_rate", "gradient_clip"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise InputError(f"{name}: got {value}, wanted a number above 0")
+        if self.weight_decay and self.optimiser != "adamw":
+            raise InputError(
+                f"weight_decay: got {self.weight_decay} with {self.optimiser}, wanted optimiser adamw"
+            )
+
+    @classmethod
+    def for_model(cls, name: str, **changes: Any) -> Self:  # Any: fields of TrainSpec, which checks them
+        """The settings recommended for an architecture, with `changes` put in (InputError for an unknown name).
+
+        >>> TrainSpec.for_model("lrcn") == TrainSpec()
+        True
+        >>> TrainSpec.for_model("motion", epochs=5, augmentation={"crop": 0.1}).augmentation.crop
+        0.1
+        """
+        recommended = change_settings(cls(), RECOMMENDED.get(name, {}), source=name)
+        return change_settings(recommended, changes, source="train")
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings as plain values, as they are saved with a model."""
+        return dataclasses.asdict(self)
+
+    @property
+    def warmup_steps(self) -> int:
+        """Steps with a rising learning rate."""
+        return round(self.warmup if self.warmup >= 1 else self.warmup * self.total_steps)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps over all epochs."""
+        return self.epochs * (self.steps_per_epoch or 1)
 
     def learning_rate_at(self, step: int) -> float:
         """The learning rate of a step, counted from 0 over all epochs."""
+        rising = self.warmup_steps
+        if step < rising:
+            return self.learning_rate * (step + 1) / rising
         if self.schedule == "constant":
             return self.learning_rate
-        done = step / (self.epochs * (self.steps_per_epoch or 1))
+        done = (step - rising) / max(1, self.total_steps - rising)
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+# Common starting points, not tuned: weight decay, warm-up, averaging and augmentation for networks that
+# would else learn their clips by heart. An architecture that is not named here trains as LRCN does.
+MODERN: dict[str, Any] = {  # Any: fields of TrainSpec
+    "epochs": 10, "optimiser": "adamw", "learning_rate": 1e-3, "weight_decay": 0.05, "schedule": "cosine",
+    "warmup": 0.05, "gradient_clip": 1.0, "ema": 0.998, "keep": "best",
+    "augmentation": {
+        "flip": 0.5, "crop": 0.2, "brightness": 0.1, "contrast": 0.2, "gamma": 0.2, "grey": 0.1, "jitter": 0.2,
+        "drop": 0.05,
+    },
+}  # fmt: skip
+RECOMMENDED: dict[str, dict[str, Any]] = {
+    "motion": MODERN,
+    "conv3d": MODERN,
+    "backbone": MODERN | {"learning_rate": 2e-4, "epochs": 5},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +198,12 @@ class History:
 
 def settle(spec: TrainSpec, *, settings: dict[str, Any], data: TrainingData) -> TrainSpec:
     """The spec with `settings` put in and open numbers of steps taken from the data."""
-    known = [field.name for field in dataclasses.fields(TrainSpec)]
-    unknown = sorted(set(settings) - set(known))
-    if unknown:
-        raise InputError(f"train: got setting {', '.join(unknown)}, wanted one of {', '.join(known)}")
-    spec = dataclasses.replace(spec, **settings)
+    spec = change_settings(spec, settings, source="train")
     if spec.steps_per_epoch is None:
-        spec = dataclasses.replace(spec, steps_per_epoch=data.num_batches)
+        steps = -(-data.num_batches // (spec.accumulate * spec.devices))
+        spec = dataclasses.replace(spec, steps_per_epoch=max(1, steps))
     if spec.validation_steps is None:
         spec = dataclasses.replace(spec, validation_steps=data.num_val_batches)
+    if spec.patience is not None and not spec.validation_steps:
+        raise InputError("patience: got no validation to judge by; wanted validation_steps of 1 or more")
     return spec

@@ -20,7 +20,7 @@ def summarise(results: Results, path: Path, *, seconds: float) -> str:
     2 videos, 15 s of footage, done in 2 s: 1 read, 1 not (failures.csv says why)
     seen (videos): duiker 1
     to watch: 15 s in 1 video with animals, 6 s of it where they are seen
-    recorded: 1 at a known time (container 1), none with an odd clock; 1 site, 1 event
+    recorded: 1 of 2 at a known time (container 1), none with an odd clock; 1 site, 1 event
     written to out: predictions.csv, clips.csv, sightings.csv, failures.csv, run.json
     """
     lines = [_say_read(results, seconds), _say_seen(results), _say_watch(results), _say_where(results)]
@@ -60,6 +60,8 @@ def _say_seen(results: Results) -> str:
 
 
 def _say_watch(results: Results) -> str:
+    if results.sightings.empty:
+        return "to watch: nothing, by these thresholds (run.json has them)"
     seen = results.clips["filepath"].isin(results.sightings["filepath"])
     length = say_duration(results.clips.loc[seen, "duration_seconds"].sum())
     shown = say_duration(_count_seconds_seen(results.sightings))
@@ -86,12 +88,15 @@ def _say_where(results: Results) -> str:
     text = "recorded: no time known (see --modified-time, --deployments)"
     if len(sources):
         listed = ", ".join(f"{name} {count}" for name, count in sources.items())
-        text = f"recorded: {sources.sum()} at a known time ({listed}), {odd or 'none'} with an odd clock"
+        text = f"recorded: {sources.sum()} of {len(clips)} at a known time ({listed}), "
+        text += f"{odd or 'none'} with an odd clock"
     known = clips["site"][clips["site"] != ""]
     unplaced = len(clips) - len(known)
     sites = "no site known (see --site-from, --deployments)"
     if len(known):
-        sites = _count(known.nunique(), "site") + (f" and {unplaced} videos of none" if unplaced else "")
+        sites = _count(known.nunique(), "site") + (
+            f" and {_count(unplaced, 'video')} of none" if unplaced else ""
+        )
     events = clips["event"][clips["event"] != ""].nunique()
     return f"{text}; {sites}" + (f", {_count(events, 'event')}" if events else "")
 

@@ -137,7 +137,8 @@ def _slide_over(
             windows = ask(batch)
             frames = np.repeat(windows[:, None], model.spec.frames, axis=1)
             near = (windows / thresholds)[:, animals].max(axis=1, initial=0) >= WORTH_A_LOOK
-            for rows in np.split(np.flatnonzero(near), range(LOOKED_AT_ONCE, near.sum(), LOOKED_AT_ONCE)):
+            for start in range(0, np.count_nonzero(near), LOOKED_AT_ONCE):
+                rows = np.flatnonzero(near)[start : start + LOOKED_AT_ONCE]
                 closer = batch[rows][:, looks]  # (R, K, T, H, W, C)
                 seen = ask(closer.reshape(-1, *batch.shape[1:]))
                 frames[rows] = covers.T @ seen.reshape(*closer.shape[:2], -1)  # (R, K, S) -> (R, T, S)
@@ -259,7 +260,7 @@ def find_window_seconds(model: Model) -> float:
     """How long the windows are: as the clips the model was trained on."""
     if model.spec.sampler == "per_second":
         return float(model.spec.frames)
-    return DEFAULT_WINDOW_SECONDS
+    return model.clip_seconds or DEFAULT_WINDOW_SECONDS
 
 
 def _read_answers(answers: Answers, chunk: list[Video]) -> list[Answer]:

@@ -1,9 +1,12 @@
-"""Training: one loop, the same weights from the same seed, a checkpoint after every epoch to go on from."""
+"""Training: one loop, the same weights from the same seed, taken up again after the last saved step."""
 
+import contextlib
+import copy
 import dataclasses
 import itertools
 import logging
 import math
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,20 +14,28 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from primatrix.augmentation import augment_clips
+from primatrix.averages import WeightAverage, copy_weights, holding_weights
 from primatrix.checkpoint import read_state, write_state
-from primatrix.devices import Device, choose_device, compile_network, seeded
-from primatrix.errors import ModelError
-from primatrix.models import Model, load_weights
-from primatrix.optimisers import KerasRMSprop
+from primatrix.devices import choose_device, compile_network, seeded
+from primatrix.errors import InputError, ModelError
+from primatrix.models import Model, load_model, load_weights
+from primatrix.objective import LossMean, clip_loss
+from primatrix.optimisers import build_optimiser, set_learning_rate
+from primatrix.parallel import Team
+from primatrix.prediction import predict_batches
 from primatrix.recipe import Batch, EpochScores, History, TrainingData, TrainSpec, settle
 from primatrix.records import OnProgress, Progress
+from primatrix.snapshot import check_settings, pack_optimiser, restore_optimiser, take_tensors
 
 __all__ = ["EpochScores", "History", "TrainSpec", "TrainingData", "train"]
 
 STATE = "training.safetensors"
+SHARE_OF_TIME_SAVING = 0.05  # at most: a large model on a slow disk is saved less often
+# What may differ between a run and its going on, for it changes no weight.
+FREE_SETTINGS = ("device", "checkpoint_seconds", "checkpoint_steps", "dry_run")
 logger = logging.getLogger(__name__)
 
 
@@ -37,11 +48,12 @@ def train(
     on_progress: OnProgress | None = None,
     **settings: Any,  # Any: fields of TrainSpec, which checks them
 ) -> History:
-    """Train the model in place: RMSprop on binary cross-entropy over all clips and species, as Keras does.
+    """Train the model in place on binary cross-entropy over all clips and species.
 
-    `settings` are fields of TrainSpec (epochs, steps_per_epoch, ...). With a `folder`, model and state are
-    saved there after every epoch, and the same call goes on after the last finished epoch; on a CPU the
-    weights are then bit-equal to those of an undisturbed run. The model is left in eval mode.
+    `settings` are fields of TrainSpec (epochs, steps_per_epoch, ...), changed in `spec` or, without one, in what is
+    recommended for the model's architecture (`TrainSpec.for_model`). With a `folder`, the state is saved there
+    about once a minute and the model after every epoch; the same call goes on from the last saved step, and on
+    a CPU the weights are then bit-equal to those of an undisturbed run. The model is left in eval mode.
 
     Raises InputError for settings that cannot be, ModelError for batches that do not fit the model, a loss
     that is not finite, or a folder that holds a run with other settings.
@@ -61,24 +73,47 @@ def train(
     >>> len(train(model, Data(), epochs=1).epochs)
     1
     """
-    spec = settle(spec or TrainSpec(), settings=settings, data=data)
-    device = choose_device(spec.device, precision=spec.precision)
-    logger.info("training %s on %s", model.name, device.description)
-    with model.running_on(device.torch_device, training=True):
-        run = Run(model, data, spec=spec, device=device, on_progress=on_progress)
-        if folder is not None:
-            run.resume(Path(folder))
-        while len(run.epochs) < spec.epochs:
+    spec = settle(spec or TrainSpec.for_model(model.name), settings=settings, data=data)
+    if spec.dry_run:
+        return rehearse(model, data, spec=spec, on_progress=on_progress)
+    use_sampling(data, spec=spec)
+    team = Team(choose_device(spec.device, precision=spec.precision))
+    logger.info("training %s on %s", model.name, team.device.description)
+    with model.running_on(team.device.torch_device, training=True):
+        run = Run(model, data, spec=spec, team=team, folder=folder, on_progress=on_progress)
+        run.resume()
+        while not run.is_finished():
             run.finish_epoch(run.train_epoch())
-            if folder is not None:
-                run.save(Path(folder))
-        if run.best:
-            load_weights(model, weights=run.best, source="best epoch")
+            run.save_state()
+            run.save_model()
+        chosen = run.choose_weights()
+        if chosen is not None:
+            load_weights(model, weights=chosen, source="training")
     model.network.eval()
-    model.scores = run.scores()
+    run.describe_model()
     if folder is not None:
         model.save(folder)
     return History(tuple(run.epochs))
+
+
+def rehearse(
+    model: Model, data: TrainingData, *, spec: TrainSpec, on_progress: OnProgress | None = None
+) -> History:
+    """Two steps, validation, saving, loading and predicting with a copy of the model; nothing is kept."""
+    validation_steps = min(1, spec.validation_steps or 0)
+    small = dataclasses.replace(
+        spec, dry_run=False, epochs=1, steps_per_epoch=2, validation_steps=validation_steps, checkpoint_steps=1,
+        patience=None,
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="primatrix-") as folder:
+        history = train(copy.deepcopy(model), data, spec=small, folder=folder, on_progress=on_progress)
+        loaded = load_model(folder)
+        clips = next(open_stream(data, kind="batches", seek="seek", step=0))[0]
+        device = choose_device(spec.device, precision=spec.precision)
+        for probabilities in predict_batches(loaded, [np.asarray(clips)], device=device):
+            if not np.isfinite(probabilities).all():
+                raise ModelError("dry run: got probabilities that are not finite; lower learning_rate")
+    return history
 
 
 class Run:
@@ -90,57 +125,103 @@ class Run:
         data: TrainingData,
         *,
         spec: TrainSpec,
-        device: Device,
+        team: Team,
+        folder: Path | str | None,
         on_progress: OnProgress | None,
     ) -> None:
-        self.model, self.data, self.spec, self.device = model, data, spec, device
+        self.model, self.data, self.spec, self.team, self.device = model, data, spec, team, team.device
+        self.folder = None if folder is None else Path(folder)
         self.report = on_progress or (lambda _: None)
         self.steps = spec.steps_per_epoch or 0
         self.validation_steps = spec.validation_steps or 0
-        self.parameters = [p for p in model.network.parameters() if p.requires_grad]
-        self.optimiser = KerasRMSprop(self.parameters, learning_rate=spec.learning_rate)
-        self.call = compile_network(model.network, choice=spec.compile, clips=0)
+        self.parameters = list(model.network.parameters())  # frozen ones too, which may be thawed later
+        self.optimiser = build_optimiser(
+            spec.optimiser, self.parameters, learning_rate=spec.learning_rate, weight_decay=spec.weight_decay
+        )
+        self.average = WeightAverage(model.network, decay=spec.ema) if spec.ema else None
+        self.call = team.share(compile_network(model.network, choice=spec.compile, clips=0), model.network)
         self.epochs: list[EpochScores] = []
         self.best: dict[str, Tensor] = {}
         self.streams: tuple[Iterator[Batch], Iterator[Batch]] | None = None
+        self.step = 0  # steps taken, over all epochs
+        self.losses, self.clips, self.seconds = LossMean(), 0, 0.0  # of the epoch at hand
+        self.saved_at, self.save_seconds = time.monotonic(), 0.0
+
+    # --- learning ----------------------------------------------------------------------------------------
+
+    def is_finished(self) -> bool:
+        """Whether all epochs are done, or the last `patience` epochs brought nothing better."""
+        done = len(self.epochs)
+        if not done or self.spec.patience is None:
+            return done >= self.spec.epochs
+        since_best = done - 1 - self.epochs.index(best_epoch(self.epochs))
+        return done >= self.spec.epochs or since_best >= self.spec.patience
 
     def train_epoch(self) -> EpochScores:
-        """Train `steps_per_epoch` steps, then validate."""
+        """Train what is left of an epoch's steps, then validate."""
         training, validation = self.open_streams()
-        started, clips, losses = time.perf_counter(), 0, LossMean()
-        first = len(self.epochs) * self.steps
-        for step in range(first, first + self.steps):
-            x, y = self.to_device(next(training))
-            losses.add(self.train_step(x, y, step=step), clips=1)
-            clips += len(x)
-            rate = clips / (time.perf_counter() - started)
-            self.show(step + 1, loss=self.checked(losses, step=step), rate=rate)
-        loss = self.checked(losses, step=step, wait=True)
-        val_loss = self.validate(validation)
-        return EpochScores(loss, val_loss, time.perf_counter() - started, rate)
+        prepare = getattr(self.model.network, "prepare_epoch", None)  # staged unfreezing
+        if prepare is not None:
+            prepare(len(self.epochs))
+        started = time.perf_counter() - self.seconds
+        while self.step < (len(self.epochs) + 1) * self.steps:
+            self.train_step(training)
+            self.seconds = time.perf_counter() - started
+            self.show(self.step, loss=self.checked(), rate=self.clips / self.seconds)
+            if self.is_save_due():
+                self.save_state()
+        rate = self.clips / self.seconds
+        loss, val_loss = self.mean_of_team(self.checked(wait=True)), self.validate(validation)
+        return EpochScores(loss, val_loss, time.perf_counter() - started, rate * self.team.size)
 
-    def train_step(self, x: Tensor, y: Tensor, *, step: int) -> Tensor:
-        """One step down the gradient of the mean loss over B clips, which is returned."""
-        # Random numbers follow from seed and step alone, so a run taken up again draws the same.
-        with seeded(seed_of_step(self.spec.seed, step=step), device=self.device):
-            with self.device.autocast():
-                logits = self.call(x)
-            loss = F.binary_cross_entropy_with_logits(logits.float(), y)
-            loss.backward()  # type: ignore[no-untyped-call]
-        self.optimiser.set_learning_rate(self.spec.learning_rate_at(step))
+    def train_step(self, training: Iterator[Batch]) -> None:
+        """One step down the gradient of the mean loss over `accumulate` batches on each processor."""
+        parts = []
+        for i in range(self.spec.accumulate):
+            number = (self.step * self.spec.accumulate + i) * self.team.size + self.team.rank
+            is_last = i == self.spec.accumulate - 1
+            parts.append(self.add_gradients(next(training), number=number, is_last=is_last))
+        if self.spec.gradient_clip is not None:
+            self.team.clip(self.parameters, longest=self.spec.gradient_clip)
+        set_learning_rate(self.optimiser, self.spec.learning_rate_at(self.step))
         self.optimiser.step()
         self.optimiser.zero_grad()
+        if self.average is not None:
+            self.average.update(self.model.network, step=self.step)
+        self.step += 1
+        self.losses.add(torch.stack(parts).mean(), clips=1)
+
+    def add_gradients(self, batch: Batch, *, number: int, is_last: bool) -> Tensor:
+        """Add one batch's part to the gradients of the step; the batch's mean loss is returned."""
+        if self.spec.augmentation is not None:
+            clips = augment_clips(
+                np.asarray(batch[0]), augmentation=self.spec.augmentation, seed=self.spec.seed, step=number
+            )
+            batch = (clips, batch[1])
+        x, y = self.to_device(batch)
+        self.clips += len(x)
+        together = contextlib.nullcontext() if is_last else self.team.holding_back(self.call)
+        # Random numbers follow from seed and number alone, so a run taken up again draws the same.
+        with seeded(seed_of_step(self.spec.seed, step=number), device=self.device), together:
+            with self.device.autocast():
+                logits = self.call(x)
+            smoothing, bootstrap = self.spec.label_smoothing, self.spec.bootstrap
+            loss = clip_loss(logits.float(), y, smoothing=smoothing, bootstrap=bootstrap)
+            self.team.backward(loss / self.spec.accumulate)
         return loss.detach()
 
     def validate(self, batches: Iterator[Batch]) -> float:
         """The mean loss over `validation_steps` batches in eval mode; nan where there are none."""
         losses = LossMean()
         self.model.network.eval()
-        with torch.inference_mode(), self.device.autocast():
+        with (
+            holding_weights(self.model.network, self.averaged()),
+            torch.inference_mode(),
+            self.device.autocast(),
+        ):
             for batch in itertools.islice(batches, self.validation_steps):
                 x, y = self.to_device(batch)
-                loss = F.binary_cross_entropy_with_logits(self.model.network(x).float(), y)
-                losses.add(loss, clips=len(x))
+                losses.add(clip_loss(self.model.network(x).float(), y), clips=len(x))
         self.model.network.train()
         return losses.mean(wait=True)
 
@@ -155,21 +236,25 @@ class Run:
         return x.to(self.device.torch_device), y.to(self.device.torch_device)
 
     def open_streams(self) -> tuple[Iterator[Batch], Iterator[Batch]]:
-        """Training and validation batches, from the first one that no finished epoch has used."""
+        """Training and validation batches, from the first one that no saved step or epoch has used."""
         if self.streams is None:
-            done = len(self.epochs)
-            training = open_stream(self.data, kind="batches", seek="seek", step=done * self.steps)
+            used = self.step * self.spec.accumulate * self.team.size
+            training = open_stream(self.data, kind="batches", seek="seek", step=used)
             validation = open_stream(
-                self.data, kind="val_batches", seek="seek_val", step=done * self.validation_steps
+                self.data, kind="val_batches", seek="seek_val", step=len(self.epochs) * self.validation_steps
             )
             self.streams = (training, validation)
         return self.streams
 
-    def checked(self, losses: "LossMean", *, step: int, wait: bool = False) -> float:
-        """The mean loss so far; ModelError once it is not finite."""
-        mean = losses.mean(wait=wait)
-        if losses.count and not math.isfinite(mean):
-            where = f"epoch {step // self.steps + 1}, step {step % self.steps + 1}"
+    def mean_of_team(self, value: float) -> float:
+        """The mean of the processors' values."""
+        return self.team.add_up([value])[0] / self.team.size
+
+    def checked(self, *, wait: bool = False) -> float:
+        """The epoch's mean loss so far; ModelError once it is not finite."""
+        mean = self.losses.mean(wait=wait)
+        if self.losses.count and not math.isfinite(mean):
+            where = f"epoch {len(self.epochs) + 1}, step {self.step - len(self.epochs) * self.steps}"
             rate = f"learning_rate (now {self.spec.learning_rate})"
             raise ModelError(
                 f"training: the loss became {mean} in {where}; lower {rate} or use precision='fp32'"
@@ -183,80 +268,105 @@ class Run:
         message = f"{loss_now}{rate:.0f} clips/s  {self.device.short}"
         self.report(Progress("train", step, self.spec.epochs * self.steps, unit="batches", message=message))
 
+    # --- what comes of it --------------------------------------------------------------------------------
+
     def finish_epoch(self, scores: EpochScores) -> None:
         """Note an epoch's scores, and its weights where they are the best so far and wanted."""
         self.epochs.append(scores)
+        self.losses, self.clips, self.seconds = LossMean(), 0, 0.0
         if self.spec.keep == "best" and scores is best_epoch(self.epochs):
-            self.best = {
-                name: t.detach().cpu().clone() for name, t in self.model.network.state_dict().items()
-            }
+            with holding_weights(self.model.network, self.averaged()):
+                self.best = {name: t.cpu() for name, t in copy_weights(self.model.network).items()}
 
-    def scores(self) -> dict[str, float]:
-        """The losses of the epoch whose weights the model ends with, and how many epochs were trained."""
+    def choose_weights(self) -> dict[str, Tensor] | None:
+        """The weights the run stands for now, as `keep` and `ema` say; None: those the network holds."""
+        if self.spec.keep == "best":
+            return self.best
+        return self.averaged()
+
+    def averaged(self) -> dict[str, Tensor] | None:
+        """The weights averaged over steps, where that is wanted."""
+        return None if self.average is None else self.average.weights
+
+    def describe_model(self) -> None:
+        """Note in the model how it was trained, and the losses of the epoch whose weights it gets."""
         chosen = best_epoch(self.epochs) if self.spec.keep == "best" else self.epochs[-1]
         values = {"epochs": float(len(self.epochs)), "loss": chosen.loss, "val_loss": chosen.val_loss}
-        return {name: value for name, value in values.items() if math.isfinite(value)}
+        self.model.scores = {name: value for name, value in values.items() if math.isfinite(value)}
+        self.model.recipe = self.spec.to_dict()
+        self.model.calibration = None  # other weights had it
+
+    # --- on disk -----------------------------------------------------------------------------------------
 
     def settings(self) -> dict[str, Any]:  # Any: JSON values of several types
         """What must be the same for a saved run to be gone on with; more epochs may be asked for."""
-        values = {k: v for k, v in dataclasses.asdict(self.spec).items() if k != "device"}
-        if self.spec.schedule == "constant":  # more epochs of the same: a run may be made longer
-            del values["epochs"]
+        values = {k: v for k, v in self.spec.to_dict().items() if k not in FREE_SETTINGS}
+        if self.spec.schedule == "constant" and not 0 < self.spec.warmup < 1:
+            del values["epochs"]  # more epochs of the same: a run may be made longer
         model = {"model": self.model.name, **self.model.options, "species": list(self.model.species)}
         size = {"clips": self.model.spec.key, "num_batches": self.data.num_batches}
         return {**values, "precision": self.device.precision, "device": self.device.kind, **model, **size}
 
-    def save(self, folder: Path) -> None:
-        """Write the state in one step, then the model as it is now."""
-        folder.mkdir(parents=True, exist_ok=True)
-        tensors = {f"model.{k}": v for k, v in self.model.network.state_dict().items()}
-        tensors |= {f"best.{k}": v for k, v in self.best.items()}
-        for i, p in enumerate(self.parameters):
-            tensors |= {f"optimiser.{i}.{k}": v for k, v in self.optimiser.state[p].items()}
-        epochs = [dataclasses.asdict(epoch) for epoch in self.epochs]
-        write_state(folder / STATE, tensors=tensors, facts={"settings": self.settings(), "epochs": epochs})
-        self.model.scores = self.scores()
-        self.model.save(folder)
+    def is_save_due(self) -> bool:
+        """Whether the state is to be saved after this step."""
+        if self.folder is None:
+            return False
+        if self.spec.checkpoint_steps is not None and self.step % self.spec.checkpoint_steps == 0:
+            return True
+        apart = max(self.spec.checkpoint_seconds, self.save_seconds / SHARE_OF_TIME_SAVING)
+        return time.monotonic() - self.saved_at >= apart
 
-    def resume(self, folder: Path) -> None:
-        """Take up the run saved in `folder`, if there is one; ModelError where its settings were others."""
-        if not (folder / STATE).is_file():
+    def save_state(self) -> None:
+        """Write all that a step changes as one file, in one step."""
+        if self.folder is None or self.team.rank:
             return
-        tensors, facts = read_state(folder / STATE)
-        check_settings(self.settings(), saved=facts["settings"], path=folder / STATE)
-        load_weights(self.model, weights=take(tensors, prefix="model."), source=str(folder / STATE))
-        self.best = take(tensors, prefix="best.")
-        for i, p in enumerate(self.parameters):
-            # Copied into the weights' own memory layout, so that the next step computes bit for bit the same.
-            saved = take(tensors, prefix=f"optimiser.{i}.")
-            self.optimiser.state[p] = {k: torch.empty_like(p).copy_(v) for k, v in saved.items()}
+        self.checked(wait=True)
+        began = time.monotonic()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        groups = {"model": self.model.network.state_dict(), "best": self.best}
+        groups["average"] = self.averaged() or {}
+        groups["optimiser"] = pack_optimiser(self.optimiser)
+        tensors = {f"{group}.{name}": t for group, named in groups.items() for name, t in named.items()}
+        epoch = {"total": self.losses.total, "count": self.losses.count}
+        facts = {
+            "settings": self.settings(), "epochs": [dataclasses.asdict(scores) for scores in self.epochs],
+            "step": self.step, "losses": epoch, "clips": self.clips, "seconds": self.seconds,
+        }  # fmt: skip
+        write_state(self.folder / STATE, tensors=tensors, facts=facts)
+        self.saved_at = time.monotonic()
+        self.save_seconds = self.saved_at - began
+
+    def save_model(self) -> None:
+        """Write the model with the weights the run stands for now."""
+        if self.folder is not None and not self.team.rank:
+            self.describe_model()
+            with holding_weights(self.model.network, self.choose_weights()):
+                self.model.save(self.folder)
+
+    def resume(self) -> None:
+        """Take up the run saved in the folder, if there is one; ModelError where its settings were others."""
+        if self.folder is None or not (self.folder / STATE).is_file():
+            return
+        tensors, facts = read_state(self.folder / STATE)
+        check_settings(self.settings(), saved=facts["settings"], path=self.folder / STATE)
+        source = str(self.folder / STATE)
+        load_weights(self.model, weights=take_tensors(tensors, prefix="model."), source=source)
+        restore_optimiser(self.optimiser, take_tensors(tensors, prefix="optimiser."))
+        self.best = take_tensors(tensors, prefix="best.")
+        if self.average is not None:
+            self.average.load(take_tensors(tensors, prefix="average."))
         self.epochs = [EpochScores(**epoch) for epoch in facts["epochs"]]
-        logger.info("%s: goes on after epoch %d", folder, len(self.epochs))
+        self.step, self.clips, self.seconds = facts["step"], facts["clips"], facts["seconds"]
+        self.losses = LossMean(**facts["losses"])
+        logger.info("%s: goes on after step %d of epoch %d", source, self.step, len(self.epochs) + 1)
 
 
-class LossMean:
-    """The mean of losses that lie on the device, read one behind so that a GPU is not waited for."""
-
-    def __init__(self) -> None:
-        self.total, self.count = 0.0, 0
-        self.pending: tuple[Tensor, int] | None = None
-
-    def add(self, loss: Tensor, *, clips: int) -> None:
-        """Count in a batch's mean loss with this weight."""
-        self.read_pending()
-        self.pending = (loss, clips)
-
-    def mean(self, *, wait: bool) -> float:
-        """The mean so far, nan at first; `wait` counts the newest loss in."""
-        if wait:
-            self.read_pending()
-        return self.total / self.count if self.count else math.nan
-
-    def read_pending(self) -> None:
-        """Read the loss that was added last."""
-        if self.pending is not None:
-            loss, clips = self.pending
-            self.total, self.count, self.pending = self.total + float(loss) * clips, self.count + clips, None
+def use_sampling(data: TrainingData, *, spec: TrainSpec) -> None:
+    """Have the data draw its clips as the spec says; InputError where it cannot."""
+    if hasattr(data, "use_sampling"):
+        data.use_sampling(spec.sampling)
+    elif spec.sampling is not None:
+        raise InputError(f"sampling: got {type(data).__name__}, which has no use_sampling; wanted a Dataset")
 
 
 def open_stream(data: TrainingData, *, kind: str, seek: str, step: int) -> Iterator[Batch]:
@@ -276,19 +386,3 @@ def best_epoch(epochs: list[EpochScores]) -> EpochScores:
 def seed_of_step(seed: int, *, step: int) -> int:
     """A seed for one step, unlike its neighbours'."""
     return int(np.random.SeedSequence([seed, step]).generate_state(1)[0])
-
-
-def take(tensors: dict[str, Tensor], *, prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names start with `prefix`, without it."""
-    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-
-
-def check_settings(settings: dict[str, Any], *, saved: dict[str, Any], path: Path) -> None:
-    """ModelError that names each setting in which a saved run differs."""
-    differ = [k for k in sorted(settings | saved) if settings.get(k) != saved.get(k)]
-    if differ:
-        was = ", ".join(f"{k} {saved.get(k)}" for k in differ)
-        now = ", ".join(f"{k} {settings.get(k)}" for k in differ)
-        raise ModelError(
-            f"{path}: holds a run with {was}; got {now}; use the same settings or another folder"
-        )

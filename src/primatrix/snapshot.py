@@ -1,0 +1,66 @@
+"""A training run on disk: every tensor that a step changes, packed by name and put back bit for bit."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from primatrix.errors import ModelError
+
+__all__ = ["check_settings", "pack_optimiser", "restore_optimiser", "take_tensors"]
+
+
+def pack_optimiser(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What the optimiser remembers of every weight, by the weight's number and the memory's name."""
+    return {
+        f"{i}.{name}": value
+        for i, p in enumerate(list_parameters(optimiser))
+        for name, value in optimiser.state[p].items()
+    }
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Give the optimiser the memory that `pack_optimiser` took."""
+    for i, p in enumerate(list_parameters(optimiser)):
+        saved = take_tensors(tensors, prefix=f"{i}.")
+        if saved:  # a weight that has never been trained has no memory
+            optimiser.state[p] = {name: lay_out_like(p, name=name, saved=t) for name, t in saved.items()}
+
+
+def lay_out_like(parameter: Tensor, *, name: str, saved: Tensor) -> Tensor:
+    """A memory in its weight's own memory layout, so that the next step computes bit for bit the same."""
+    if name == "step":  # AdamW's counter
+        return saved.clone()
+    return torch.empty_like(parameter).copy_(saved)
+
+
+def list_parameters(optimiser: torch.optim.Optimizer) -> Iterator[Tensor]:
+    """All weights of an optimiser, group by group."""
+    return (p for group in optimiser.param_groups for p in group["params"])
+
+
+def take_tensors(tensors: dict[str, Tensor], *, prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names start with `prefix`, without it.
+
+    >>> list(take_tensors({"best.w": torch.ones(1), "model.w": torch.ones(1)}, prefix="best."))
+    ['w']
+    """
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def check_settings(
+    settings: dict[str, Any],  # Any: JSON values of several types
+    *,
+    saved: dict[str, Any],
+    path: Path,
+) -> None:
+    """ModelError that names each setting in which a saved run differs."""
+    differ = [k for k in sorted(settings | saved) if settings.get(k) != saved.get(k)]
+    if differ:
+        was = ", ".join(f"{k} {saved.get(k)}" for k in differ)
+        now = ", ".join(f"{k} {settings.get(k)}" for k in differ)
+        raise ModelError(
+            f"{path}: holds a run with {was}; got {now}; use the same settings or another folder"
+        )
