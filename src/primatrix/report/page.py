@@ -14,6 +14,7 @@ from markupsafe import Markup
 from primatrix.errors import InputError
 from primatrix.labels import BLANK, read_labels
 from primatrix.records import OnProgress
+from primatrix.report.accuracy import describe_accuracy
 from primatrix.report.charts import Chart, format_number
 from primatrix.report.figures import (
     chart_hours,
@@ -120,7 +121,8 @@ def write_report(
         **describe_places(found, species),
         **describe_watching(found, labels),
         **describe_sheets(make_sheets(pictures, found, species=species), species),
-        "accuracy": {"paragraphs": [], "charts": [draw_training(epochs)] if epochs else [], "table": None},
+        "accuracy": None if labels is None else describe_accuracy(found, labels),
+        "training": draw_training(epochs) if epochs else None,
     }
     path = write_whole(out, lambda file: file.write_text(render_page(context), encoding="utf-8"))
     without = tuple(list_reasons(pictures))
@@ -256,6 +258,6 @@ def list_contents(context: Context) -> list[tuple[str, str]]:
     """Id and name of each section of the page."""
     sections = [("processed", "What was processed"), ("species", "Species"), ("where", "Where and when"),
                 ("watching", "Hours to watch")]  # fmt: skip
-    if context["accuracy"]["charts"] or context["accuracy"]["table"]:
+    if context["accuracy"] or context["training"]:
         sections.append(("accuracy", "How well the model does"))
     return [*sections, ("sheets", "Contact sheets")]
