@@ -16,7 +16,7 @@ from primatrix.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
-TOO_LONG = {"demo"}  # tests/test_demo.py runs it
+TOO_LONG = {"demo"}  # tests/test_cli.py runs it
 WITHOUT_PROGRESS = {"info", "score", "export", "calibrate"}
 DONE_HERE = {"benchmark.md", "footage.md"}  # their commands work on what they simulate first
 

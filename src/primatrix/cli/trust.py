@@ -7,7 +7,7 @@ import typer
 
 from primatrix.calibration import PredictedBy, Unit
 from primatrix.cli.app import app, tell
-from primatrix.cli.options import Device, Kind, Quiet, Workers
+from primatrix.cli.options import Device, Kind, Quiet, Workers, is_benchmark
 from primatrix.errors import InputError
 from primatrix.progress import ProgressDisplay
 from primatrix.records import DatasetType
@@ -110,9 +110,16 @@ def predict_first(
     if model is None or out is None:
         raise InputError(f"{folder}: got a folder of clips, wanted --model FOLDER and --out FOLDER with it")
     from primatrix.models import load_model
-    from primatrix.prediction import predict_folder
+    from primatrix.prediction import predict_benchmark
+    from primatrix.tagging import predict_folder
 
+    loaded, answers = load_model(model), out / "predictions.csv"
     with ProgressDisplay(quiet=quiet) as display:
-        run = predict_folder(folder, load_model(model), out / "predictions.csv", kind=kind, device=device,
-                             workers=workers, on_progress=display.on_progress)  # fmt: skip
-    return run.path
+        if is_benchmark(folder):
+            predict_benchmark(folder, loaded, answers, kind=kind, device=device, workers=workers,
+                              on_progress=display.on_progress)  # fmt: skip
+        else:
+            predict_folder(
+                folder, loaded, out, device=device, workers=workers, on_progress=display.on_progress
+            )
+    return answers
