@@ -218,9 +218,9 @@ def render_page(context: Context) -> str:
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters.update(
         number=format_number,
-        percent=lambda share: (
-            f"{share * 100:.0f} %" if share < 0.995 or share == 1 else f"{share * 100:.1f} %"
-        ),
+        count=format_count,
+        length_of_film=format_length,
+        percent=format_share,
         probability=format_probability,
         clock=lambda seconds: f"{int(seconds // 60)}:{seconds % 60:04.1f}",
         day=lambda text: (
@@ -230,6 +230,26 @@ def render_page(context: Context) -> str:
     style = Markup(files("primatrix.report").joinpath("style.css").read_text(encoding="utf-8"))
     contents = list_contents(context)
     return environment.get_template("page.html").render(**context, style=style, contents=contents)
+
+
+def format_count(expected: float) -> str:
+    """An expected number of clips.
+
+    >>> format_count(0.0), format_count(0.004), format_count(1.26), format_count(1234.5)
+    ('0', '<0.1', '1.3', '1,234')
+    """
+    return "<0.1" if 0 < expected < 0.05 else format_number(round(expected, 1))
+
+
+def format_length(hours: float) -> str:
+    """Hours of film, minutes or seconds where there is less.
+
+    >>> format_length(41.2), format_length(1.25), format_length(0.5), format_length(0.004)
+    ('41 h', '1.2 h', '30 min', '14 s')
+    """
+    if hours >= 1:
+        return f"{format_number(hours)} h"
+    return f"{hours * 60:.0f} min" if hours >= 1 / 30 else f"{hours * 3600:.0f} s"
 
 
 def format_share(share: float) -> str:
