@@ -1,6 +1,7 @@
 """The benchmark's Dataset: labels and clips in, batches of frames out, predictions collected in order."""
 
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -50,6 +51,7 @@ class Dataset:
     _test_position: int = 0
     _weights: NDArray[np.float64] | None = None  # how often each training clip is drawn
     test_batch_ids: NDArray[np.object_]
+    sites: "pd.Series[str] | None" = None  # of the labelled clips, where the label file names them
 
     def __init__(
         self,
@@ -128,6 +130,7 @@ class Dataset:
             parts = (empty, empty)
         else:
             known = read_labels(labels, species=species)
+            self.sites = known.sites
             parts = (
                 split_sites(known, held_out=held_out_sites)
                 if held_out_sites
@@ -224,6 +227,22 @@ class Dataset:
         self._loader.prepare([*self.X_train, *self.X_val, *self.X_test_ids], on_progress=on_progress)
 
     # --- what is known -----------------------------------------------------------------------------------
+
+    @property
+    def labels(self) -> pd.DataFrame:
+        """The label table of all labelled clips, training clips first."""
+        return pd.concat([self.y_train, self.y_val])
+
+    def hold_out(self, clips: Iterable[str]) -> Self:
+        """The same clips, decoded once, in which exactly these labelled clips validate and are to be predicted."""
+        table = self.labels
+        held = table.index.isin(list(clips))
+        part = copy.copy(self)
+        part._set_parts((table[~held], table[held]), table[held])
+        part._set_batches(self.batch_size, shuffle=self.shuffle, seed=self.seed)
+        part._train_position = part._val_position = part._test_position = 0
+        part.class_frequencies = np.nan  # a clip that fails has no answer
+        return part
 
     @property
     def failures(self) -> tuple[Failure, ...]:

@@ -144,7 +144,7 @@ class TrainSpec:
 # would else learn their clips by heart. An architecture that is not named here trains as LRCN does.
 MODERN: dict[str, Any] = {  # Any: fields of TrainSpec
     "epochs": 10, "optimiser": "adamw", "learning_rate": 1e-3, "weight_decay": 0.05, "schedule": "cosine",
-    "warmup": 0.05, "gradient_clip": 1.0, "ema": 0.998, "keep": "best",
+    "warmup": 0.05, "gradient_clip": 1.0, "ema": 0.998,
     "augmentation": {
         "flip": 0.5, "crop": 0.2, "brightness": 0.1, "contrast": 0.2, "gamma": 0.2, "grey": 0.1, "jitter": 0.2,
         "drop": 0.05,
@@ -152,7 +152,7 @@ MODERN: dict[str, Any] = {  # Any: fields of TrainSpec
 }  # fmt: skip
 RECOMMENDED: dict[str, dict[str, Any]] = {
     "motion": MODERN,
-    "conv3d": MODERN,
+    "conv3d": MODERN | {"augmentation": None},  # it crops, mirrors and relights by itself
     "backbone": MODERN | {"learning_rate": 2e-4, "epochs": 5},
 }
 
