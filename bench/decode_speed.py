@@ -4,8 +4,8 @@
 
 Makes its material once (bench/work/decode_speed), and environments for the peers (peers.py). Every round times every
 reader on every file, one after the other, each in a process pinned to one core; the table holds medians over the
-rounds. Then: one worker against two, a worker's peak memory at 1080p, and files/s of `primatrix scan`.
-Writes docs/speed.md and docs/speed.svg, and all figures as JSON in bench/work/decode_speed.json.
+rounds so far. Also: one worker against two, a worker's peak memory at 1080p, and files/s of `primatrix scan`.
+Writes docs/speed.md and docs/speed.svg after every round, and all figures as JSON in bench/work/decode_speed.json.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,7 +35,7 @@ from primatrix.workers import DecodePool, PoolOptions
 HERE = Path(__file__).resolve().parent
 WORK, DOCS = HERE / "work" / "decode_speed", HERE.parent / "docs"
 LINKS = 2000  # small clips for the pool and for scan
-H264 = {"preset": "veryfast", "b": "2M"}
+# x264's default preset; 6 Mbit/s (720p) and 12 (1080p) are assumed for a camera trap's own encoder.
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,9 @@ MATERIAL = [
     Material("16x16, 450 frames, MP4", "nano450.mp4", (16, 16), 450, 30, "libx264", {}, 16, {"scikit-video": 30}),
     Material("64x64, 60 s, MP4", "micro.mp4", (64, 64), 1800, 30, "libx264", {}, 64, {"libav, every frame": 1.5}),
     Material("720p, 60 s, groups of 250, B-frames", "720p.mp4", (1280, 720), 1440, 24, "libx264",
-             {**H264, "g": "250", "bf": "3", "sc_threshold": "0"}, 64, {"ffmpeg pipe": 2}),
+             {"b": "6M", "g": "250", "bf": "3", "sc_threshold": "0"}, 64, {"ffmpeg pipe": 2}),
     Material("1080p, 30 s, groups of 30", "1080p.mp4", (1920, 1080), 899, 30, "libx264",
-             {**H264, "g": "30", "bf": "2", "sc_threshold": "0"}, 64, {"ffmpeg pipe": 3}),
+             {"b": "12M", "g": "30", "bf": "2", "sc_threshold": "0"}, 64, {"ffmpeg pipe": 3}),
     Material("MJPEG 640x480, 15 s, AVI", "vga.avi", (640, 480), 450, 30, "mjpeg", {"b": "15M"},
              64, {"ffmpeg pipe": 30}),
     Material("MJPEG 1280x720, 15 s, AVI", "hd.avi", (1280, 720), 450, 30, "mjpeg", {"b": "30M"},
@@ -67,7 +68,7 @@ MATERIAL = [
 ]  # fmt: skip
 FRAMES = 15
 WARM_FILE = "micro.mp4"  # decord2 fails on pictures of 16x16
-OURS = ("primatrix", "libav, every frame")
+OURS = ("primatrix", "libav, every frame", "libav, needed pictures")
 READERS = (
     *OURS,
     "scikit-video",
@@ -126,16 +127,20 @@ def time_once(reader: str, material: Material, seconds: float) -> dict[str, obje
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def compare(rounds: int, seconds: float) -> dict[str, dict[str, object]]:
+def run_round(raw: dict[tuple[str, str], list[dict[str, object]]], seconds: float) -> None:
+    """Time every reader on every file once more."""
+    for material in MATERIAL:
+        for reader in READERS:
+            results = raw.setdefault((material.name, reader), [])
+            if not results or "absent" not in results[0]:
+                results.append(time_once(reader, material, seconds))
+
+
+def summarise(raw: dict[tuple[str, str], list[dict[str, object]]]) -> dict[str, dict[str, object]]:
     """file -> reader -> median clips/s, or why there is none."""
-    raw: dict[tuple[str, str], list[dict[str, object]]] = {}
-    for _ in range(rounds):
-        for material in MATERIAL:
-            for reader in READERS:
-                raw.setdefault((material.name, reader), []).append(time_once(reader, material, seconds))
     table: dict[str, dict[str, object]] = {material.name: {} for material in MATERIAL}
     for (name, reader), results in raw.items():
-        rates = [float(r["clips_per_s"]) for r in results if "clips_per_s" in r]
+        rates = [float(r["clips_per_s"]) for r in results if "clips_per_s" in r]  # type: ignore[arg-type]
         table[name][reader] = statistics.median(rates) if rates else str(results[0]["absent"])
     return table
 
@@ -171,27 +176,34 @@ def measure_worker() -> dict[str, object]:
         return {"peak_mb": peak_kib * 1024 / 1e6, "torch": "torch" in (process / "maps").read_text()}
 
 
-def measure(rounds: int, seconds: float) -> dict[str, object]:
-    table = compare(rounds, seconds)
-    scaling = [(time_pool(1), time_pool(2)) for _ in range(rounds)]
-    scans = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        scan_folder(make_card(), workers=2)
-        scans.append(LINKS / (time.perf_counter() - began))
+def time_scan() -> float:
+    """Files/s of `primatrix scan` over the card."""
+    began = time.perf_counter()
+    scan_folder(make_card(), workers=2)
+    return LINKS / (time.perf_counter() - began)
+
+
+def measure(rounds: int, seconds: float) -> Iterator[dict[str, object]]:
+    """All that is known after each round."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit.strip(),
-        "machine": f"{os.cpu_count()} cores, {name_processor()}, {platform.system()}",
-        "rounds": rounds,
-        "av": av.__version__,
-        "clips_per_s": table,
-        "one_worker_clips_per_s": statistics.median(one for one, _ in scaling),
-        "two_workers_clips_per_s": statistics.median(two for _, two in scaling),
-        "worker": measure_worker(),
-        "scan_files_per_s": statistics.median(scans),
-    }
+    raw: dict[tuple[str, str], list[dict[str, object]]] = {}
+    scaling, scans = [], []
+    for done in range(1, rounds + 1):
+        scaling.append((time_pool(1), time_pool(2)))
+        scans.append(time_scan())
+        run_round(raw, seconds)
+        yield {
+            "date": datetime.now(UTC).date().isoformat(),
+            "commit": commit.strip(),
+            "machine": f"{os.cpu_count()} cores, {name_processor()}, {platform.system()}",
+            "rounds": done,
+            "av": av.__version__,
+            "clips_per_s": summarise(raw),
+            "all_rounds": [[*key, *results] for key, results in raw.items()],
+            "one_and_two_workers_clips_per_s": scaling,
+            "worker": measure_worker(),
+            "scan_files_per_s": statistics.median(scans),
+        }
 
 
 def name_processor() -> str:
@@ -209,7 +221,9 @@ def write_page(result: dict[str, object]) -> None:
     lines = [
         "# How fast clips are read",
         "",
-        f"Clips per second on one core: {FRAMES} grey frames of each file, spread evenly, resized.",
+        f"Clips per second of one core's time: {FRAMES} grey frames of each file, spread evenly, resized. Processor",
+        "time of the reader and the programs it runs, since the machine is shared; files are in the system's cache.",
+        "",
         f"{result['date']}, commit {result['commit']}, {result['machine']}, PyAV {result['av']}; medians of "
         f"{result['rounds']} interleaved rounds by `bench/decode_speed.py`.",
         "",
@@ -232,24 +246,42 @@ def write_page(result: dict[str, object]) -> None:
             ours, theirs = table[material.name]["primatrix"], table[material.name][reader]
             got = f"{ours / theirs:.1f}" if isinstance(ours, float) and isinstance(theirs, float) else "-"
             lines.append(f"| {material.name} | {reader} | {wanted:g} | {got} |")
-    one, two = float(result["one_worker_clips_per_s"]), float(result["two_workers_clips_per_s"])  # type: ignore[arg-type]
-    worker: dict[str, object] = result["worker"]  # type: ignore[assignment]
     lines += [
         "",
-        f"One worker process reads {one:.0f} clips/s of 16x16 and 450 frames, two on two cores {two:.0f}: "
-        f"{two / one:.2f} times as many. A worker that reads 1080p takes {worker['peak_mb']:.0f} MB at most "
-        f"{'and holds torch' if worker['torch'] else 'and does not load torch'}. `primatrix scan` looks at "
-        f"{result['scan_files_per_s']:.0f} of these files per second on two cores.",
+        describe_scaling(result["one_and_two_workers_clips_per_s"]),  # type: ignore[arg-type]
+        "",
+        describe_worker(result["worker"], float(result["scan_files_per_s"])),  # type: ignore[arg-type]
         "",
         "![Clips per second, one core](speed.svg)",
         "",
         "Readers that cannot choose frames read all of them. `libav, every frame` only decodes: no frame is chosen,",
-        "resized or copied. Not measured:",
+        "resized or copied. `libav, needed pictures` is the limit of any exact reader built on libav: it decodes, from",
+        "packets read beforehand, the wanted pictures and those they may lean on, and does nothing with them.",
+        "Not measured:",
         "",
         *(f"* {reader} ({'; '.join(names)}): {why}" for (reader, why), names in absent.items()),
     ]
     DOCS.mkdir(exist_ok=True)
     (DOCS / "speed.md").write_text("\n".join(lines) + "\n")
+
+
+def describe_scaling(pairs: list[tuple[float, float]]) -> str:
+    """One worker against two, by rounds, and who else was at work."""
+    ratios = sorted(two / one for one, two in pairs)
+    one, two = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return (
+        f"One worker process reads {one:.0f} clips/s of 16x16 and 450 frames, two on two cores {two:.0f}: "
+        f"{statistics.median(ratios):.2f} times as many (median of {len(ratios)} rounds, "
+        f"{ratios[0]:.2f} to {ratios[-1]:.2f})."
+    )
+
+
+def describe_worker(worker: dict[str, object], files_per_s: float) -> str:
+    return (
+        f"A worker that reads 1080p takes {worker['peak_mb']:.0f} MB at most "
+        f"{'and holds torch' if worker['torch'] else 'and does not load torch'}. `primatrix scan` looks at "
+        f"{files_per_s:.0f} of these files per second on two cores."
+    )
 
 
 def draw_figure(result: dict[str, object]) -> None:
@@ -293,11 +325,11 @@ def main() -> None:
         make_material(material)
     if options.only_material:
         return
-    result = measure(options.rounds, options.seconds)
-    (HERE / "work" / "decode_speed.json").write_text(json.dumps(result, indent=2) + "\n")
-    write_page(result)
-    draw_figure(result)
-    print(json.dumps(result, indent=2))
+    for result in measure(options.rounds, options.seconds):
+        (HERE / "work" / "decode_speed.json").write_text(json.dumps(result, indent=2) + "\n")
+        write_page(result)
+        draw_figure(result)
+    print(json.dumps(result["clips_per_s"], indent=2))
 
 
 if __name__ == "__main__":

@@ -52,6 +52,8 @@ SCALED = {"input_scale": 1 / 255}  # as published, unscaled, LRCN learns next to
 RUNGS = {
     "lrcn on nano": Rung("lrcn", "nano", NANO, options=SCALED, settings={"schedule": "cosine"}),
     "lrcn on micro": Rung("lrcn", "micro", MICRO, options=SCALED, settings={"schedule": "cosine"}),
+    "conv3d": Rung("conv3d", "micro", COLOUR),
+    "motion": Rung("motion", "micro", COLOUR),
 }
 
 
@@ -96,13 +98,17 @@ def measure_step(rung: Rung, data: pm.Dataset) -> tuple[float, float]:
     for steps in PILOT_STEPS:
         model = build(rung, data)
         began = count_core_seconds()
-        pm.train(model, data, epochs=1, steps_per_epoch=steps, validation_steps=0, **rung.settings)
+        pm.train(model, data, spec=recipe(rung, epochs=1, steps_per_epoch=steps, validation_steps=0))
         seconds.append(count_core_seconds() - began)
     step = (seconds[1] - seconds[0]) / (PILOT_STEPS[1] - PILOT_STEPS[0])
     began = count_core_seconds()
     for x in (next(data.val_batches())[0] for _ in range(2)):
         model.probabilities(x)
     return step, (count_core_seconds() - began) / 2 * data.num_val_batches
+
+
+def recipe(rung: Rung, **plan: Any) -> pm.TrainSpec:
+    return pm.TrainSpec.for_model(rung.architecture, **rung.settings, **plan)
 
 
 def build(rung: Rung, data: pm.Dataset) -> pm.Model:
@@ -119,8 +125,8 @@ def climb(name: str, *, data_folder: Path, out: Path, core_minutes: float) -> No
         model = build(rung, data)
         began, began_core = time.perf_counter(), count_core_seconds()
         history = pm.train(
-            model, data, folder=out / "model", keep="best", on_progress=display.on_progress,
-            **plan, **rung.settings,
+            model, data, spec=recipe(rung, keep="best", **plan), folder=out / "model",
+            on_progress=display.on_progress,
         )  # fmt: skip
         trained, trained_core = time.perf_counter() - began, count_core_seconds() - began_core
         result = predict_to_file(model, data, out / "predictions.csv", on_progress=display.on_progress)

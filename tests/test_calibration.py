@@ -9,7 +9,7 @@ from primatrix.checkpoint import update_facts
 from primatrix.devices import choose_device
 from primatrix.errors import InputError, ModelError
 from primatrix.models import build_model, load_model
-from primatrix.prediction import fingerprint, predict_batches
+from primatrix.prediction import fingerprint, predict_batches, predict_frames
 from primatrix.records import ClipSpec
 
 SPECIES = ("blank", "duiker")
@@ -94,6 +94,17 @@ def test_a_saved_model_keeps_its_calibration_and_predicts_with_it(tmp_path: Path
     assert fingerprint(loaded, choose_device("cpu")) != plain  # answers kept on disk are not mixed up
     loaded.save(tmp_path)
     assert load_model(tmp_path).calibration == HALF
+
+
+def test_frames_are_mapped_as_clips_are() -> None:
+    model = build_model("motion", species=SPECIES, spec=ClipSpec(5, 32, 32))
+    clips = np.random.default_rng(1).integers(0, 255, (3, 5, 32, 32, 1), np.uint8)
+    device = choose_device("cpu", precision="fp32")
+    ((own, own_frames),) = predict_frames(model, [clips], device=device)
+    model.calibration = HALF
+    ((mapped, frames),) = predict_frames(model, [clips], device=device)
+    np.testing.assert_allclose(mapped, HALF.apply(own), rtol=1e-5)
+    np.testing.assert_allclose(frames, HALF.apply(own_frames), rtol=1e-5)
 
 
 def test_a_calibration_for_other_species_is_refused(tmp_path: Path) -> None:

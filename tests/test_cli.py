@@ -121,11 +121,18 @@ def test_a_folder_of_ones_own_gets_a_row_per_video_and_no_invented_number(
         (footage / f"ÉK{i:06d}.MP4").write_bytes(path.read_bytes())
     (footage / "broken.AVI").write_bytes(b"RIFF")
     (footage / "notes.txt").write_text("not a video")
-    out = tmp_path / "out" / "p.csv"
-    ended = run("predict", footage.parent, "--model", model, "--out", out, "--workers", 0)
+    out = tmp_path / "out"
+    words = ("predict", footage.parent, "--model", model, "--out", out, "--workers", 0)
+    ended = run(*words, "--site-from", "{site}/{file}")
     assert ended.code == 1
-    assert "1 clips could not be read; their rows have no probabilities" in ended.out
-    table = pd.read_csv(out, index_col="filepath")
+    lines = ended.out.splitlines()
+    assert len(lines) == 5
+    assert lines[0].startswith("5 videos, 60 s of footage")
+    assert lines[0].endswith("4 read, 1 not (failures.csv says why)")
+    assert "1 site" in lines[3]
+    assert lines[4].startswith(f"written to {out}: predictions.csv, clips.csv, sightings.csv, failures.csv")
+    assert f"1 clips could not be read; see {out / 'failures.csv'}" in ended.err
+    table = pd.read_csv(out / "predictions.csv", index_col="filepath")
     assert table.index.tolist() == sorted(table.index)
     assert "Cämera 1/ÉK000000.MP4" in table.index
     assert table["status"].to_dict()["Cämera 1/broken.AVI"] == "failed"
@@ -246,6 +253,22 @@ def test_bad_folders_and_models_stop_with_one_line(data: Path, model: Path, tmp_
             "empty: got no video in it, wanted files ending in one of",
         ),
         (("scan", tmp_path / "nowhere"), "got no such folder"),
+        (
+            ("predict", data / "nano", "--model", model, "--out", tmp_path / "p.csv"),
+            "wanted a folder for the results",
+        ),
+        (
+            ("predict", data / "nano", "--model", model, "--site-from", "{site}/{file}"),
+            "fits none of the 165 files",
+        ),
+        (
+            ("predict", data / "nano", "--model", model, "--store", tmp_path / "s"),
+            "--store: got",
+        ),
+        (
+            ("predict", data / "nano", "--model", model, "--timezone", "Congo"),
+            "timezone: got 'Congo', wanted a name as Africa/Abidjan",
+        ),
         (("predict", data, "--model", tmp_path / "empty"), "empty: no model.json in it, so no whole model"),
         (("predict", data, "--model", tmp_path / "other"), "got a model for 2 species and data with 24"),
         (("train", tmp_path / "nowhere", "--labels", "x.csv"), "got no such folder"),

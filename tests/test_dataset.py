@@ -65,6 +65,12 @@ def test_attributes_are_the_benchmarks(make: Callable[..., Dataset]) -> None:
     assert next(make(spec=spec).batches())[0].shape == (8, 7, 8, 12, 3)
 
 
+def test_it_knows_how_long_the_training_clips_last(make: Callable[..., Dataset]) -> None:
+    assert make().measure_clip_seconds() == pytest.approx(15.0, abs=0.6)  # 30 frames, two a second
+    assert make(spec=ClipSpec(8)).measure_clip_seconds() == pytest.approx(15.0, abs=0.6)
+    assert make(spec=ClipSpec(1)).measure_clip_seconds() is None
+
+
 def test_training_batches_pair_clips_with_their_labels_each_once_an_epoch(
     make: Callable[..., Dataset],
 ) -> None:

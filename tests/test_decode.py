@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from primatrix import packets
 from primatrix.decode import decode_clip
 from primatrix.errors import DecodeError
-from primatrix.pixels import FrameWriter
+from primatrix.pixels import FrameWriter, is_painted
 from primatrix.records import ClipSpec, Sampler
 from primatrix.sample import choose_frames
 
@@ -377,3 +377,66 @@ def test_pictures_of_a_lower_temporal_layer_are_not_skipped(make_video: MakeVide
     layers = {"x265-params": "keyint=24:bframes=3:b-pyramid=1:temporal-layers=3:log-level=none"}
     path = make_video(tmp_path / "a.mp4", frames=37, codec="libx265", options=layers)
     assert_exact(path, ClipSpec(frames=5, height_px=24, width_px=24))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "expected"),
+    [("mp4", "", True), ("mkv", "", True), ("ts", "", False), ("mp4", "temporal-layers=3:", False)],
+)
+def test_hevc_pictures_are_skipped_only_where_there_is_one_temporal_layer(
+    make_video: MakeVideo, tmp_path: Path, suffix: str, options: str, expected: bool
+) -> None:
+    parameters = {"x265-params": f"{options}keyint=24:bframes=3:b-pyramid=1:log-level=none"}
+    path = make_video(tmp_path / f"a.{suffix}", frames=37, codec="libx265", options=parameters)
+    with packets.open_video(path) as source:
+        assert packets.tells_references(source.stream.codec_context) == expected
+    assert_exact(path, ClipSpec(frames=5, height_px=24, width_px=24))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "options"),
+    [(suffix, codec, {"g": "20", "bf": "3"}) for suffix, codec in (("mp4", "libx265"), ("mp4", "libx264"))]
+    + [("mp4", "libsvtav1", {"g": "20", "preset": "11"})],
+)
+def test_selecting_frames_ends_in_no_second_decoding(
+    make_video: MakeVideo,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    suffix: str,
+    codec: str,
+    options: dict[str, str],
+) -> None:
+    path = make_video(tmp_path / f"a.{suffix}", frames=37, codec=codec, options=options)
+    with caplog.at_level("DEBUG", "primatrix.decode"):
+        decode_clip(path, ClipSpec(frames=4))
+    assert caplog.messages == []
+
+
+def test_damage_that_libav_conceals_is_told(make_video: MakeVideo, tmp_path: Path) -> None:
+    options = {"g": "20", "bf": "0", "preset": "ultrafast"}
+    content = bytearray(make_video(tmp_path / "a.avi", frames=40, options=options).read_bytes())
+    spec = ClipSpec(frames=40)
+    assert decode_clip(tmp_path / "a.avi", spec).note == ""
+    picture = content.index(b"00dc", content.index(b"00dc", content.index(b"movi")) + 4)  # the second one
+    content[picture + 40 : picture + 60] = bytes(20)
+    (tmp_path / "b.avi").write_bytes(content)
+    clip = decode_clip(tmp_path / "b.avi", spec)
+    assert clip.status == "partial"
+
+
+def test_a_picture_with_memory_that_was_never_painted_is_told() -> None:
+    for pixel_format in ("yuv420p", "yuv444p", "yuv420p10le", "yuvj422p"):
+        frame = av.VideoFrame(70, 50, pixel_format)
+        for plane in frame.planes:
+            plane.update(b"\x80" * plane.buffer_size)
+        assert is_painted(frame)
+        rows = (
+            np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(-1, frame.planes[0].line_size).copy()
+        )
+        rows[16:40, 32:] = 0
+        frame.planes[0].update(rows.tobytes())
+        assert is_painted(frame), "dark is not unpainted"
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        assert not is_painted(frame)
+    assert is_painted(av.VideoFrame(70, 50, "gray"))

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from primatrix.calibration import Unit
 from primatrix.errors import InputError
 from primatrix.fitting import fit_calibration
 from primatrix.metrics import aggregated_log_loss
 from primatrix.operating import Promise, choose_points, skip_curve
-from primatrix.promises import METHODS, Unit
+from primatrix.promises import METHODS
 
 SPECIES = ["blank", "duiker", "hog", "lion"]
 RATES = np.array([0.6, 0.3, 0.0995, 0.0005])

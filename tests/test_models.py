@@ -58,11 +58,13 @@ def test_saved_model_comes_back_whole(tmp_path: Path) -> None:
     spec = ClipSpec(4, 20, 24, "rgb", "keyframes", (0.1, 12))
     model = build_model("lrcn", species=["okapi", "blank"], spec=spec, seed=5, input_scale=1 / 255)
     model.scores = {"val_loss": 0.0903}
+    model.clip_seconds = 15.0
     model.save(tmp_path / "new" / "folder")
     back = load_model(tmp_path / "new" / "folder")
     assert (back.name, back.species, back.spec, back.scores) == (
         "lrcn", ("okapi", "blank"), spec, {"val_loss": 0.0903},
     )  # fmt: skip
+    assert back.clip_seconds == 15.0
     assert back.options == {"input_scale": 1 / 255, "frame_dropout": 0.2, "lstm_dropout": 0.5}
     x = np.random.default_rng(0).integers(0, 256, (2, *spec.shape), np.uint8)
     assert np.array_equal(back.probabilities(x), model.probabilities(x))

@@ -1,11 +1,14 @@
 """The promise is kept as often as stated: calibration sets are drawn from populations whose truth is known."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from scipy.stats import binom, binomtest, norm
 
+from primatrix.calibration import Unit
 from primatrix.errors import InputError
-from primatrix.promises import Unit, certify_cut, clopper_pearson, count_allowed
+from primatrix.promises import certify_cut, clopper_pearson, count_allowed
 
 SETS = 500
 
@@ -77,7 +80,7 @@ def test_promise_in_the_mean_holds_in_the_mean() -> None:
     assert np.mean(losses) > 0.02  # and it is not bought by skipping nothing
 
 
-@pytest.mark.parametrize(("unit", "sites", "enough"), [("sites", 44, False), ("sites", 45, True),
+@pytest.mark.parametrize(("unit", "sites", "enough"), [("sites", 47, False), ("sites", 48, True),
                                                        ("sites in the mean", 18, False),
                                                        ("sites in the mean", 19, True)])  # fmt: skip
 def test_too_few_sites_promise_nothing(unit: Unit, sites: int, enough: bool) -> None:
@@ -87,7 +90,8 @@ def test_too_few_sites_promise_nothing(unit: Unit, sites: int, enough: bool) -> 
 
 
 def test_no_clip_promises_nothing_and_wrong_wishes_are_refused() -> None:
-    assert certify_cut(np.array([])) is None
+    for unit in get_args(Unit):
+        assert certify_cut(np.array([]), unit=unit, sites=np.array([], np.int64)) is None
     with pytest.raises(InputError, match="unit: got 'days'"):
         certify_cut(np.ones(9), unit="days")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="max_loss 5"):

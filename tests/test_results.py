@@ -96,7 +96,7 @@ def change(name: str, column: str, values: object) -> Callable[[Results], Result
         (change("sightings", "species", "blank"), "sightings: species 'blank'; wanted one of 'duiker'"),
         (change("sightings", "end_seconds", 1.0), "sightings: duiker in a/IMG_1.MP4 from 2.0 to 1.0 s"),
         (change("sightings", "filepath", "b.mp4"), "sightings: b.mp4 is no clip of predictions"),
-        (lambda r: replace(r, facts={**r.facts, "species": ["status"]}), "run.json: species 'status'; wanted each once"),
+        (lambda r: replace(r, facts={**r.facts, "species": ["label"]}), "run.json: species 'label'; wanted each"),
         (lambda r: replace(r, facts={"model": "lrcn"}), "run.json: no `folder`; wanted model, folder"),
     ],
 )  # fmt: skip

@@ -7,7 +7,7 @@ from primatrix.sites import match_sites, read_deployments
 
 
 def test_a_pattern_names_site_and_deployment_in_any_depth_below() -> None:
-    names = ["north/v1/a.AVI", "north/v2/100MEDIA/b.AVI", "Taï (süd)/v1/c d.mp4", "stray.mp4"]
+    names = ["north/v1/a.AVI", "north/v2/100MEDIA/b\n.AVI", "Taï (süd)/v1/c d.mp4", "stray.mp4"]
     table = match_sites(names, "{site}/{visit}/{file}")
     assert table["site"].tolist() == ["north", "north", "Taï (süd)", ""]
     assert table["deployment"].tolist() == ["north/v1", "north/v2", "Taï (süd)/v1", ""]

@@ -22,6 +22,12 @@ def test_a_table_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["t.csv"]
 
 
+def test_a_name_with_a_carriage_return_stays_one_cell(tmp_path: Path) -> None:
+    table = pd.DataFrame({"filepath": ["a\r.mp4", "b.mp4"], "hog": [0.5, 1.0]})
+    write_table(table, tmp_path / "t.csv", index=False)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "t.csv"), table)
+
+
 def test_failures_are_listed_and_an_old_list_goes_when_there_are_none(tmp_path: Path) -> None:
     path = tmp_path / "failures.csv"
     assert write_failures([Failure("a,b.mp4", "open", "empty file")], path) == path

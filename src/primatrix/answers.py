@@ -7,8 +7,11 @@ about. Another model or a changed file finds nothing.
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,10 +55,27 @@ class Answers:
 
         write_whole(self._path(inputs), save)
 
+    def read_arrays(self, inputs: Sequence[Identity]) -> dict[str, NDArray[Any]] | None:
+        """Named arrays kept for exactly these inputs in this order; None where there are none."""
+        try:
+            with self._path(inputs, ".npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return dict(arrays)
+        except (OSError, ValueError, EOFError, BadZipFile, zlib.error):  # absent, or damaged
+            return None
+
+    def write_arrays(self, inputs: Sequence[Identity], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Keep named arrays about some inputs: after a kill they are there whole or not at all."""
+
+        def save(temporary: Path) -> None:
+            with temporary.open("wb") as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes the names for its options
+
+        write_whole(self._path(inputs, ".npz"), save)
+
     def remove(self) -> None:
         """Delete all that is kept, whatever made it: the result is written."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _path(self, inputs: Sequence[Identity]) -> Path:
+    def _path(self, inputs: Sequence[Identity], suffix: str = ".npy") -> Path:
         key = hashlib.sha256(json.dumps([self.made_by, list(inputs)]).encode()).hexdigest()
-        return self.folder / f"{key[:32]}.npy"
+        return self.folder / f"{key[:32]}{suffix}"

@@ -6,7 +6,7 @@ The nouns only; `fitting` makes them from predictions a model gave for clips it 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from primatrix.errors import InputError
 from primatrix.species import BLANK
 
-__all__ = ["Calibration", "FittedOn", "OperatingPoint", "sample_names", "skip_scores"]
+__all__ = ["Calibration", "FittedOn", "OperatingPoint", "PredictedBy", "Unit", "sample_names", "skip_scores"]
+
+PredictedBy = Literal["out-of-fold", "validation"]
+Unit = Literal["clips", "sites", "sites in the mean"]  # over what a promise is made (see `promises`)
 
 LOGIT_LIMIT = 16.0  # 1.1e-7: a float32 sigmoid tells nothing apart beyond
 KNEE = 0.1  # slope beyond floor and ceiling: 0.1 keeps the order of clips and costs at most -ln(0.9) = 0.105
@@ -104,18 +107,18 @@ class Calibration:
                              f"{len(self.species)} each, one per species; calibrate again")  # fmt: skip
 
     def apply(self, probabilities: NDArray[Any]) -> NDArray[Any]:  # Any: float32 or float64, kept
-        """Calibrated probabilities (N, S) of the model's own; NaN stays NaN.
+        """Calibrated probabilities (N, S), or (..., S), of the model's own; NaN stays NaN.
 
         >>> fitted_on = FittedOn("validation", clips=2, sites=0, positives={"hog": 1})
         >>> half = Calibration(("hog",), ((1.0, 1.0, -np.log(3)),), (0.01,), (0.9,), {"hog": 0.5}, fitted_on)
         >>> half.apply(np.array([[0.5], [0.75], [0.0]])).round(4).tolist()
         [[0.25], [0.5], [0.009]]
         """
-        if probabilities.ndim != 2 or probabilities.shape[1] != len(self.species):
+        if probabilities.ndim < 2 or probabilities.shape[-1] != len(self.species):
             raise InputError(f"calibration: got probabilities of shape {probabilities.shape}, wanted (clips, "
                              f"{len(self.species)}); calibrate the model on these species")  # fmt: skip
-        features = logit_features(probabilities.astype(np.float64))  # (N, S, 3)
-        logits = np.einsum("nsd,sd->ns", features, np.asarray(self.weights))
+        features = logit_features(probabilities.astype(np.float64))  # (..., S, 3)
+        logits = np.einsum("...sd,sd->...s", features, np.asarray(self.weights))
         mapped = bend(sigmoid(logits), floors=np.asarray(self.floors), ceilings=np.asarray(self.ceilings))
         return mapped.astype(probabilities.dtype)
 

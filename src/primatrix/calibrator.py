@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from primatrix.calibration import KNEE, Calibration
+from primatrix.calibration import KNEE, Calibration, PredictedBy
 from primatrix.checkpoint import read_model_folder, update_facts
 from primatrix.errors import InputError
-from primatrix.fitting import PredictedBy, fit_calibration
+from primatrix.fitting import fit_calibration
 from primatrix.labels import read_labels, read_sites
 from primatrix.operating import Promise
 from primatrix.scoring import read_predictions

@@ -22,6 +22,7 @@ __all__ = ["Dataset"]
 
 SIDES_PX: dict[str, tuple[int, int]] = {"nano": (16, 16), "micro": (64, 64), "raw": (404, 720)}
 AHEAD = 1024  # clips decoded in one go: enough to keep all workers busy, little enough to start training soon
+MEASURED = 256  # training clips, to say how long they last
 TRIAL_CLIPS = (512, 128)  # training and test rows of a trial run (test=True)
 
 FloatTable = NDArray[np.float32]
@@ -221,6 +222,20 @@ class Dataset:
     def seek_test(self, steps: int) -> None:
         """Go to where `test_batches()` stands after `steps` batches from the start."""
         self._test_position = steps % max(1, self.num_test_batches) * self.batch_size
+
+    def measure_clip_seconds(self) -> float | None:
+        """How long the training clips last: the median of the first 256 of the first epoch; None where none is read.
+
+        From the times of the frames taken: T frames evenly spread span (T - 1) / T of their clip.
+        """
+        names = self.X_train[self._rows_at(np.arange(min(MEASURED, self.num_samples)))].tolist()
+        self._loader.prepare(names)
+        names = [name for name in names if name not in self._loader.failed]
+        if not names or self.spec.frames < 2:
+            return None
+        pts = self._loader.read_pts(names)
+        seconds = float(np.median(pts[:, -1] - pts[:, 0]) * self.spec.frames / (self.spec.frames - 1))
+        return round(seconds, 3) or None
 
     def pack(self, *, on_progress: OnProgress | None = None) -> None:
         """Decode every clip of the dataset now rather than on first use."""

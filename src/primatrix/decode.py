@@ -8,6 +8,7 @@ counts lie.
 
 import logging
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, pairwise
@@ -33,22 +34,21 @@ from primatrix.packets import (
     packets_between,
     read_data,
     read_packets,
+    tells_references,
 )
-from primatrix.pixels import FrameWriter
+from primatrix.pixels import FrameWriter, is_painted
 from primatrix.records import Clip, ClipSpec
 from primatrix.sample import choose_frames
 from primatrix.still import read_still
 
 __all__ = ["Choose", "decode_clip"]
 
-MOST_PASSES = 3  # over a file whose count of frames is not known before
+MOST_PASSES = 4  # over a file whose count of frames is not known before, nor whether it is damaged
 # Errors that libav would conceal, with what depends on the frames decoded before, are told instead.
 STRICT = {"err_detect": "crccheck+bitstream+explode"}  # "buffer" makes msmpeg4 give other pictures
-# Decoded in order, too: their pictures painted by half keep whatever lay in that memory. Of the others, a picture
-# that libav conceals is worth having.
-TOLD_IN_ORDER = INTRA_IN_ANY_ORDER | {"hevc"}
-# There libav's "non-reference" pictures are only so within their temporal layer: others may lean on them.
-NEVER_SKIPPED = {"hevc"}
+# Their pictures painted by half keep whatever lay in that memory. Of the others, a picture that libav conceals is
+# worth having in a clip that says it is damaged.
+NEVER_CONCEALED = INTRA_IN_ANY_ORDER | {"hevc"}
 DEFAULT_FRAMES_PER_SECOND = 25  # where a file says nothing at all about time
 
 Choose = Callable[[Sequence[float], Sequence[int]], list[int]]
@@ -58,6 +58,10 @@ _log = logging.getLogger(__name__)
 
 class _TimesLieError(Exception):
     """The container's times did not lead to the frames they promised: decode in order instead."""
+
+
+class _UnpaintedError(_TimesLieError):
+    """Part of a picture was never painted, and its decoder called it good."""
 
 
 @dataclass(slots=True)
@@ -107,12 +111,14 @@ def decode_clip(
             return _decode_still(path, request)
         table = read_packets(source)
         order = order_frames(source, table)
+        damage = ""
         if order is not None:
             try:
                 return _decode_selected(source, table, order, request)
             except _TimesLieError as reason:
                 _log.debug("%s: decoded in order: %s", path, reason)
-    return _decode_counted(path, table, request)
+                damage = str(reason) if isinstance(reason, _UnpaintedError) else ""
+    return _decode_counted(path, table, request, damage=damage)
 
 
 def _choose_by_spec(spec: ClipSpec, pts_seconds: Sequence[float], keyframes: Sequence[int]) -> list[int]:
@@ -146,18 +152,33 @@ def _decode_selected(source: Source, table: PacketTable, order: FrameOrder, requ
     for start, wanted in groups.items():
         frame_at = {order.pts[i]: i for i in wanted.values()}
         packets = packets_between(source, table, start=start, last=max(wanted))
-        frames_shown = _decode_group(source.stream.codec_context, packets, wanted)
-        for number, frame in enumerate(frames_shown):
-            if number == 0 and not frame.key_frame:
-                raise _TimesLieError(f"packet {start} is no keyframe")
-            frame_index = frame_at.pop(cast(int, frame.pts), -1)
-            if frame_index >= 0 and not frame.is_corrupt:
-                _write_frame(writer, frame, frames, places[frame_index])
-            elif frame_index >= 0:
-                raise _TimesLieError(f"frame {frame_index} is damaged")
+        with _take_decoder(source) as context:
+            for number, frame in enumerate(_decode_group(context, packets, wanted)):
+                if number == 0 and not frame.key_frame:
+                    raise _TimesLieError(f"packet {start} is no keyframe")
+                frame_index = frame_at.pop(cast(int, frame.pts), -1)
+                if context.name == "hevc" and not is_painted(frame):
+                    raise _UnpaintedError(f"a picture painted in part, in the group of packet {start}")
+                if frame_index >= 0 and not frame.is_corrupt:
+                    _write_frame(writer, frame, frames, places[frame_index])
+                elif frame_index >= 0:
+                    raise _TimesLieError(f"frame {frame_index} is damaged")
         if frame_at:
             raise _TimesLieError(f"no frame {min(frame_at.values())}")
     return Clip(request.name, frames, np.array([seconds[i] for i in chosen]), table.loss)
+
+
+@contextmanager
+def _take_decoder(source: Source) -> Iterator[av.VideoCodecContext]:
+    """The decoder for one group of pictures.
+
+    In HEVC a new one, whose memory is all zero: libav notices no slice that ends early, but `is_painted` then does.
+    """
+    if source.stream.codec_context.name != "hevc":
+        yield source.stream.codec_context
+        return
+    with open_video(source.path) as again:
+        yield again.stream.codec_context
 
 
 def _decode_group(
@@ -167,7 +188,7 @@ def _decode_group(
 
     Pictures that no other leans on are skipped unless wanted.
     """
-    skipping, can_skip = False, context.name not in NEVER_SKIPPED
+    skipping, can_skip = False, tells_references(context)
     is_jpeg = context.name == "mjpeg"
     if not context.is_open:
         context.options = STRICT
@@ -207,28 +228,37 @@ def _write_frame(
 # ---- decoding everything, in order
 
 
-def _decode_counted(path: Path, table: PacketTable, request: Request) -> Clip:
-    """The clip from decoding every frame: first by the packets' count, again where that was wrong."""
+def _decode_counted(path: Path, table: PacketTable, request: Request, *, damage: str) -> Clip:
+    """The clip from decoding every frame: first by the packets' count, again where that was wrong.
+
+    Where there is damage, decode again with concealment and say so in the clip's note.
+    """
     seen = FrameList([float(i) for i in range(sum(table.shown))])
+    strict = True
     for _ in range(MOST_PASSES):
         chosen = request.choose(seen.pts_seconds, seen.keyframes)
-        frames, seen = _decode_in_order(path, request, chosen)
+        frames, seen = _decode_in_order(path, request, chosen, strict=strict)
+        if seen.damaged and strict:
+            strict, damage = False, f"{seen.damaged} pictures not decodable without an error"
+            continue
         if not seen.pts_seconds:
             raise DecodeError(f"{path}: none of its {len(table)} pictures can be decoded", stage="decode")
         if request.choose(seen.pts_seconds, seen.keyframes) == chosen:
             seconds = np.array([seen.pts_seconds[i] for i in chosen])
-            return Clip(request.name, frames, seconds, _say_loss(table, seen))
+            return Clip(request.name, frames, seconds, _say_loss(table, seen, damage))
     raise DecodeError(f"{path}: its frames differ from one reading to the next", stage="decode")
 
 
-def _decode_in_order(path: Path, request: Request, chosen: list[int]) -> tuple[NDArray[np.uint8], FrameList]:
+def _decode_in_order(
+    path: Path, request: Request, chosen: list[int], *, strict: bool
+) -> tuple[NDArray[np.uint8], FrameList]:
     """The frames with these indices at clip size (T, H, W, C), and the list of all that decoded."""
     frames, writer = request.new_frames(chosen), FrameWriter(request.spec)
     places = _place_frames(chosen)
     pts: list[int | None] = []
     seen = FrameList()
     with open_video(path) as source:
-        for frame in _decode_all(source, seen):
+        for frame in _decode_all(source, seen, strict=strict):
             if len(pts) in places:
                 _write_frame(writer, frame, frames, places[len(pts)])
             if frame.key_frame:
@@ -238,11 +268,14 @@ def _decode_in_order(path: Path, request: Request, chosen: list[int]) -> tuple[N
     return frames, seen
 
 
-def _decode_all(source: Source, seen: FrameList) -> Iterator[av.VideoFrame]:
-    """Every frame that decodes, in the decoder's order; damaged ones are counted and left out."""
+def _decode_all(source: Source, seen: FrameList, *, strict: bool) -> Iterator[av.VideoFrame]:
+    """Every frame that decodes, in the decoder's order; damaged ones are counted and left out.
+
+    Not `strict`, what libav conceals counts as decoded.
+    """
     context = source.stream.codec_context
     is_jpeg = context.name == "mjpeg"
-    if context.name in TOLD_IN_ORDER:
+    if strict or context.name in NEVER_CONCEALED:
         context.options = STRICT
     for packet in chain(read_data(source), [None]):
         if is_jpeg and packet is not None and not is_sound(packet):
@@ -272,6 +305,6 @@ def _time_frames(source: Source, pts: list[int | None]) -> list[float]:
     return [float(i / rate) for i in range(len(pts))]
 
 
-def _say_loss(table: PacketTable, seen: FrameList) -> str:
-    damaged = f"{seen.damaged} damaged frames left out" if seen.damaged else ""
-    return "; ".join(part for part in (table.loss, damaged) if part)
+def _say_loss(table: PacketTable, seen: FrameList, damage: str) -> str:
+    left_out = f"{seen.damaged} damaged frames left out" if seen.damaged else ""
+    return "; ".join(part for part in (table.loss, left_out or damage) if part)

@@ -1,12 +1,12 @@
 """Fits a calibration to predictions that a model gave for clips it was not trained on."""
 
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primatrix.calibration import Calibration, FittedOn, bend, sample_names
+from primatrix.calibration import Calibration, FittedOn, PredictedBy, bend, sample_names
 from primatrix.errors import InputError
 from primatrix.limits import choose_ceilings, choose_floors, choose_thresholds
 from primatrix.metrics import match_rows
@@ -15,9 +15,8 @@ from primatrix.resampling import number_units
 from primatrix.shrinkage import Maps, choose_strength, count_on_grid, fit_maps
 from primatrix.splits import split_folds
 
-__all__ = ["PredictedBy", "fit_calibration"]
+__all__ = ["fit_calibration"]
 
-PredictedBy = Literal["out-of-fold", "validation"]
 FOLDS = 5
 Floats = NDArray[np.float64]
 

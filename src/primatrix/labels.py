@@ -1,4 +1,4 @@
-"""Label tables: which species are in which clip, read from wide or long CSV files and checked."""
+"""Label tables: which species are in which clip, read from the files of many programs and checked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from primatrix.errors import InputError
+from primatrix.interchange import find_format, read_export
 from primatrix.tables import NAME_COLUMNS, read_table
 
 __all__ = ["BLANK", "Labels", "count_species", "read_labels", "read_sites", "read_submission_format"]
@@ -36,12 +37,13 @@ class Labels:
 
 
 def read_labels(path: str | Path, *, species: Sequence[str] | None = None) -> Labels:
-    """Read a label file, wide or long, and check it.
+    """Read a label file of any format, which its content tells, and check it.
 
-    Wide: `filename` (or `filepath`), then one column of 0/1 per species, as the benchmark's train_labels.csv.
-    Long: `filepath,label[,site]`, one row per species of a clip, as zamba's label files; a row without label
-    lists a clip nobody has labelled. `species` fixes the columns and their order (long files only; by
-    default the labels that occur, sorted).
+    Wide CSV: `filename` (or `filepath`), then one column of 0/1 per species, as the benchmark's train_labels.csv.
+    Long CSV: `filepath,label[,site]`, one row per species of a clip, as zamba's label files; a row without label
+    lists a clip nobody has labelled. Lists: `filepath,labels`, with `duiker;hog` in a cell, or a JSON list.
+    Camtrap DP (its folder or datapackage.json), MegaDetector's JSON, SpeciesNet's JSON: see `docs/formats.md`.
+    `species` fixes the columns and their order (all but wide files; by default the labels that occur, sorted).
 
     Raises InputError for a missing file, wrong columns, duplicate rows, values other than 0 and 1, and
     `blank` together with a species.
@@ -55,6 +57,11 @@ def read_labels(path: str | Path, *, species: Sequence[str] | None = None) -> La
     b.mp4    1.0     0.0  0.0
     """
     path = Path(path)
+    if path.exists() and _is_exchange(path):
+        rows = read_export(path).rows
+        labels = _from_long(rows.replace("", np.nan), path, species)
+        check_blank(labels.table, path)
+        return labels
     raw = read_table(path)
     if {"filepath", "label"} <= set(raw.columns) or {"filename", "label"} <= set(raw.columns):
         labels = _from_long(raw, path, species)
@@ -63,6 +70,15 @@ def read_labels(path: str | Path, *, species: Sequence[str] | None = None) -> La
         labels = Labels(_from_wide(raw.drop(columns="site", errors="ignore"), path), sites)
     check_blank(labels.table, path)
     return labels
+
+
+def _is_exchange(path: Path) -> bool:
+    """Whether a file is neither a wide nor a plain long table (a long one may have a row per stretch of a label)."""
+    if path.suffix.lower() == ".csv":
+        with path.open(encoding="utf-8", errors="replace") as file:
+            header = file.readline().strip().split(",")
+        return "labels" in header or {"label", "start_seconds"} <= set(header)
+    return find_format(path) not in ("csv", "long-csv")
 
 
 def read_submission_format(path: str | Path) -> pd.DataFrame:

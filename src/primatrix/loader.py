@@ -63,6 +63,10 @@ class ClipLoader:
             frames[good] = self._store.read([names[i] for i in good])
         return frames
 
+    def read_pts(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """Seconds after its video's first frame of every frame of prepared clips that did not fail, (B, T)."""
+        return self._store.read_pts(names)
+
     def identify(self, names: Sequence[str]) -> list[Identity]:
         """What makes each file this file; size and time are -1 where there is none."""
         return [self.videos[name].identity if name in self.videos else (name, -1, -1) for name in names]

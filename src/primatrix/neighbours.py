@@ -6,6 +6,7 @@ sum, so that a lone neighbour an hour away counts for little. Four numbers, the 
 predictions for clips the model was not trained on, and used only where they help on sites they were not learned on.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -54,7 +55,7 @@ class Neighbours:
     lag_minutes: float = LAGS_MINUTES[0]
     losses: tuple[float, float, float] = (0.0, 0.0, 0.0)
     clips: int = 0
-    learned_for: str = ""  # digest of the model's weights
+    learned_for: str = ""  # digest of the model's weights and calibration
 
     @property
     def used(self) -> bool:
@@ -158,6 +159,11 @@ def fit_neighbours(
     folds (weeks of a site where there are fewer than 5 sites). Neighbours are used where, over folds, they lose less
     than the probabilities as they came and, by more than one standard error over sites, less than probabilities
     that were rescaled without them. Raises InputError for fewer than 5 sites or site-weeks.
+
+    >>> labels = pd.DataFrame({"hog": [1, 1, 0, 0] * 10})
+    >>> times = np.datetime64("2023-04-15T06:00:00") + np.arange(40) * np.timedelta64(7, "D")
+    >>> fit_neighbours(labels * 0.8 + 0.1, labels, sites=np.arange(40) % 8, times=times).used
+    False
     """
     z, y = to_logits(predictions.to_numpy(np.float64)), labels.to_numpy(np.float64)
     blocks = _make_blocks(sites, times)
@@ -303,8 +309,10 @@ def _deal_folds(blocks: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _digest_of(folder: Path) -> str:
-    """Which weights a model's folder holds, by its model.json; empty where there is none."""
+    """Which weights and calibration a model's folder holds, by its model.json; empty where there is none."""
     try:
-        return str(json.loads((folder / "model.json").read_text(encoding="utf-8"))["weights_sha256"])
+        facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        values = [facts["weights_sha256"], facts.get("calibration")]
     except (OSError, ValueError, KeyError):
         return ""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

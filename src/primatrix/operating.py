@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primatrix.calibration import OperatingPoint, skip_scores
+from primatrix.calibration import OperatingPoint, Unit, skip_scores
 from primatrix.errors import InputError
-from primatrix.promises import METHODS, Unit, certify_cut, clopper_pearson
+from primatrix.promises import METHODS, certify_cut, clopper_pearson
 from primatrix.resampling import Resample, number_units, percentiles
 from primatrix.species import BLANK
 

@@ -17,6 +17,7 @@ from av.stream import Discard, Disposition
 
 from primatrix.errors import DecodeError
 from primatrix.loss import find_loss
+from primatrix.riff import HEAD_BYTES, lists_everything
 
 __all__ = ["FrameOrder", "PacketTable", "Source", "VideoPacket", "open_video", "order_frames", "read_packets"]
 
@@ -27,6 +28,8 @@ PACKET_OVERHEAD_BYTES = 600  # what a kept packet costs beside its data: two hou
 TRUSTED_CONTAINERS = {"mov", "matroska", "mpegts", "asf", "flv"}
 # In AVI, times are counted, not written: right only where no picture is shown out of the order it was coded.
 UNORDERED_CODECS = {"mjpeg", "rawvideo", "png", "huffyuv", "ffvhuff", "ffv1", "dvvideo", "cinepak"}
+# Every picture stands alone, so that an AVI's index of them serves without reading the file through.
+INDEXED_CODECS = UNORDERED_CODECS - {"ffv1", "cinepak"}
 INTRA_IN_ANY_ORDER = {"mjpeg", "rawvideo", "png", "dvvideo", "prores", "dnxhd"}
 PROGRESSIVE_FIELD_ORDERS = {0, 1}  # AV_FIELD_UNKNOWN, AV_FIELD_PROGRESSIVE
 JPEG_MARKER, JPEG_SCAN = 0xFF, 0xDA
@@ -59,14 +62,28 @@ class Source:
 
 @dataclass(slots=True)
 class PacketTable:
-    """One row per packet that holds data, in the file's order; `packets` is empty for a large file."""
+    """One row per packet that holds data, in the file's order.
+
+    `packets` is empty for a large file and one read by its index; `places` then says where in the file each
+    packet's data must begin and how long it is, if an index told so.
+    """
 
     pts: list[int | None] = field(default_factory=list)
     keyframe: list[bool] = field(default_factory=list)
     shown: list[bool] = field(default_factory=list)  # False where an edit list hides the picture
     damaged: int = 0
     packets: list[VideoPacket] = field(default_factory=list)
+    places: list[tuple[int, int]] = field(default_factory=list)
     loss: str = ""  # how much of the file is missing, where that can be told
+    _index_at: dict[int | None, int] = field(default_factory=dict)
+
+    def find(self, packet: VideoPacket) -> int:
+        """The row of a packet that was read again, -1 where it is in none as it was."""
+        if not self._index_at:
+            self._index_at.update((pts, index) for index, pts in enumerate(self.pts))
+        index = self._index_at.get(packet.pts, -1)
+        moved = self.places and (packet.pos, packet.size) != self.places[index]
+        return -1 if moved else index
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -137,13 +154,12 @@ def _read_again(
     source: Source, table: PacketTable, *, start: int, last: int
 ) -> Iterator[tuple[int, VideoPacket]]:
     """Seek to the keyframe, or before it, and read on from there."""
-    index_at = {pts: index for index, pts in enumerate(table.pts[: last + 1])}
     for seek_pts in (table.pts[start], table.pts[0]):
-        source.container.seek(cast(int, seek_pts), stream=source.stream)
+        source.container.seek(cast(int, seek_pts), stream=source.stream, any_frame=bool(table.places))
         packets = _demux(source)
         packet = next(packets, None)
-        index = index_at.get(packet.pts, last + 1) if packet else last + 1
-        if index <= start:
+        index = table.find(packet) if packet else -1
+        if 0 <= index <= start:
             break
     else:
         return  # the seek went wrong: the frames stay missing, and the caller decodes in order
@@ -154,7 +170,14 @@ def _read_again(
 
 
 def read_packets(source: Source) -> PacketTable:
-    """All packets of the stream, read once, not decoded; a read error ends the table and is noted in it."""
+    """All packets of the stream, read once, not decoded; a read error ends the table and is noted in it.
+
+    An AVI of pictures that stand alone is not read through: its index says the same, if it is complete.
+    """
+    table = _read_index(source)
+    if table is not None:
+        table.loss = find_loss(source.path, source.container_name, listed=len(table), there=len(table))
+        return table
     table = PacketTable()
     try:
         _add_packets(table, _demux(source))
@@ -168,6 +191,19 @@ def read_packets(source: Source) -> PacketTable:
     if not len(table):
         reason = table.loss or "no packet in the video stream"
         raise DecodeError(f"{source.path}: no picture in it: {reason}", stage="probe")
+    return table
+
+
+def _read_index(source: Source) -> PacketTable | None:
+    """The table by the file's index alone, None where that does not serve."""
+    if source.container_name != "avi" or source.stream.codec_context.name not in INDEXED_CODECS:
+        return None
+    chunks = [(e.pos, e.size) for stream in source.container.streams for e in stream.index_entries]
+    entries = list(source.stream.index_entries)
+    if not entries or not lists_everything(source.path, chunks):
+        return None
+    table = PacketTable([e.timestamp for e in entries], [True] * len(entries), [True] * len(entries))
+    table.places.extend((e.pos + HEAD_BYTES, e.size) for e in entries)
     return table
 
 
@@ -220,6 +256,20 @@ def is_sound(packet: VideoPacket) -> bool:
             return 1 <= components <= 4 and length == 6 + 2 * components
         place += 2 + length if marker != JPEG_MARKER else 1
     return False
+
+
+def tells_references(context: av.VideoCodecContext) -> bool:
+    """Whether the decoder can skip pictures that no other leans on, and only those, from one packet to the next.
+
+    The AV1 decoder takes what to skip when it opens and never again.
+    In HEVC that is said per temporal layer (H.265 section 7.4.2.2, TRAIL_N and its kin): pictures of higher layers
+    may lean on it, so the stream's parameters must say that there is one layer.
+    """
+    if context.name != "hevc":
+        return context.name != "libdav1d"
+    # ISO/IEC 14496-15 section 8.3.3.1: version 1, then, 21 bytes on, 3 bits hold the layers' number (0: unknown).
+    parameters = context.extradata or b""
+    return len(parameters) > 21 and parameters[0] == 1 and parameters[21] >> 3 & 7 == 1
 
 
 def order_frames(source: Source, table: PacketTable) -> FrameOrder | None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from primatrix.errors import DecodeError
 from primatrix.records import ClipSpec
 
-__all__ = ["FrameWriter"]
+__all__ = ["FrameWriter", "is_painted"]
 
 AREA = int(Interpolation.AREA)
 ANY_TIME_BASE = Fraction(1, 1000)  # libav wants one to cut a picture, also of a still
@@ -31,6 +31,30 @@ class Turn(NamedTuple):
 
 
 AS_IT_IS = Turn(False, False, False)
+
+
+SMALLEST_TREE_PX = 16  # H.265: the smallest coding tree unit
+
+
+def is_painted(frame: av.VideoFrame) -> bool:
+    """False where part of a picture is what new memory is: zero in every plane, a green that no camera sees.
+
+    Only YUV pictures of three planes can tell; of the others, black may be zero.
+    """
+    name = frame.format.name
+    if not name.startswith("yuv") or len(frame.planes) != 3:
+        return True
+    pixel = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
+    zero = []
+    for plane in frame.planes:
+        rows = np.frombuffer(memoryview(plane), pixel).reshape(-1, plane.line_size // pixel().itemsize)
+        step_y, step_x = (
+            SMALLEST_TREE_PX * plane.height // frame.height,
+            SMALLEST_TREE_PX * plane.width // frame.width,
+        )
+        zero.append(rows[: plane.height : max(1, step_y), : plane.width : max(1, step_x)] == 0)
+    height, width = (min(part.shape[axis] for part in zero) for axis in (0, 1))
+    return not np.logical_and.reduce([part[:height, :width] for part in zero]).any()
 
 
 class FrameWriter:

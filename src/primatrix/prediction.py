@@ -21,7 +21,7 @@ from primatrix.dataset import Dataset
 from primatrix.devices import Compile, Device, DeviceName, Precision, choose_device, compile_network
 from primatrix.errors import ModelError
 from primatrix.models import Model
-from primatrix.records import ClipSpec, DatasetType, Failure, Media, OnProgress, Progress
+from primatrix.records import ClipSpec, DatasetType, Failure, OnProgress, Progress
 from primatrix.store import FORMAT_VERSION
 from primatrix.tables import write_failures, write_table
 
@@ -29,7 +29,7 @@ __all__ = [
     "PredictionRun",
     "predict",
     "predict_batches",
-    "predict_folder",
+    "predict_benchmark",
     "predict_frames",
     "predict_to_file",
 ]
@@ -103,7 +103,8 @@ def predict_frames(
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Turn batches of clips (B, T, H, W, C) into probabilities per clip (B, S) and per frame (B, T, S), in order.
 
-    The clips' probabilities are those of `predict_batches`. Raises ModelError for a model that does not give
+    The clips' probabilities are those of `predict_batches`; a calibration maps frames as it maps clips, so that the
+    same thresholds fit, though it was fitted to clips alone. Raises ModelError for a model that does not give
     frames (`model.gives_frames`).
 
     >>> from primatrix.models import build_model
@@ -125,6 +126,8 @@ def predict_frames(
             clips, frames = (
                 torch.cat(part).float().sigmoid().cpu().numpy() for part in zip(*parts, strict=True)
             )
+            if model.calibration:
+                clips, frames = model.calibration.apply(clips), model.calibration.apply(frames)
             yield clips, frames
 
 
@@ -228,31 +231,23 @@ def fingerprint(model: Model, device: Device) -> str:
     return digest.hexdigest()
 
 
-def predict_folder(
+def predict_benchmark(
     folder: str | Path,
     model: Model,
     path: str | Path,
     *,
     kind: DatasetType = "nano",
-    media: Media = "videos",
     device: DeviceName = "auto",
     store: str | Path | None = None,
     workers: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> PredictionRun:
-    """Predict a benchmark folder (clips of size `kind`) or any folder of videos, and write the CSV at `path`.
+    """Predict the test clips (of size `kind`) of a benchmark folder and write the submission at `path`.
 
-    A benchmark folder gives its submission: every row of the submission format, its order and header. Any other
-    folder gives one row per video (or still, as `media` says): filepath, status (ok, partial, failed), then a
-    probability per species.
+    Every row of the submission format is there, in its order and with its header. Footage of one's own is for
+    `predict_folder`.
     """
-    folder = Path(folder)
-    if (folder / "submission_format.csv").is_file():
-        data = Dataset(folder, kind, spec=model.spec, store=store, workers=workers)
-    else:
-        data = Dataset.from_folder(
-            folder, model.spec, species=model.species, media=media, store=store, workers=workers
-        )
+    data = Dataset(folder, kind, spec=model.spec, store=store, workers=workers)
     with closing(data):
         return predict_to_file(model, data, path, device=device, on_progress=on_progress)
 

@@ -202,7 +202,7 @@ def make_example() -> Results:
 def _check_names(species: Sequence[str]) -> None:
     bad = [name for name in species if name in RESERVED or name != name.strip() or species.count(name) > 1]
     if bad:
-        raise InputError(f"run.json: species {bad[0]!r}; wanted each once, not one of {', '.join(map(repr, RESERVED))}, "
+        raise InputError(f"run.json: species {bad[0]!r}; wanted each once, not one of {', '.join(RESERVED[1:])}, "
                          "no blanks at its ends")  # fmt: skip
 
 
@@ -227,7 +227,7 @@ def _type_table(table: pd.DataFrame, name: str, species: Sequence[str]) -> pd.Da
 
 def _type_column(column: "pd.Series[Any]", name: str, kind: Kind) -> "pd.Series[Any]":
     if kind == "text":
-        return column.fillna("").astype(str).reset_index(drop=True)
+        return column.astype(object).where(column.notna(), "").astype(str).reset_index(drop=True)
     try:
         numbers: pd.Series[Any] = pd.to_numeric(column).reset_index(drop=True)
         return numbers.astype(DTYPES[kind])  # type: ignore[call-overload,no-any-return]

@@ -31,7 +31,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     """
     is_expression = "(?P<" in pattern
     try:
-        compiled = re.compile(pattern if is_expression else _translate(pattern))
+        compiled = re.compile(pattern if is_expression else _translate(pattern), re.DOTALL)
     except re.error as error:
         raise InputError(f"--site-from: got {pattern!r} ({error}), wanted {{site}}/{{visit}}/{{file}} or a "
                          "regular expression with (?P<site>…)") from None  # fmt: skip

@@ -1,8 +1,10 @@
 """CSV tables in and out: read with one clear line for what is not a table, written whole or not at all."""
 
+import csv
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -64,12 +66,19 @@ def write_table(
     >>> path.read_text()
     ',hog\\na,1\\n'
     """
-    return write_whole(
-        path,
-        lambda temporary: table.to_csv(
-            temporary, index=index, float_format=float_format, lineterminator="\n"
-        ),
-    )
+    # The csv module leaves a lone "\r" unquoted where lines end in "\n", and readers take it for a line's end.
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if _holds_return(table, index=index) else csv.QUOTE_MINIMAL
+
+    def write(temporary: Path) -> None:
+        table.to_csv(temporary, index=index, float_format=float_format, lineterminator="\n", quoting=quoting)
+
+    return write_whole(path, write)
+
+
+def _holds_return(table: pd.DataFrame, *, index: bool) -> bool:
+    texts = [table.columns, *([table.index] if index else [])]
+    columns = [column for _, column in table.items() if not pd.api.types.is_numeric_dtype(column)]
+    return any("\r" in str(cell) for cells in (*texts, *columns) for cell in cells)
 
 
 def write_failures(failures: Iterable[Failure], path: str | Path) -> Path | None:

@@ -5,7 +5,7 @@ failed (each listed with its reason); 2: could not start (one line says what was
 wanted, what to do).
 """
 
-from primatrix.cli import footage, learning, results, trust
+from primatrix.cli import exchange, footage, learning, reporting, results, trust
 from primatrix.cli.app import app, main
 
-__all__ = ["app", "footage", "learning", "main", "results", "trust"]
+__all__ = ["app", "exchange", "footage", "learning", "main", "reporting", "results", "trust"]

@@ -1,22 +1,62 @@
-"""Commands about answers: predict, score."""
+"""Commands about answers: predict, neighbours, score."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from primatrix.cli.app import app, finish
-from primatrix.cli.options import Data, Device, Kind, Look, ModelFolder, Quiet, StoreFolder, Workers
+from primatrix.cli.options import (
+    Data,
+    Device,
+    Kind,
+    Look,
+    ModelFolder,
+    Quiet,
+    StoreFolder,
+    Workers,
+    is_benchmark,
+)
+from primatrix.errors import InputError
+from primatrix.events import INTERVAL_MINUTES
+from primatrix.neighbours import learn_neighbours, read_neighbours
 from primatrix.progress import ProgressDisplay
+from primatrix.times import ContainerClock, TimeSpec
+
+if TYPE_CHECKING:
+    from primatrix.models import Model
 
 
 @app.command()
 def predict(
     data: Data,
     model: ModelFolder,
-    out: Annotated[Path, typer.Option(help="The CSV of probabilities.")] = Path("predictions.csv"),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The results folder; for a benchmark folder the CSV. [results, predictions.csv]"),
+    ] = None,
     kind: Kind = "nano",
     media: Look = "videos",
+    timezone: Annotated[str, typer.Option(help="Of the cameras' clocks, as Africa/Abidjan.")] = "",
+    container_clock: Annotated[
+        ContainerClock, typer.Option(help="What a time a video calls UTC is: the camera's clock, or UTC.")
+    ] = "local",
+    modified_time: Annotated[
+        bool, typer.Option("--modified-time", help="Where no time is known, take the file's date of change.")
+    ] = False,
+    site_from: Annotated[
+        str, typer.Option(help="Where the site is in a path: {site}/{visit}/{file}, or (?P<site>…).")
+    ] = "",
+    deployments: Annotated[
+        Path | None, typer.Option(help="CSV: filepath or folder, then site, deployment, recorded_at.")
+    ] = None,
+    interval: Annotated[
+        float, typer.Option(help="Minutes apart that make another event.")
+    ] = INTERVAL_MINUTES,
+    frames: Annotated[bool, typer.Option("--frames", help="Write frames.parquet, too.")] = False,
+    use_neighbours: Annotated[
+        bool, typer.Option("--neighbours/--no-neighbours", help="Weigh clips close in time, where learned.")
+    ] = True,
     device: Device = "auto",
     raw: Annotated[
         bool, typer.Option("--raw", help="The model's own probabilities, not calibrated.")
@@ -25,30 +65,88 @@ def predict(
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Give every clip its probability per species; for a benchmark folder, write the submission.
+    """Tag every video of a folder: what is seen, when, where; for a benchmark folder, write the submission.
 
-    Example: primatrix predict data --model runs/lrcn --out submission.csv
+    Example: primatrix predict /media/card --model runs/mine --out results --site-from "{site}/{file}"
     """
-    from primatrix.models import load_model
-    from primatrix.prediction import predict_folder
+    from primatrix.findings import TagSpec
 
-    loaded = load_model(model)
-    if raw:
-        loaded.calibration = None
     with ProgressDisplay(quiet=quiet) as display:
-        result = predict_folder(
-            data,
-            loaded,
-            out,
-            kind=kind,
-            media=media,
-            device=device,
-            store=store,
-            workers=workers,
-            on_progress=display.on_progress,
-        )
-    typer.echo(result.summary())
-    finish(len(result.failures), result.failures_path)
+        shared = {"device": device, "workers": workers, "on_progress": display.on_progress}
+        loaded = load_for_prediction(model, raw=raw)
+        if is_benchmark(data):
+            ended = predict_submission(data, loaded, out, kind=kind, store=store, **shared)
+        else:
+            refuse_store(store)
+            spec = TagSpec(
+                media,
+                TimeSpec(timezone, container_clock, modified_time),
+                site_from,
+                deployments,
+                interval_minutes=interval,
+                neighbours=read_neighbours(model) if use_neighbours else None,
+                frames=frames,
+            )
+            ended = predict_footage(data, loaded, out, spec=spec, **shared)
+    summary, failures, failures_path = ended
+    typer.echo(summary)
+    finish(failures, failures_path)
+
+
+def load_for_prediction(folder: Path, *, raw: bool) -> "Model":
+    """The model in a folder, without its calibration where its own probabilities are wanted."""
+    from primatrix.models import load_model
+
+    model = load_model(folder)
+    if raw:
+        model.calibration = None
+    return model
+
+
+def predict_submission(
+    data: Path,
+    model: "Model",
+    out: Path | None,
+    **options: Any,  # Any: what predict_benchmark takes
+) -> tuple[str, int, Path | None]:
+    """Predict a benchmark folder: the summary, how many clips failed and where they are listed."""
+    from primatrix.prediction import predict_benchmark
+
+    run = predict_benchmark(data, model, out or Path("predictions.csv"), **options)
+    return run.summary(), len(run.failures), run.failures_path
+
+
+def predict_footage(
+    data: Path,
+    model: "Model",
+    out: Path | None,
+    **options: Any,  # Any: what predict_folder takes
+) -> tuple[str, int, Path | None]:
+    """Tag a folder of footage: the summary, how many videos failed and where they are listed."""
+    from primatrix.tagging import predict_folder
+
+    run = predict_folder(data, model, out or Path("results"), **options)
+    return run.summary(), len(run.results.failures), run.path / "failures.csv"
+
+
+def refuse_store(store: Path | None) -> None:
+    """Footage is decoded for one prediction and not kept."""
+    if store:
+        raise InputError(f"--store: got {store}, wanted it with a benchmark folder only: leave it out")
+
+
+@app.command()
+def neighbours(
+    predictions: Annotated[Path, typer.Argument(help="CSV of probabilities for clips not trained on.")],
+    labels: Annotated[Path, typer.Argument(help="Their labels, wide or long.")],
+    deployments: Annotated[Path, typer.Option(help="CSV: filepath, site, recorded_at.")],
+    model: ModelFolder,
+) -> None:
+    """Learn what clips close in time at one site tell of each other; predict uses it where it helps.
+
+    Example: primatrix neighbours val.csv labels.csv --deployments deployments.csv --model runs/mine
+    """
+    typer.echo(learn_neighbours(predictions, labels, deployments=deployments, model=model).summary())
 
 
 @app.command()

@@ -1,13 +1,16 @@
 """Commands about how far to trust answers: calibrate, evaluate."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from primatrix.cli.app import app
-from primatrix.fitting import PredictedBy
-from primatrix.promises import Unit
+from primatrix.calibration import PredictedBy, Unit
+from primatrix.cli.app import app, tell
+from primatrix.cli.options import Device, Kind, Quiet, Workers, is_benchmark
+from primatrix.errors import InputError
+from primatrix.progress import ProgressDisplay
+from primatrix.records import DatasetType
 
 Sites = Annotated[Path | None, typer.Option(help="CSV with filename and site, where the labels have none.")]
 
@@ -40,3 +43,83 @@ def calibrate(
         model, predictions=predictions, labels=labels, sites=sites, source=source, promise=promise
     )
     typer.echo(describe_calibration(calibration))
+
+
+@app.command()
+def evaluate(
+    predictions: Annotated[
+        Path, typer.Argument(help="CSV of probabilities, or a folder of clips with --model.")
+    ],
+    labels: Annotated[
+        Path | None, typer.Argument(help="Label file; of a benchmark folder its test labels.")
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Model: its thresholds and operating points.")] = None,
+    sites: Sites = None,
+    train_labels: Annotated[Path | None, typer.Option(help="Training labels, for the constant.")] = None,
+    against: Annotated[Path | None, typer.Option(help="Another model's CSV, compared clip by clip.")] = None,
+    durations: Annotated[Path | None, typer.Option(help="CSV with duration_seconds, as clips.csv.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for tables, JSON and figures.")] = None,
+    figures: Annotated[bool, typer.Option(help="Draw figures into --out.")] = True,
+    kind: Kind = "nano",
+    device: Device = "auto",
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Measure predictions with intervals, beside the constant and another model.
+
+    Example: primatrix evaluate submission.csv test_labels.csv --sites deployments.csv --out evaluation
+    """
+    from primatrix.verdict import Beside, check_figures, describe_evaluation, evaluate_files, write_evaluation
+
+    if out and figures:
+        check_figures()
+    if predictions.is_dir():
+        folder, found = predictions, find_tables(predictions)
+        predictions = predict_first(
+            folder, model, out=out, kind=kind, device=device, workers=workers, quiet=quiet
+        )
+        labels, sites = labels or found.get("test_labels"), sites or found.get("deployments")
+        train_labels = train_labels or found.get("train_labels")
+    if labels is None:
+        raise InputError(f"{predictions}: got no label file, wanted `primatrix evaluate PREDICTIONS LABELS`")
+    beside = Beside(sites, train_labels, against, model, durations)
+    evaluation = evaluate_files(predictions, labels, beside=beside)
+    typer.echo(describe_evaluation(evaluation))
+    if out:
+        write_evaluation(evaluation, out, model=model, figures=figures)
+        tell(f"tables{' and figures' if figures else ''}: {out}")
+
+
+def find_tables(folder: Path) -> dict[str, Path]:
+    """The benchmark's tables in its folder, by name."""
+    names = ("train_labels", "test_labels", "deployments")
+    return {name: folder / f"{name}.csv" for name in names if (folder / f"{name}.csv").is_file()}
+
+
+def predict_first(
+    folder: Path,
+    model: Path | None,
+    *,
+    out: Path | None,
+    kind: DatasetType,
+    device: Literal["auto", "cpu", "cuda", "mps"],
+    workers: int | None,
+    quiet: bool,
+) -> Path:
+    """Predict a folder of clips into `out` and return the CSV."""
+    if model is None or out is None:
+        raise InputError(f"{folder}: got a folder of clips, wanted --model FOLDER and --out FOLDER with it")
+    from primatrix.models import load_model
+    from primatrix.prediction import predict_benchmark
+    from primatrix.tagging import predict_folder
+
+    loaded, answers = load_model(model), out / "predictions.csv"
+    with ProgressDisplay(quiet=quiet) as display:
+        if is_benchmark(folder):
+            predict_benchmark(folder, loaded, answers, kind=kind, device=device, workers=workers,
+                              on_progress=display.on_progress)  # fmt: skip
+        else:
+            predict_folder(
+                folder, loaded, out, device=device, workers=workers, on_progress=display.on_progress
+            )
+    return answers

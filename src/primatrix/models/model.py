@@ -29,6 +29,7 @@ ARCHITECTURES: dict[str, type[Network]] = {"conv3d": Conv3d, "lrcn": Lrcn, "moti
 class Model:
     """A network and what it was made for: `name`, `species`, `spec`, `options`, `scores`, `calibration`.
 
+    `clip_seconds` is how long the clips were that it was trained on, where that is known.
     Clips go in as the dataset gives them: uint8 or float (B, T, H, W, C), pixels 0-255.
     """
 
@@ -40,6 +41,7 @@ class Model:
         self.scores: dict[str, float] = {}
         self.recipe: dict[str, Any] = {}  # Any: the settings it was trained with are of several plain types
         self.calibration: Calibration | None = None
+        self.clip_seconds: float | None = None
 
     @property
     def options(self) -> dict[str, Any]:  # Any: options are of several plain types
@@ -113,6 +115,7 @@ class Model:
             "scores": self.scores,
             "recipe": self.recipe,
             "calibration": self.calibration.to_dict() if self.calibration else None,
+            "clip_seconds": self.clip_seconds,
             "primatrix_version": primatrix.__version__,
         }
         write_model_folder(folder, weights=self.network.state_dict(), facts=facts)
@@ -202,6 +205,7 @@ def load_model(folder: Path | str) -> Model:
     try:
         model.scores = dict(facts["scores"])
         model.recipe = dict(facts.get("recipe", {}))
+        model.clip_seconds = facts.get("clip_seconds")  # as calibration: not in models of before
         calibration = facts.get("calibration")  # none in models saved before there was one
         model.calibration = Calibration.from_dict(calibration) if calibration else None
         if model.calibration and model.calibration.species != model.species:

@@ -58,7 +58,7 @@ class Task:
 
 
 def simulate(
-    folder: Path,
+    folder: Path | str,
     *,
     spec: SimulationSpec,
     sizes: Sequence[Size] = ("nano",),
@@ -75,14 +75,14 @@ def simulate(
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
-    ...     made = simulate(Path(name), spec=SimulationSpec(train_clips=2, test_clips=1), workers=1)
+    ...     made = simulate(name, spec=SimulationSpec(train_clips=2, test_clips=1), workers=1)
     ...     made.files_written, sorted(path.name for path in Path(name).glob("*.csv"))
     (3, ['deployments.csv', 'submission_format.csv', 'test_labels.csv', 'train_labels.csv'])
     """
     for size in sizes or ("",):
         if size not in get_args(Size):
             raise InputError(f"sizes: got {size!r}, wanted some of {', '.join(get_args(Size))}")
-    survey = draw_survey(spec)
+    folder, survey = Path(folder), draw_survey(spec)
     try:
         claim_folder(folder, spec, sizes)
         present = {size: list_present(folder / size) for size in sizes}

@@ -1,0 +1,81 @@
+"""Commands about other programs' formats: export."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from primatrix.cli.app import app, tell
+from primatrix.errors import InputError
+from primatrix.interchange.exchange import Format
+
+
+@app.command()
+def export(
+    results: Annotated[
+        Path | None,
+        typer.Argument(help="The folder that `predict` wrote; with --check, a file of any format."),
+    ] = None,
+    to: Annotated[Format, typer.Option(help="Format to write.")] = "csv",
+    out: Annotated[Path | None, typer.Option(help="File to write; for camtrap-dp, a folder.")] = None,
+    check: Annotated[
+        Path | None, typer.Option(help="Instead of writing, say what is wrong with this file or folder.")
+    ] = None,
+    taxonomy: Annotated[
+        Path | None,
+        typer.Option(help="CSV of scientific names per label; one that is not there is made, to edit."),
+    ] = None,
+    deployments: Annotated[
+        Path | None, typer.Option(help="camtrap-dp: CSV with deploymentID, latitude, longitude.")
+    ] = None,
+    project: Annotated[Path | None, typer.Option(help="camtrap-dp: JSON or YAML about the project.")] = None,
+    timezone: Annotated[
+        str, typer.Option(help="camtrap-dp: zone of times that have none, as Africa/Abidjan.")
+    ] = "",
+    skip_undated: Annotated[
+        bool, typer.Option("--skip-undated", help="camtrap-dp: leave out clips without a time of recording.")
+    ] = False,
+    schemas: Annotated[
+        Path | None, typer.Option(help="With --check: folder with Camtrap DP's published schemas.")
+    ] = None,
+) -> None:
+    """Write answers for other programs, or check a file against its format's rules.
+
+    Example: primatrix export predictions --to camtrap-dp --out package --deployments sites.csv --project project.json
+    """
+    if check:
+        check_file(check, schemas)
+        return
+    if results is None or out is None:
+        raise InputError("export: got no " + ("RESULTS" if results is None else "--out") + "; wanted the folder that "
+                         "`predict` wrote and --out, or --check FILE")  # fmt: skip
+    from primatrix.interchange import ExportOptions, export_results
+    from primatrix.taxonomy import copy_taxonomy, read_taxonomy
+
+    if taxonomy and not taxonomy.exists():
+        tell(f"wrote {copy_taxonomy(taxonomy)}, the names used now; edit it and run this again")
+    options = ExportOptions(read_taxonomy(taxonomy), deployments, project, timezone, skip_undated)
+    run = export_results(results, to, out, options=options)
+    typer.echo(run.summary())
+    if run.left_out:
+        raise typer.Exit(1)
+
+
+def check_file(path: Path, schemas: Path | None) -> None:
+    """Print what is wrong, a line each; exit 1 where anything is."""
+    from primatrix.interchange import ask_frictionless, check_export, find_format, has_frictionless
+
+    kind, judges = find_format(path), "primatrix' own checks"
+    problems = check_export(path, outside=False)
+    if kind == "camtrap-dp" and has_frictionless():
+        try:
+            problems += ask_frictionless(path, schemas=schemas)
+            judges += " and frictionless"
+        except InputError as error:  # offline: the own checks still hold
+            tell(str(error))
+    for problem in problems:
+        typer.echo(problem)
+    if problems:
+        tell(f"{path}: {kind} with {len(problems)} problem{'s' * (len(problems) > 1)}")
+        raise typer.Exit(1)
+    typer.echo(f"{path}: valid {kind}, by {judges}")

@@ -1,0 +1,359 @@
+"""Camtrap DP 1.0.2 of video: deployments, media, observations, datapackage.json (TDWG, https://camtrap-dp.tdwg.org).
+
+One media row per clip with the time it began; one media-level observation per stretch, from its first second to its
+last on the clock; a `blank`, `unknown` or, for a file that could not be read, `unclassified` observation where
+nothing is seen. Clock times have whole seconds there (a stretch is rounded outwards); the exact ones stand in
+observationTags.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import primatrix
+from primatrix.errors import InputError
+from primatrix.interchange.exchange import ExportOptions, Reading, make_table, read_json, write_json
+from primatrix.interchange.findings import Finding, Stretch, find_all
+from primatrix.interchange.projects import Field, gather_fieldwork
+from primatrix.interchange.rules import MISSING, RANKS, RULES
+from primatrix.results import Results
+from primatrix.species import BLANK
+from primatrix.tables import read_text_table, write_table
+from primatrix.taxonomy import Taxonomy
+
+__all__ = ["read_camtrap", "write_camtrap"]
+
+PUBLISHED = "https://raw.githubusercontent.com/tdwg/camtrap-dp/1.0.2"
+MEDIA_TYPES = {
+    ".mp4": "video/mp4", ".avi": "video/x-msvideo", ".mov": "video/quicktime", ".mkv": "video/x-matroska",
+    ".asf": "video/x-ms-asf", ".wmv": "video/x-ms-wmv", ".m4v": "video/x-m4v", ".mpg": "video/mpeg",
+    ".mts": "video/mp2t", ".webm": "video/webm", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png",
+    ".tif": "image/tiff", ".tiff": "image/tiff", ".webp": "image/webp",
+}  # fmt: skip
+NAME_COMMENT = "file: "  # before the true name of a file whose path the format does not allow
+FAILED_COMMENT = "could not be read: "
+
+
+def write_camtrap(results: Results, folder: Path, options: ExportOptions) -> list[str]:
+    """Write the package into `folder`, datapackage.json last; gives the clips left out for want of a time.
+
+    Raises InputError naming all that is needed and not there: coordinates, time zone, facts of the project.
+    """
+    field = gather_fieldwork(results, options)
+    findings = [finding for finding in find_all(results) if finding.filepath in field.started]
+    if not findings:
+        raise InputError("clips: no clip has a time of recording; camtrap-dp needs one of every clip")
+    tables = {
+        "deployments": _make_deployments(findings, field),
+        "media": _make_media(findings, field),
+        "observations": _make_observations(findings, field, results, options.taxonomy),
+    }
+    (folder / "datapackage.json").unlink(missing_ok=True)  # not done until it is there again
+    for name, table in tables.items():
+        write_table(table, folder / f"{name}.csv", index=False)
+    head = _describe_package(tables, field, results, options.taxonomy)
+    write_json(folder / "datapackage.json", head, {})
+    return [name for name in results.clips["filepath"] if name not in field.started]
+
+
+def _make_media(findings: list[Finding], field: Field) -> pd.DataFrame:
+    methods = field.project["captureMethod"]
+    rows = []
+    for finding in findings:
+        path, comments = _safe_path(finding.filepath), []
+        if path != finding.filepath:
+            comments.append(NAME_COMMENT + _escape(finding.filepath))
+        if finding.reason:
+            comments.append(FAILED_COMMENT + _escape(finding.reason))
+        elif finding.partial:
+            comments.append("damaged or cut short; what could be read was used")
+        if finding.facts["time_warning"]:
+            comments.append(f"time: {finding.facts['time_warning']}")
+        rows.append({
+            "mediaID": _media_id(finding.filepath),
+            "deploymentID": field.deployment_of[finding.filepath],
+            "captureMethod": methods[0] if len(methods) == 1 else "",
+            "timestamp": _write_time(field.started[finding.filepath]),
+            "filePath": path,
+            "filePublic": "false",
+            "fileName": PurePosixPath(finding.filepath).name,
+            "fileMediatype": MEDIA_TYPES.get(PurePosixPath(finding.filepath).suffix.lower(), "video/mp4"),
+            "mediaComments": " | ".join(comments),
+        })  # fmt: skip
+    return _make_frame(rows, "media")
+
+
+def _make_observations(
+    findings: list[Finding], field: Field, results: Results, taxonomy: Taxonomy
+) -> pd.DataFrame:
+    made = results.facts["created"]
+    by = {
+        "classificationMethod": "machine",
+        "classifiedBy": f"primatrix {results.facts['primatrix_version']} {results.facts['model']}".strip(),
+        "classificationTimestamp": _write_time(datetime.fromisoformat(made)) if made else "",
+    }
+    taxa = {name: taxonomy[name] for name in results.species}
+    rows = []
+    for finding in findings:
+        began, medium = field.started[finding.filepath], _media_id(finding.filepath)
+        event = str(finding.facts["event"])
+        shared = {
+            "deploymentID": field.deployment_of[finding.filepath],
+            "mediaID": medium,
+            "eventID": "" if event in MISSING else event,
+            "observationLevel": "media",
+        }
+        for number, seen in enumerate(finding.stretches, start=1):
+            taxon = taxa[seen.species]
+            kind = taxon.observation_type
+            rows.append(shared | by | {
+                "observationID": f"{medium}-{number}",
+                **_clock(began, seen.start_seconds, seen.end_seconds),
+                "observationType": kind,
+                "scientificName": taxon.scientific_name,
+                "classificationProbability": str(seen.probability),
+                "observationTags": _write_tags(seen),
+            })  # fmt: skip
+        if not finding.stretches:
+            rows.append(
+                shared
+                | (by if finding.verdict != "failed" else {})
+                | _describe_unseen(finding, began, medium)
+            )
+    return _make_frame(rows, "observations")
+
+
+def _describe_unseen(finding: Finding, began: datetime, medium: str) -> dict[str, str]:
+    seconds = finding.facts["duration_seconds"]
+    row = {"observationID": f"{medium}-0", **_clock(began, 0.0, 0.0 if pd.isna(seconds) else float(seconds))}
+    if finding.verdict == "failed":
+        return {
+            **row,
+            "observationType": "unclassified",
+            "observationComments": FAILED_COMMENT + finding.reason,
+        }
+    chance = finding.blank_probability
+    written = "" if chance is None or finding.verdict != "blank" else str(chance)
+    return {**row, "observationType": finding.verdict, "classificationProbability": written}
+
+
+def _make_deployments(findings: list[Finding], field: Field) -> pd.DataFrame:
+    """The user's rows of the deployments with clips; where they give no start or end, the recordings do."""
+    times: dict[str, list[datetime]] = {}
+    for finding in findings:
+        began, seconds = field.started[finding.filepath], finding.facts["duration_seconds"]
+        ended = began + timedelta(seconds=0.0 if pd.isna(seconds) else float(np.ceil(seconds)))
+        times.setdefault(field.deployment_of[finding.filepath], []).extend((began, ended))
+    rows = []
+    for name, moments in times.items():
+        if name in MISSING:
+            raise InputError(f"deployment {name!r}: Camtrap DP reads this as nothing; wanted another name")
+        given = {str(key): str(value) for key, value in field.deployments.loc[name].items()}
+        derived = {"deploymentStart": _write_time(min(moments)), "deploymentEnd": _write_time(max(moments))}
+        late = [key for key in derived if given.get(key, "") in MISSING]
+        note = f"{' and '.join(late)} from the first and last recording" if late else ""
+        comments = " | ".join(text for text in (given.get("deploymentComments", ""), note) if text)
+        rows.append(
+            {
+                "deploymentID": name,
+                **given,
+                **{key: derived[key] for key in late},
+                "deploymentComments": comments,
+            }
+        )
+    return _make_frame(rows, "deployments")
+
+
+def _describe_package(
+    tables: Mapping[str, pd.DataFrame], field: Field, results: Results, taxonomy: Taxonomy
+) -> dict[str, Any]:  # Any: JSON values of several types
+    places = (
+        tables["deployments"][["longitude", "latitude"]].astype(float).drop_duplicates().to_numpy().tolist()
+    )
+    starts = [datetime.fromisoformat(text) for text in tables["deployments"]["deploymentStart"]]
+    ends = [datetime.fromisoformat(text) for text in tables["deployments"]["deploymentEnd"]]
+    names = set(tables["observations"]["scientificName"])
+    return {
+        "resources": [
+            {"name": name, "path": f"{name}.csv", "profile": "tabular-data-resource", "format": "csv",
+             "mediatype": "text/csv", "encoding": "utf-8", "schema": f"{PUBLISHED}/{name}-table-schema.json"}
+            for name in tables
+        ],
+        "profile": f"{PUBLISHED}/camtrap-dp-profile.json",
+        "created": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        **field.package,
+        "sources": [{"title": f"primatrix, model {results.facts['model']}", "version": primatrix.__version__}],
+        "project": dict(field.project),
+        "spatial": {"type": "Point", "coordinates": places[0]} if len(places) == 1
+        else {"type": "MultiPoint", "coordinates": places},
+        "temporal": {"start": min(starts).date().isoformat(), "end": max(ends).date().isoformat()},
+        "taxonomic": list(_list_taxa(results, taxonomy, names)),
+    }  # fmt: skip
+
+
+def _list_taxa(
+    results: Results, taxonomy: Taxonomy, names: set[str]
+) -> Iterator[dict[str, Any]]:  # Any: JSON
+    """Each scientific name once; ranks the format has no word for (subfamily, tribe) are left out."""
+    for name in results.species:
+        taxon = taxonomy[name]
+        if not taxon.scientific_name or taxon.scientific_name not in names:
+            continue
+        names = names - {taxon.scientific_name}
+        ranks = {"class": taxon.class_, "order": taxon.order, "family": taxon.family, "genus": taxon.genus}
+        rank = {"taxonRank": taxon.taxon_rank} if taxon.taxon_rank in RANKS else {}
+        known = {"taxonID": f"https://www.gbif.org/species/{taxon.gbif_id}"} if taxon.gbif_id else {}
+        common = {"vernacularNames": {"eng": taxon.common_name}} if taxon.common_name else {}
+        yield {
+            "scientificName": taxon.scientific_name, **known, **rank,
+            **{key: value for key, value in ranks.items() if value}, **common,
+        }  # fmt: skip
+
+
+def _make_frame(rows: list[dict[str, str]], name: str) -> pd.DataFrame:
+    columns = list(RULES[name])
+    return pd.DataFrame(
+        [[row.get(column, "") for column in columns] for row in rows], columns=columns, dtype=str
+    )
+
+
+def _media_id(filepath: str) -> str:
+    """The same for the same path, in every export."""
+    return hashlib.sha256(filepath.encode()).hexdigest()[:16]
+
+
+def _safe_path(filepath: str) -> str:
+    """The path as the format allows it: not beginning with . / or ~, without `..`."""
+    path = filepath.replace("..", "%2E%2E").replace("\n", "%0A")
+    return f"%{ord(path[0]):02X}{path[1:]}" if path[:1] in (".", "/", "~") else path
+
+
+def _write_time(time: datetime) -> str:
+    return time.replace(microsecond=0).isoformat()
+
+
+def _clock(began: datetime, start_seconds: float, end_seconds: float) -> dict[str, str]:
+    """The stretch on the clock, in whole seconds that hold all of it."""
+    start, end = began + timedelta(seconds=start_seconds), began + timedelta(seconds=end_seconds)
+    if end.microsecond:
+        end += timedelta(seconds=1)
+    return {"eventStart": _write_time(start), "eventEnd": _write_time(end)}
+
+
+def _write_tags(seen: Stretch) -> str:
+    times = {
+        "startSeconds": seen.start_seconds,
+        "endSeconds": seen.end_seconds,
+        "bestSeconds": seen.best_seconds,
+    }
+    return " | ".join([f"label:{_escape(seen.species)}", *(f"{key}:{value}" for key, value in times.items())])
+
+
+def _read_tags(text: str) -> dict[str, str]:
+    pairs = (tag.partition(":") for tag in text.split("|"))
+    return {key.strip(): _unescape(value.strip()) for key, _, value in pairs if value}
+
+
+def _escape(text: str) -> str:
+    """Text without the bar that parts tags and comments; `_unescape` gives it back.
+
+    >>> _escape("50 % a|b %7C"), _unescape("50 % a%7Cb %257C")
+    ('50 % a%7Cb %257C', '50 % a|b %7C')
+    """
+    return re.sub("%(?=7C|25)", "%25", text).replace("|", "%7C")
+
+
+def _unescape(text: str) -> str:
+    return re.sub("%7C|%25", lambda found: "|" if found[0] == "%7C" else "%", text)
+
+
+def read_camtrap(path: Path) -> Reading:
+    """Labels and stretches of a package's media-level observations; event-level ones name no file and are passed over.
+
+    The label is the tag `label`, which our exports have, else the scientific name; `blank` and `human` stand for
+    themselves, unknown and unclassified observations give no label.
+    """
+    folder = path.parent if path.is_file() else path
+    where = {
+        part.get("name"): folder / str(part.get("path"))
+        for part in read_json(folder / "datapackage.json")["resources"]
+    }
+    media = _read_rows(where["media"], "media")
+    sites = {
+        key: row["locationName"] or key
+        for key, row in _read_rows(where["deployments"], "deployments").items()
+    }
+    names = {key: _true_name(row) for key, row in media.items()}
+    rows, stretches, judged = [], [], set()
+    for row in _read_rows(where["observations"], "observations").values():
+        medium, tags = row["mediaID"], _read_tags(row["observationTags"])
+        if row["observationLevel"] != "media" or medium not in media:
+            continue
+        label, place = _label_of(row, tags), media[medium]["deploymentID"]
+        rows.append((names[medium], label, sites.get(place, place)))
+        judged.add(medium)
+        if label and label != BLANK:
+            times = _times_of(row, tags, media[medium]["timestamp"])
+            chance = row["classificationProbability"]
+            stretches.append(
+                (names[medium], label, *times, float(chance) if chance not in MISSING else np.nan)
+            )
+    unseen = [(name, "", "") for key, name in names.items() if key not in judged]
+    table = pd.DataFrame([*rows, *unseen], columns=["filepath", "label", "site"])
+    failures = make_table(_list_failures(media, names), "failures")
+    return Reading(
+        "camtrap-dp",
+        table.drop_duplicates(["filepath", "label"]),
+        make_table(stretches, "sightings"),
+        failures,
+    )
+
+
+def _read_rows(path: Path, name: str) -> dict[str, dict[str, str]]:
+    """A table's rows by their first column, every column of the format in each."""
+    table = read_text_table(path, needed=[column for column, rule in RULES[name].items() if rule.required])
+    table = table.reindex(columns=list(RULES[name]), fill_value="")
+    return {
+        row[0]: dict(zip(RULES[name], row, strict=True)) for row in table.itertuples(index=False, name=None)
+    }
+
+
+def _true_name(row: Mapping[str, str]) -> str:
+    for comment in row["mediaComments"].split(" | "):
+        if comment.startswith(NAME_COMMENT):
+            return _unescape(comment.removeprefix(NAME_COMMENT))
+    return row["filePath"]
+
+
+def _label_of(row: Mapping[str, str], tags: Mapping[str, str]) -> str:
+    kind = row["observationType"]
+    if kind in ("unknown", "unclassified"):
+        return ""
+    return tags.get("label") or (kind if kind != "animal" else row["scientificName"] or kind)
+
+
+def _times_of(row: Mapping[str, str], tags: Mapping[str, str], began: str) -> tuple[float, float, float]:
+    if "startSeconds" in tags:
+        return float(tags["startSeconds"]), float(tags["endSeconds"]), float(tags["bestSeconds"])
+    zero = datetime.fromisoformat(began)
+    start, end = (
+        max(0.0, (datetime.fromisoformat(row[key]) - zero).total_seconds())
+        for key in ("eventStart", "eventEnd")
+    )
+    return start, end, (start + end) / 2
+
+
+def _list_failures(
+    media: Mapping[str, Mapping[str, str]], names: Mapping[str, str]
+) -> Iterator[tuple[str, str, str]]:
+    for key, row in media.items():
+        for comment in row["mediaComments"].split(" | "):
+            if comment.startswith(FAILED_COMMENT):
+                stage, _, reason = _unescape(comment.removeprefix(FAILED_COMMENT)).partition(": ")
+                yield names[key], stage, reason

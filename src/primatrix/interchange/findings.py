@@ -1,0 +1,124 @@
+"""What results say about each clip, decided once for all formats: who is seen when, what is blank, what is unknown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from primatrix.results import Results
+from primatrix.species import BLANK
+
+__all__ = ["Finding", "Stretch", "find_all", "list_labels", "threshold_of"]
+
+Verdict = Literal["seen", "blank", "unknown", "failed"]
+THRESHOLD = 0.5  # of a species for which the run states none
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A species from one second to another, the second at which it is seen best, and how probable it is."""
+
+    species: str
+    start_seconds: float
+    end_seconds: float
+    best_seconds: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One clip: its row of `clips`, its verdict, its stretches in order of time, a probability per species.
+
+    "blank" is a clip without a stretch whose probability of `blank` reaches its threshold (or any, where the model has
+    no such species); below that it is "unknown". `reason` is `stage: reason` of a failed one.
+    """
+
+    filepath: str
+    facts: Mapping[str, Any]  # Any: a row of several types
+    verdict: Verdict
+    stretches: tuple[Stretch, ...]
+    probabilities: Mapping[str, float]
+    partial: bool = False
+    reason: str = ""
+
+    @property
+    def blank_probability(self) -> float | None:
+        """The probability of `blank`, if the model gives one."""
+        return self.probabilities.get(BLANK)
+
+
+def find_all(results: Results) -> list[Finding]:
+    """Every clip's finding, in the order of predictions.
+
+    A species whose probability for the clip reaches its threshold but that has no stretch (a model without answers per
+    frame) is taken to be seen from the first second to the last, best in the middle.
+
+    >>> from primatrix.results import make_example
+    >>> [(finding.verdict, len(finding.stretches)) for finding in find_all(make_example())]
+    [('seen', 1), ('failed', 0)]
+    """
+    stretches = _group_stretches(results)
+    reasons = {row.filename: f"{row.stage}: {row.reason}" for row in results.failures.itertuples(index=False)}
+    thresholds = np.array([threshold_of(results, name) for name in results.species], np.float32)
+    chances = results.probabilities.to_numpy(np.float32)
+    numbers = chances.astype(str).astype(np.float64) if chances.size else chances  # the shortest decimals
+    findings = []
+    rows = [{str(key): value for key, value in row.items()} for row in results.clips.to_dict("records")]
+    for row, (facts, status) in enumerate(zip(rows, results.predictions["status"], strict=True)):
+        name = str(facts["filepath"])
+        if status == "failed":
+            findings.append(Finding(name, facts, "failed", (), {}, reason=reasons[name]))
+            continue
+        chance = dict(zip(results.species, numbers[row].tolist(), strict=True))
+        reached = [results.species[i] for i in np.flatnonzero(chances[row] >= thresholds)]
+        seen = _add_whole(stretches.get(name, []), facts, chance, reached)
+        verdict: Verdict = (
+            "seen" if seen else "blank" if BLANK in reached or BLANK not in chance else "unknown"
+        )
+        findings.append(Finding(name, facts, verdict, seen, chance, partial=status == "partial"))
+    return findings
+
+
+def threshold_of(results: Results, species: str) -> float:
+    """The probability from which a species counts as seen."""
+    return float(results.facts["thresholds"].get(species, THRESHOLD))
+
+
+def list_labels(finding: Finding) -> list[str]:
+    """The labels of a clip: its species, `blank`, or none where nobody can tell.
+
+    >>> from primatrix.results import make_example
+    >>> [list_labels(finding) for finding in find_all(make_example())]
+    [['duiker'], []]
+    """
+    if finding.verdict == "blank":
+        return [BLANK]
+    return list(dict.fromkeys(stretch.species for stretch in finding.stretches))
+
+
+def _group_stretches(results: Results) -> dict[str, list[Stretch]]:
+    table = results.sightings.sort_values(["start_seconds", "end_seconds", "species"], kind="stable")
+    grouped: dict[str, list[Stretch]] = {}
+    chances = table["probability"].to_numpy(np.float32)
+    times = table[["start_seconds", "end_seconds", "best_seconds"]].to_numpy().tolist()
+    for name, species, (start, end, best), chance in zip(
+        table["filepath"], table["species"], times, chances, strict=True
+    ):
+        grouped.setdefault(name, []).append(Stretch(species, start, end, best, float(str(chance))))
+    return grouped
+
+
+def _add_whole(
+    stretches: list[Stretch], facts: Mapping[str, Any], chance: Mapping[str, float], reached: list[str]
+) -> tuple[Stretch, ...]:
+    having = {stretch.species for stretch in stretches}
+    seconds = facts["duration_seconds"]
+    end = 0.0 if pd.isna(seconds) else float(seconds)
+    whole = [
+        Stretch(name, 0.0, end, end / 2, chance[name])
+        for name in reached
+        if name != BLANK and name not in having
+    ]
+    return (*stretches, *whole)

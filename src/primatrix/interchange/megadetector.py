@@ -1,0 +1,211 @@
+"""MegaDetector's batch output, format 1.6, of video: what Timelapse and AddaxAI read.
+
+A stretch is a detection on the full frame, with the frame in which the species is seen best. Keys of our own
+(`start_seconds`, `end_seconds`, `best_seconds` of a detection, `clip_classifications` of a file) stand beside the
+format's; its readers pass over them, ours gets everything back from them.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from primatrix.errors import InputError
+from primatrix.files import is_still
+from primatrix.interchange.exchange import ExportOptions, Reading, make_table, read_json, write_json
+from primatrix.interchange.findings import Finding, Stretch, find_all, threshold_of
+from primatrix.results import Results
+from primatrix.species import BLANK
+
+__all__ = ["read_megadetector", "write_megadetector"]
+
+CATEGORIES = {"1": "animal", "2": "person", "3": "vehicle"}
+FULL_FRAME = [0.0, 0.0, 1.0, 1.0]
+UNKNOWN_RATE = -1.0  # of a file that failed, as MegaDetector itself writes it
+DEFAULT_THRESHOLD = 0.2  # MegaDetector's own, for files that do not state theirs
+
+
+def write_megadetector(results: Results, path: Path, options: ExportOptions) -> Path:
+    """Write the JSON. Raises InputError for a video whose frame rate is not known: the format requires it."""
+    findings = find_all(results)
+    ids = {name: str(i) for i, name in enumerate(results.species)}
+    looked = _list_frames(results)
+    category_of = {name: options.taxonomy[name].category for name in results.species}
+    images = [_make_image(finding, ids, category_of, looked.get(finding.filepath)) for finding in findings]
+    chances = [stretch.probability for finding in findings for stretch in finding.stretches]
+    head = {
+        "info": _make_info(results, lowest=min(chances, default=1.0)),
+        "detection_categories": CATEGORIES,
+        "classification_categories": {number: name for name, number in ids.items()},
+        "classification_category_descriptions": {
+            number: options.taxonomy[name].speciesnet_label for name, number in ids.items()
+        },
+    }
+    return write_json(path, head, {"images": images})
+
+
+def _make_info(results: Results, *, lowest: float) -> dict[str, Any]:  # Any: JSON values of several types
+    thresholds = {name: threshold_of(results, name) for name in results.species}
+    least = min([lowest, *thresholds.values()])  # every detection that is written is meant
+    info: dict[str, Any] = {
+        "format_version": "1.6",
+        "classifier": f"primatrix {results.facts['primatrix_version']} {results.facts['model']}".strip(),
+        "detector_metadata": {
+            "typical_detection_threshold": least,
+            "conservative_detection_threshold": least,
+        },
+        "classifier_metadata": {"typical_classification_threshold": least, "thresholds": thresholds},
+    }
+    if results.facts["created"]:
+        made = datetime.fromisoformat(results.facts["created"])
+        info["classification_completion_time"] = made.strftime("%Y-%m-%d %H:%M:%S")
+    return info
+
+
+def _list_frames(results: Results) -> dict[str, list[float]]:
+    """The seconds the model looked at, per clip, where the run kept its answers per frame."""
+    if results.frames is None:
+        return {}
+    grouped = results.frames.groupby("filepath", sort=False)["pts_seconds"]
+    return {str(name): seconds.tolist() for name, seconds in grouped}
+
+
+def _make_image(
+    finding: Finding, ids: Mapping[str, str], category_of: Mapping[str, str], looked: list[float] | None
+) -> dict[str, Any]:  # Any: JSON values of several types
+    still = is_still(finding.filepath)
+    image: dict[str, Any] = {"file": finding.filepath}
+    if finding.verdict == "failed":
+        video = {} if still else {"frame_rate": UNKNOWN_RATE, "frames_processed": []}
+        return {**image, **video, "failure": finding.reason, "detections": None}
+    rate = 1.0 if still else _rate_of(finding)
+    last = finding.facts["frame_count"]
+    frames = [_frame_at(s.best_seconds, rate, last) for s in finding.stretches]
+    if not still:
+        seconds = [_frame_at(second, rate, last) for second in looked or []]
+        image |= {"frame_rate": rate, "frames_processed": sorted({*seconds, *frames})}
+    image["detections"] = [
+        _make_detection(stretch, ids, category_of, None if still else frame)
+        for stretch, frame in zip(finding.stretches, frames, strict=True)
+    ]
+    ranked = sorted(finding.probabilities.items(), key=lambda pair: -pair[1])
+    return {**image, "clip_classifications": [[ids[name], chance] for name, chance in ranked]}
+
+
+def _rate_of(finding: Finding) -> float:
+    rate = finding.facts["frame_rate"]
+    if pd.isna(rate) or rate <= 0:
+        raise InputError(f"clips: no frame rate for {finding.filepath}; megadetector requires one for every video: "
+                         "run `primatrix predict` again")  # fmt: skip
+    return float(rate)
+
+
+def _frame_at(seconds: float, rate: float, count: Any) -> int:  # Any: a whole number or pandas' missing one
+    frame = round(seconds * rate)
+    return frame if pd.isna(count) else max(0, min(frame, int(count) - 1))
+
+
+def _make_detection(
+    stretch: Stretch, ids: Mapping[str, str], category_of: Mapping[str, str], frame: int | None
+) -> dict[str, Any]:  # Any: JSON values of several types
+    numbers = {name: number for number, name in CATEGORIES.items()}
+    return {
+        "category": numbers.get(category_of[stretch.species], "1"),
+        "conf": stretch.probability,
+        "bbox": FULL_FRAME,
+        **({} if frame is None else {"frame_number": frame}),
+        "classifications": [[ids[stretch.species], stretch.probability]],
+        "start_seconds": stretch.start_seconds,
+        "end_seconds": stretch.end_seconds,
+        "best_seconds": stretch.best_seconds,
+    }
+
+
+def read_megadetector(path: Path, *, threshold: float | None = None) -> Reading:
+    """Labels of detections at or above `threshold` (by default what the file calls typical, else 0.2).
+
+    A detection's label is its surest classification, or its category where it has none; a file without such detections
+    is blank. Ours give probabilities and stretches; others' detections become stretches of one frame.
+    """
+    found = read_json(path)
+    try:
+        info = found["info"]
+        least = info.get("detector_metadata", {}).get("typical_detection_threshold", DEFAULT_THRESHOLD)
+        scale = _Scale(found, least if threshold is None else threshold)
+        rows = [(image["file"], label) for image in found["images"] for label in scale.list_labels(image)]
+        stretches = [row for image in found["images"] for row in scale.list_stretches(image)]
+        failed = [
+            (image["file"], *_split(image["failure"])) for image in found["images"] if image.get("failure")
+        ]
+        return Reading(
+            "megadetector",
+            pd.DataFrame(rows, columns=["filepath", "label"]),
+            make_table(stretches, "sightings"),
+            make_table(failed, "failures"),
+            scale.list_probabilities(found["images"]),
+        )
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        raise InputError(f"{path}: not MegaDetector's format ({type(error).__name__} {error}); run `primatrix export "
+                         f"--check {path}`") from error  # fmt: skip
+
+
+class _Scale:
+    """How a file's numbers are to be read: its names and thresholds."""
+
+    def __init__(
+        self, found: Mapping[str, Any], threshold: float
+    ) -> None:  # Any: JSON values of several types
+        self.threshold = threshold
+        self.names: dict[str, str] = found.get("classification_categories", {})
+        self.categories: dict[str, str] = found["detection_categories"]
+        stated = found["info"].get("classifier_metadata", {}).get("thresholds", {})
+        self.is_ours = bool(stated)
+        self.blank_threshold = stated.get(BLANK, 0.5)
+
+    def name(self, detection: Mapping[str, Any]) -> str:
+        ranked = detection.get("classifications") or []
+        return self.names[ranked[0][0]] if ranked else self.categories[detection["category"]]
+
+    def choose(self, image: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        return [found for found in image.get("detections") or [] if found["conf"] >= self.threshold]
+
+    def list_labels(self, image: Mapping[str, Any]) -> list[str]:
+        if image.get("failure"):
+            return [""]
+        labels = list(dict.fromkeys(self.name(detection) for detection in self.choose(image)))
+        if labels:
+            return labels
+        blank = {self.names[number]: chance for number, chance in image.get("clip_classifications", [])}.get(
+            BLANK
+        )
+        return [""] if blank is not None and blank < self.blank_threshold else [BLANK]
+
+    def list_stretches(self, image: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
+        for found in self.choose(image):
+            if "start_seconds" in found:
+                times = (found["start_seconds"], found["end_seconds"], found["best_seconds"])
+            elif "frame_number" in found:
+                times = (found["frame_number"] / image["frame_rate"],) * 3
+            else:
+                continue
+            yield (image["file"], self.name(found), *times, found["conf"])
+
+    def list_probabilities(self, images: Sequence[Mapping[str, Any]]) -> pd.DataFrame | None:
+        if not self.is_ours:
+            return None
+        rows = [
+            {self.names[number]: chance for number, chance in image.get("clip_classifications", [])}
+            for image in images
+        ]
+        table = pd.DataFrame(rows, columns=list(self.names.values()))
+        table.index = pd.Index([image["file"] for image in images], name="filepath")
+        return table.astype(np.float32)
+
+
+def _split(failure: str) -> tuple[str, str]:
+    stage, found, reason = failure.partition(": ")
+    return (stage, reason) if found and re.fullmatch(r"[\w ]+", stage) else ("", failure)

@@ -1,0 +1,117 @@
+"""Which clips a contact sheet shows: per species the surest, the least sure and, with labels, the wrong ones."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from primatrix.labels import BLANK
+from primatrix.results import Results
+
+__all__ = ["DEFAULT_THRESHOLD", "Kind", "Strip", "choose_strips", "list_shown_species"]
+
+DEFAULT_THRESHOLD = 0.5
+LEAST_EXPECTED = 0.5  # clips: a species rarer than that, and nowhere above its threshold, has no sheet
+
+Kind = Literal["surest", "least sure", "not labelled so", "missed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A clip to show for a species, why, and the second to show it at (None: the middle)."""
+
+    filepath: str
+    species: str
+    kind: Kind
+    probability: float
+    centre_seconds: float | None = None
+
+
+def list_shown_species(results: Results, *, labels: pd.DataFrame | None = None) -> list[str]:
+    """Species with a contact sheet, the most expected first and `blank` last.
+
+    `labels` (clips, species) of 0/1 with clips of the results as index.
+    """
+    table = results.probabilities
+    shown = []
+    for species in results.species:
+        threshold = results.facts["thresholds"].get(species, DEFAULT_THRESHOLD)
+        labelled = labels is not None and bool(labels[species].any())
+        expected = float(table[species].sum())
+        if labelled or expected >= LEAST_EXPECTED or (table[species] >= threshold).any():
+            shown.append((species == BLANK, -expected, species))
+    return [species for _, _, species in sorted(shown)]
+
+
+def choose_strips(results: Results, *, labels: pd.DataFrame | None = None, count: int = 4) -> list[Strip]:
+    """The strips of all contact sheets, `count` of a kind, first what every sheet should have first.
+
+    >>> from primatrix.results import make_example
+    >>> [(strip.filepath, strip.kind, strip.centre_seconds) for strip in choose_strips(make_example())]
+    [('a/IMG_1.MP4', 'surest', 4.0)]
+    """
+    table = results.probabilities.dropna()
+    chosen: list[tuple[int, Strip]] = []
+    for species in list_shown_species(results, labels=labels):
+        threshold = results.facts["thresholds"].get(species, DEFAULT_THRESHOLD)
+        values = table[species].to_numpy(np.float64)
+        truth = None if labels is None else labels[species].reindex(table.index).to_numpy(np.float64)
+        for kind, rows in _choose_rows(values, threshold=threshold, truth=truth, count=count):
+            for rank, row in enumerate(rows):
+                strip = Strip(str(table.index[row]), species, kind, float(values[row]))
+                chosen.append((rank, strip))
+    chosen.sort(key=lambda item: item[0])  # stable: by rank, then species and kind in order
+    return _add_centres([strip for _, strip in chosen], results)
+
+
+def _choose_rows(
+    values: NDArray[np.float64], *, threshold: float, truth: NDArray[np.float64] | None, count: int
+) -> Iterator[tuple[Kind, Sequence[int]]]:
+    """Rows of each kind; values (N,), truth (N,) with NaN where nobody has labelled the clip."""
+    kinds = dict(zip(("surest", "least sure", "not labelled so", "missed"), get_args(Kind), strict=True))
+    order = np.argsort(-values, kind="stable")
+    surest = [int(row) for row in order[:count] if values[row] >= min(threshold, DEFAULT_THRESHOLD)]
+    yield kinds["surest"], surest
+    doubt = np.argsort(np.abs(_logit(values) - _logit(np.array(threshold))), kind="stable")
+    yield kinds["least sure"], [int(row) for row in doubt[: count + len(surest)] if row not in surest][:count]
+    if truth is not None:
+        yield (
+            kinds["not labelled so"],
+            [int(r) for r in order if values[r] >= threshold and truth[r] == 0][:count],
+        )
+        yield (
+            kinds["missed"],
+            [int(r) for r in order[::-1] if values[r] < threshold and truth[r] == 1][:count],
+        )
+
+
+def _logit(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    clipped = np.clip(values, 1e-9, 1 - 1e-9)
+    return np.asarray(np.log(clipped / (1 - clipped)))
+
+
+def _add_centres(strips: list[Strip], results: Results) -> list[Strip]:
+    """Each strip with the second its species is seen best: by its sightings, else by its frames."""
+    seen = results.sightings.sort_values("probability", ascending=False)
+    best = seen.drop_duplicates(["filepath", "species"])
+    pairs = zip(best["filepath"], best["species"], strict=True)
+    known: dict[tuple[str, str], float] = dict(zip(pairs, best["best_seconds"].tolist(), strict=True))
+    frames = _group_frames(results.frames, {strip.filepath for strip in strips})
+    centred = []
+    for strip in strips:
+        centre = known.get((strip.filepath, strip.species))
+        if centre is None and strip.filepath in frames:
+            of_clip = frames[strip.filepath]
+            centre = float(of_clip["pts_seconds"].iloc[int(of_clip[strip.species].to_numpy().argmax())])
+        centred.append(replace(strip, centre_seconds=centre))
+    return centred
+
+
+def _group_frames(frames: pd.DataFrame | None, clips: set[str]) -> dict[str, pd.DataFrame]:
+    if frames is None:
+        return {}
+    wanted = frames[frames["filepath"].isin(clips)]
+    return {str(name): rows for name, rows in wanted.groupby("filepath", sort=False)}

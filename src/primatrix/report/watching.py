@@ -1,0 +1,156 @@
+"""How many hours are left to watch, and what they keep, when clips unlikely to show anything are skipped."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from primatrix.labels import BLANK
+from primatrix.report.tallies import find_something
+from primatrix.results import Results
+
+__all__ = ["Footage", "WatchRow", "count_points", "count_watching", "measure_footage"]
+
+KEPT_SHARES = (0.99, 0.95, 0.9, 0.8)
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRow:
+    """What is to be watched when the other clips are skipped, and what share of the wanted clips it keeps.
+
+    Clips from `threshold` up are watched (None: no threshold could be promised, so all are). `kept` is
+    expected from the probabilities; `labelled_kept` is what labels say, where there are any. `promise` is an
+    operating point's own.
+    """
+
+    name: str
+    threshold: float | None
+    clips: int
+    hours: float
+    share: float
+    kept: float
+    labelled_kept: float | None = None
+    promise: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Footage:
+    """The readable clips of a run, all (N,): their names, hours and probability to show something."""
+
+    names: pd.Index
+    hours: Floats
+    something: Floats
+    probabilities: pd.DataFrame
+
+    def rank(self) -> NDArray[np.intp]:
+        """The order in which clips are best watched: the likeliest to show something first."""
+        return np.argsort(-self.something, kind="stable")
+
+    def count(
+        self,
+        name: str,
+        watched: NDArray[np.bool_],
+        *,
+        threshold: float | None,
+        wanted: Floats,
+        truth: "pd.Series[float] | None" = None,
+        promise: str = "",
+    ) -> WatchRow:
+        """The row of a choice of clips, `watched` (N,), judged by `wanted` (N,): probabilities of being worth it."""
+        hours, everything = float(self.hours[watched].sum()), float(self.hours.sum())
+        kept = float(wanted[watched].sum() / (wanted.sum() or 1))
+        labelled = None
+        if truth is not None and truth.sum() > 0:
+            of_watched = truth.reindex(self.names[watched]).fillna(0)
+            labelled = float(of_watched.sum() / truth.reindex(self.names).fillna(0).sum())
+        share = hours / (everything or 1)
+        return WatchRow(name, threshold, int(watched.sum()), hours, share, kept, labelled, promise)
+
+
+def measure_footage(results: Results) -> Footage:
+    """The readable clips; one whose length is not known counts as long as the mean of the others.
+
+    >>> from primatrix.results import make_example
+    >>> len(measure_footage(make_example()).names)
+    1
+    """
+    something = find_something(results)
+    readable = np.isfinite(something)
+    seconds = results.clips["duration_seconds"].to_numpy(np.float64)[readable]
+    unknown = np.isnan(seconds)
+    seconds = np.where(unknown, seconds[~unknown].mean() if not unknown.all() else 0.0, seconds)
+    table = results.probabilities[readable]
+    return Footage(table.index, seconds / 3600, something[readable], table)
+
+
+def count_watching(footage: Footage, *, shows: "pd.Series[float] | None" = None) -> list[WatchRow]:
+    """What is to be watched to keep all, 99, 95, 90, 80 % of the clips that are expected to show something.
+
+    `shows` (index: labelled clips) is 1 for clips that do show something, else 0.
+
+    >>> from primatrix.results import make_example
+    >>> [(row.name, row.clips) for row in count_watching(measure_footage(make_example()))][:2]
+    [('everything', 1), ('99 %', 1)]
+    """
+    if not len(footage.names):
+        return []
+    something = footage.something
+    order = footage.rank()
+    kept = np.cumsum(something[order]) / (something.sum() or 1)
+    cuts = {"everything": 0.0}
+    for share in KEPT_SHARES:
+        last = min(int(np.searchsorted(kept, share - 1e-12)), len(order) - 1)
+        cuts[f"{share * 100:.0f} %"] = float(something[order[last]])
+    return [
+        footage.count(name, something >= cut, threshold=cut, wanted=something, truth=shows)
+        for name, cut in cuts.items()
+    ]
+
+
+def count_points(
+    footage: Footage, points: Mapping[str, Any], *, labels: pd.DataFrame | None = None
+) -> list[WatchRow]:
+    """What a model's own operating points leave to be watched.
+
+    `points` are as run.json has them: `task` "skip" skips clips whose `score` is above the `threshold`, "find"
+    keeps those from the threshold up. `labels` (clips, species) are 0/1.
+    """
+    rows = []
+    for name, point in points.items():
+        threshold, task = point["threshold"], point["task"]
+        if task == "skip":
+            scores, wanted = footage.probabilities.get(point["score"]), footage.something
+            values = 1 - wanted if scores is None else scores.to_numpy(np.float64)
+            watched = np.ones(len(values), bool) if threshold is None else values <= threshold
+            truth = None if labels is None else shows_something(labels)
+            least = None if threshold is None else 1 - threshold
+        else:
+            wanted = footage.probabilities[point["score"]].to_numpy(np.float64)
+            watched = np.ones(len(wanted), bool) if threshold is None else wanted >= threshold
+            truth = None if labels is None else labels[point["score"]]
+            least = threshold
+        rows.append(footage.count(name, watched, threshold=least, wanted=wanted, truth=truth,
+                                  promise=describe_promise(point)))  # fmt: skip
+    return rows
+
+
+def shows_something(labels: pd.DataFrame) -> "pd.Series[float]":
+    """1 for each labelled clip that shows any species but `blank`, else 0; labels (clips, species)."""
+    return labels.drop(columns=BLANK, errors="ignore").max(axis=1)
+
+
+def describe_promise(point: Mapping[str, Any]) -> str:
+    """What an operating point promises, in words.
+
+    >>> describe_promise({"threshold": 0.9, "max_loss": 0.05, "confidence": 0.9, "unit": "clips"})
+    'loses at most 5 % of them, with 90 % confidence over clips'
+    """
+    if point["threshold"] is None:
+        return "too few labelled clips to promise anything, so nothing is skipped"
+    sure = f"with {point['confidence']:.0%} confidence" if point["confidence"] else "in the mean"
+    text = f"loses at most {point['max_loss']:.0%} of them, {sure} over {point['unit'].split()[0]}"
+    return text.replace("%", " %")

@@ -1,0 +1,80 @@
+"""What `evaluate` and `calibrate` print and write, from files."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from primatrix.cli import app
+from primatrix.errors import InputError
+from primatrix.models import build_model
+from primatrix.records import ClipSpec
+from primatrix.verdict import Beside, check_figures, evaluate_files, read_durations
+
+SPECIES = ["blank", "duiker", "hog"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A model; labels, sites and predictions of 500 validation and 400 test clips."""
+    build_model("lrcn", species=SPECIES, spec=ClipSpec()).save(tmp_path / "model")
+    rng = np.random.default_rng(0)
+    for part, clips in (("val", 500), ("test", 400)):
+        index = pd.Index([f"{part}{i}.mp4" for i in range(clips)], name="filename")
+        true = pd.DataFrame(np.eye(3)[rng.choice(3, p=[0.5, 0.3, 0.2], size=clips)], index, SPECIES)
+        prob = 1 / (1 + np.exp(-2 * (4 * true - 2 + rng.normal(size=true.shape))))
+        true.astype(int).to_csv(tmp_path / f"{part}_labels.csv")
+        prob.to_csv(tmp_path / f"{part}.csv", float_format="%.7g")
+        sites = pd.DataFrame({"site": rng.integers(10, size=clips), "duration_seconds": 15.0}, index)
+        sites.to_csv(tmp_path / f"{part}_clips.csv")
+    return tmp_path
+
+
+def run(*words: object) -> str:
+    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_calibrate_then_evaluate_from_files(folder: Path) -> None:
+    printed = run("calibrate", folder / "model", folder / "val.csv", folder / "val_labels.csv",
+                  "--sites", folder / "val_clips.csv", "--lose-at-most", 0.1)  # fmt: skip
+    assert "fitted on validation predictions for 500 clips of 10 sites" in printed
+    assert "loses at most 10% with 90% confidence" in printed
+    assert "calibration: fitted on validation predictions" in run("info", folder / "model")
+    clips = folder / "test_clips.csv"
+    printed = run("evaluate", folder / "test.csv", folder / "test_labels.csv", "--model", folder / "model",
+                  "--sites", clips, "--durations", clips, "--train-labels", folder / "val_labels.csv",
+                  "--against", folder / "test.csv", "--out", folder / "out", "--no-figures")  # fmt: skip
+    assert "400 clips of 10 sites; interval: 95 % bootstrap over sites" in printed
+    assert "of 1.7 hours need not be watched" in printed
+    assert "constant: class frequencies of the training labels" in printed
+    assert "+0.0000 (+0.0000 to +0.0000)" in printed  # against itself
+    assert (folder / "out" / "evaluation.json").is_file()
+    assert not list((folder / "out").glob("*.png"))
+
+
+def test_evaluate_without_anything_beside(folder: Path) -> None:
+    printed = run("evaluate", folder / "test.csv", folder / "test_labels.csv")
+    assert "constant: class frequencies of these labels themselves" in printed
+    assert "skip blank (promised" not in printed
+
+
+def test_what_is_missing_is_said_in_one_line(folder: Path) -> None:
+    with pytest.raises(InputError, match="wanted `primatrix evaluate PREDICTIONS LABELS`"):
+        run("evaluate", folder / "test.csv")
+    with pytest.raises(InputError, match="wanted --model FOLDER and --out FOLDER"):
+        run("evaluate", folder)
+    beside = Beside(model=folder)
+    with pytest.raises(InputError, match="wanted the folder of a saved model"):
+        evaluate_files(folder / "test.csv", folder / "test_labels.csv", beside=beside)
+    with pytest.raises(InputError, match="and `duration_seconds`"):
+        read_durations(folder / "test.csv")
+
+
+def test_figures_are_asked_for_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("primatrix.verdict.find_spec", lambda name: None)
+    with pytest.raises(InputError, match="--no-figures"):
+        check_figures()
