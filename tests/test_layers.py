@@ -37,7 +37,7 @@ LAYERS = [
     {"dataset"},
     {"checkpoint", "devices", "optimisers", "objective", "augmentation", "averages", "snapshot"},
     {"models", "recipe", "parallel", "calibrator", "verdict"},
-    {"keras_weights", "prediction"},
+    {"keras_weights", "prediction", "streams"},
     {"training"},
     {"folds", "tagging"},
     {"demo"},

@@ -50,6 +50,7 @@ class Dataset:
     )
     _val_position: int = 0
     _test_position: int = 0
+    look_ahead_clips: int | None = None  # decoded in one go; None: AHEAD
     _weights: NDArray[np.float64] | None = None  # how often each training clip is drawn
     test_batch_ids: NDArray[np.object_]
     sites: "pd.Series[str] | None" = None  # of the labelled clips, where the label file names them
@@ -326,7 +327,8 @@ class Dataset:
 
     def _prepare(self, names: NDArray[np.object_], start: int, stop: int) -> None:
         """Decode the window of AHEAD clips that each of rows start…stop-1 lies in, where not done yet."""
-        first, last = start // AHEAD * AHEAD, -(-stop // AHEAD) * AHEAD
+        ahead = self.look_ahead_clips or AHEAD
+        first, last = start // ahead * ahead, -(-stop // ahead) * ahead
         self._loader.prepare(names[first:last].tolist())
 
     def _failed_all(self, names: NDArray[np.object_]) -> bool:
@@ -341,7 +343,8 @@ class Dataset:
             raise InputError(f"{self.datapath}: no labelled clip to train on; give a label file")
         places = np.arange(start, stop)
         rows = self._rows_at(places)
-        window = range(start // AHEAD * AHEAD, -(-stop // AHEAD) * AHEAD)
+        ahead = self.look_ahead_clips or AHEAD
+        window = range(start // ahead * ahead, -(-stop // ahead) * ahead)
         if window != self._train_window:
             self._loader.prepare(self.X_train[self._rows_at(np.array(window))].tolist())
             self._train_window = window
