@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO ?= primatrix-demo
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format docs clean
 
 demo: .venv/base
 	$(BIN)/primatrix demo --out $(DEMO)
@@ -20,6 +20,9 @@ format: .venv/dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: .venv/dev
+	$(BIN)/mkdocs build --strict
+
 .venv/base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
@@ -30,4 +33,4 @@ format: .venv/dev
 	@touch $@
 
 clean:
-	rm -rf .venv $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv site $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis

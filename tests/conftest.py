@@ -1,6 +1,9 @@
 """What every test file shares: where the real clips lie, when they are there."""
 
 import os
+import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -65,3 +68,27 @@ def write_video(
 def make_video() -> Callable[..., Path]:
     """`make_video(path, frames=…, codec=…, …)` writes a small real video and returns its path."""
     return write_video
+
+
+@pytest.fixture
+def browse(tmp_path: Path) -> Callable[[Path], tuple[Path, set[str]]]:
+    """`browse(page)` opens a page as a phone does: a screenshot, and what the page (not the browser itself) asked for.
+
+    Tests that ask for it are skipped where there is no chromium; installing one takes longer than they do.
+    """
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no chromium or google-chrome here to open pages in")
+
+    def open_page(page: Path) -> tuple[Path, set[str]]:
+        log, picture = tmp_path / f"{page.stem}.net.json", tmp_path / f"{page.stem}.png"
+        command = [
+            browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+            "--no-first-run", f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={log}",
+            "--window-size=390,844", f"--screenshot={picture}", page.as_uri(),
+        ]  # fmt: skip
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+        lines = [line for line in log.read_text().splitlines() if '"initiator":"null"' in line]
+        return picture, {url for line in lines for url in re.findall(r'"url":"([^"]{0,200})', line)}
+
+    return open_page

@@ -4,8 +4,6 @@ import html.parser
 import io
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from primatrix.report.tallies import count_by_hour, count_by_site, count_overvie
 from primatrix.report.watching import count_points, count_watching, measure_footage
 from primatrix.results import Results, complete_facts
 
+Browse = Callable[[Path], tuple[Path, set[str]]]
 ODD_NAMES = (
     "a/<script>alert(1)</script>.mp4",
     "a/\"quoted\" & 'odd'.mp4",
@@ -271,6 +270,14 @@ def test_the_page_asks_for_nothing_outside(odd_report: tuple[Path, str]) -> None
         assert not [name for name in attributes if name.startswith("on")]
 
 
+def test_labels_show_how_good_the_model_is(odd_report: tuple[Path, str]) -> None:
+    text = " ".join(re.sub(r"<[^>]+>", " ", odd_report[1]).split())
+    assert "Measured on 4 labelled clips" in text
+    assert "hog&lt;b&gt; 2 1 1 0 " in text  # labelled, found, missed, wrong
+    assert "duiker 1 0 1 2 " in text
+    assert "Precision against recall of duiker: 1 clip, average precision 0.25." in text
+
+
 def test_every_picture_and_chart_has_words_and_every_table_a_caption(odd_report: tuple[Path, str]) -> None:
     check = PageCheck(odd_report[1])
     pictures = [attributes for tag, attributes in check.tags if tag == "img"]
@@ -374,34 +381,17 @@ def test_the_command_writes_the_page_and_tells_of_clips_it_cannot_show(
 # ---- in a browser
 
 
-def open_in_browser(page: Path, folder: Path) -> tuple[Path, set[str]]:
-    """A screenshot of a page as a phone shows it, and what the page (not the browser itself) asked for."""
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no chromium or google-chrome here to open the report in")
-    folder.mkdir()
-    log, picture = folder / "net.json", folder / "page.png"
-    command = [
-        browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-        "--no-first-run", f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}",
-        "--window-size=390,844", f"--screenshot={picture}", page.as_uri(),
-    ]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
-    lines = [line for line in log.read_text().splitlines() if '"initiator":"null"' in line]
-    return picture, {url for line in lines for url in re.findall(r'"url":"([^"]{0,200})', line)}
-
-
 def test_a_browser_shows_the_page_which_asks_for_nothing(
-    odd_report: tuple[Path, str], tmp_path: Path
+    odd_report: tuple[Path, str], browse: Browse
 ) -> None:
-    picture, asked = open_in_browser(odd_report[0], tmp_path / "report")
+    picture, asked = browse(odd_report[0])
     pixels = np.asarray(Image.open(picture).convert("L"))
     assert pixels.shape == (844, 390)
     assert pixels.std() > 10  # something is there to be seen
     assert not {url for url in asked if not url.startswith("data:")}
 
 
-def test_the_browser_test_would_notice_a_page_that_asks(tmp_path: Path) -> None:
+def test_the_browser_test_would_notice_a_page_that_asks(tmp_path: Path, browse: Browse) -> None:
     page = tmp_path / "asks.html"
     page.write_text('<!DOCTYPE html><title>asks</title><img src="http://127.0.0.1:9/x.png" alt="none">')
-    assert open_in_browser(page, tmp_path / "asks")[1] == {"http://127.0.0.1:9/x.png"}
+    assert browse(page)[1] == {"http://127.0.0.1:9/x.png"}

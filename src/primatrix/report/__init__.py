@@ -8,6 +8,7 @@ pictures     their filmstrips, decoded in worker processes
 sheets       strips with what is said beside them
 charts       inline SVG
 figures      what was counted, as charts
+accuracy     how good the model is on labelled clips
 learning     how the model was trained
 page         all of it in page.html with style.css
 """

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-__all__ = ["Bar", "Chart", "Dot", "Line", "draw_bars", "draw_columns", "draw_dots", "draw_grid", "draw_lines"]
+__all__ = ["Bar", "Chart", "Dot", "Line", "draw_bars", "draw_columns", "draw_dots", "draw_grid", "draw_lines",
+           "draw_log_lines"]  # fmt: skip
 
 WIDTH = 400
 LABEL_WIDTH = 116  # names left of bars, dots and grids
 RIGHT = 14
 ROW = 17
 MOST_LETTERS = 19
+LEFT, TOP = 52, 8  # of a pair of axes
+UNIT_TICKS = [0.0, 0.5, 1.0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,13 @@ def draw_grid(rows: Sequence[Bar], *, title: str, alt: str, x_label: str) -> Cha
 
 
 def draw_lines(
-    lines: Sequence[Line], *, title: str, alt: str, labels: tuple[str, str], unit_square: bool = False
+    lines: Sequence[Line],
+    *,
+    title: str,
+    alt: str,
+    labels: tuple[str, str],
+    unit_square: bool = False,
+    width: int = WIDTH,
 ) -> Chart:
     """Lines over one pair of axes from 0; `labels` name x and y. `unit_square` fixes both axes at 0 to 1.
 
@@ -163,33 +172,80 @@ def draw_lines(
     >>> draw_lines([line], title="t", alt="a", labels=("recall", "precision"), unit_square=True).legend
     ('all',)
     """
-    left, top, height = 44, 8, 200
-    width = WIDTH - left - RIGHT
-    most_x = 1.0 if unit_square else max((max(line.x, default=0) for line in lines), default=0)
-    most_y = 1.0 if unit_square else max((max(line.y, default=0) for line in lines), default=0)
-    counted = not unit_square and all(float(x).is_integer() for line in lines for x in line.x)
-    x_ticks, y_ticks = choose_ticks(most_x, whole=counted), choose_ticks(most_y)
-    parts = list(_draw_y_ticks(y_ticks, left, top, height))
-    for tick in x_ticks:
-        x = left + width * tick / x_ticks[-1]
-        parts.append(_text(x, top + height + 11, format_number(tick), "middle"))
-    for number, line in enumerate(lines):
-        places = [
-            (left + width * x / x_ticks[-1], top + height * (1 - y / y_ticks[-1]))
-            for x, y in zip(line.x, line.y, strict=True)
-        ]
-        joined = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        kind = f"line l{number}{' dotted' if line.dotted else ''}"
-        parts.append(Markup('<polyline points="{}" class="{}"/>').format(joined, kind))
-        if line.points:
-            parts += [_circle(x, y, f"c{number}") for x, y in places]
-    parts.append(_text(left + width / 2, top + height + 28, labels[0], "middle"))
-    parts.append(
-        Markup('<text transform="translate(10 {}) rotate(-90)" text-anchor="middle">{}</text>').format(
-            top + height / 2, labels[1]
-        )
-    )
-    return Chart(title, alt, _wrap(parts, top + height + 38, alt), tuple(line.name for line in lines))
+    if unit_square:
+        x_ticks, y_ticks = UNIT_TICKS, UNIT_TICKS
+    else:
+        counted = all(float(x).is_integer() for line in lines for x in line.x)
+        x_ticks = choose_ticks(max((max(line.x, default=0) for line in lines), default=0), whole=counted)
+        y_ticks = choose_ticks(max((max(line.y, default=0) for line in lines), default=0))
+    frame = _Frame(width, x_ticks, y_ticks, linear=True)
+    parts = [*frame.draw(labels), *frame.draw_lines(lines)]
+    return Chart(title, alt, _wrap(parts, frame.bottom, alt, width=width), tuple(line.name for line in lines))
+
+
+def draw_log_lines(
+    lines: Sequence[Line], *, title: str, alt: str, labels: tuple[str, str], least: float = 1e-4
+) -> Chart:
+    """Lines over one pair of logarithmic axes from `least` to 1; what is smaller lies on the edge.
+
+    >>> line = Line("all", [0.01, 0.5], [0.02, 0.4])
+    >>> draw_log_lines([line], title="t", alt="a", labels=("given", "true")).title
+    't'
+    """
+    ticks = [least * 10**power for power in range(round(-math.log10(least)) + 1)]
+    frame = _Frame(WIDTH, ticks, ticks, linear=False)
+    parts = [*frame.draw(labels), *frame.draw_lines(lines)]
+    return Chart(title, alt, _wrap(parts, frame.bottom, alt), tuple(line.name for line in lines))
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """A pair of axes and what lies where on them."""
+
+    width: int
+    x_ticks: Sequence[float]
+    y_ticks: Sequence[float]
+    linear: bool
+
+    @property
+    def height(self) -> float:
+        return self.width / 2
+
+    @property
+    def bottom(self) -> float:
+        return TOP + self.height + 38
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        along, up = self._share(x, self.x_ticks), self._share(y, self.y_ticks)
+        return LEFT + (self.width - LEFT - RIGHT) * along, TOP + self.height * (1 - up)
+
+    def _share(self, value: float, ticks: Sequence[float]) -> float:
+        if self.linear:
+            return value / ticks[-1]
+        return math.log(max(value, ticks[0]) / ticks[0]) / math.log(ticks[-1] / ticks[0])
+
+    def draw(self, labels: tuple[str, str]) -> Iterator[Markup]:
+        right = self.width - RIGHT
+        for tick in self.y_ticks:
+            _, y = self.at(self.x_ticks[0], tick)
+            yield _line(LEFT, y, right, y, "grid")
+            yield _text(LEFT - 5, y, format_number(tick), "end")
+        for tick in self.x_ticks:
+            yield _text(
+                self.at(tick, self.y_ticks[0])[0], TOP + self.height + 11, format_number(tick), "middle"
+            )
+        yield _text((LEFT + right) / 2, TOP + self.height + 28, labels[0], "middle")
+        turned = '<text transform="translate(10 {}) rotate(-90)" text-anchor="middle">{}</text>'
+        yield Markup(turned).format(TOP + self.height / 2, labels[1])
+
+    def draw_lines(self, lines: Sequence[Line]) -> Iterator[Markup]:
+        for number, line in enumerate(lines):
+            places = [self.at(x, y) for x, y in zip(line.x, line.y, strict=True)]
+            joined = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+            kind = f"line l{number}{' dotted' if line.dotted else ''}"
+            yield Markup('<polyline points="{}" class="{}"/>').format(joined, kind)
+            if line.points:
+                yield from (_circle(x, y, f"c{number}") for x, y in places)
 
 
 def choose_ticks(most: float, *, count: int = 5, whole: bool = False) -> list[float]:
@@ -224,9 +280,9 @@ def _draw_y_ticks(ticks: Sequence[float], left: float, top: float, height: float
         yield _text(left - 5, y, format_number(tick), "end")
 
 
-def _wrap(parts: Sequence[Markup], height: float, alt: str) -> Markup:
+def _wrap(parts: Sequence[Markup], height: float, alt: str, *, width: int = WIDTH) -> Markup:
     head = Markup('<svg role="img" viewBox="0 0 {} {:.0f}" preserveAspectRatio="xMinYMin"><title>{}</title>')
-    return head.format(WIDTH, height, alt) + Markup("").join(parts) + Markup("</svg>")
+    return head.format(width, height, alt) + Markup("").join(parts) + Markup("</svg>")
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start") -> Markup:

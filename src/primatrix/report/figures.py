@@ -77,7 +77,7 @@ def chart_species_by_hour(sums: pd.DataFrame) -> Chart:
         rows,
         title="Species by hour of the day",
         alt=f"Expected clips by hour of the day: {told}.",
-        x_label="hour; the darker, the more of the species' clips",
+        x_label="hour; the stronger the colour, the more clips",
     )
 
 

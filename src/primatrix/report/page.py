@@ -14,6 +14,7 @@ from markupsafe import Markup
 from primatrix.errors import InputError
 from primatrix.labels import BLANK, read_labels
 from primatrix.records import OnProgress
+from primatrix.report.accuracy import describe_accuracy
 from primatrix.report.charts import Chart, format_number
 from primatrix.report.figures import (
     chart_hours,
@@ -120,7 +121,8 @@ def write_report(
         **describe_places(found, species),
         **describe_watching(found, labels),
         **describe_sheets(make_sheets(pictures, found, species=species), species),
-        "accuracy": {"paragraphs": [], "charts": [draw_training(epochs)] if epochs else [], "table": None},
+        "accuracy": None if labels is None else describe_accuracy(found, labels),
+        "training": draw_training(epochs) if epochs else None,
     }
     path = write_whole(out, lambda file: file.write_text(render_page(context), encoding="utf-8"))
     without = tuple(list_reasons(pictures))
@@ -216,9 +218,9 @@ def render_page(context: Context) -> str:
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters.update(
         number=format_number,
-        percent=lambda share: (
-            f"{share * 100:.0f} %" if share < 0.995 or share == 1 else f"{share * 100:.1f} %"
-        ),
+        count=format_count,
+        length_of_film=format_length,
+        percent=format_share,
         probability=format_probability,
         clock=lambda seconds: f"{int(seconds // 60)}:{seconds % 60:04.1f}",
         day=lambda text: (
@@ -228,6 +230,26 @@ def render_page(context: Context) -> str:
     style = Markup(files("primatrix.report").joinpath("style.css").read_text(encoding="utf-8"))
     contents = list_contents(context)
     return environment.get_template("page.html").render(**context, style=style, contents=contents)
+
+
+def format_count(expected: float) -> str:
+    """An expected number of clips.
+
+    >>> format_count(0.0), format_count(0.004), format_count(1.26), format_count(1234.5)
+    ('0', '<0.1', '1.3', '1,234')
+    """
+    return "<0.1" if 0 < expected < 0.05 else format_number(round(expected, 1))
+
+
+def format_length(hours: float) -> str:
+    """Hours of film, minutes or seconds where there is less.
+
+    >>> format_length(41.2), format_length(1.25), format_length(0.5), format_length(0.004)
+    ('41 h', '1.2 h', '30 min', '14 s')
+    """
+    if hours >= 1:
+        return f"{format_number(hours)} h"
+    return f"{hours * 60:.0f} min" if hours >= 1 / 30 else f"{hours * 3600:.0f} s"
 
 
 def format_share(share: float) -> str:
@@ -256,6 +278,6 @@ def list_contents(context: Context) -> list[tuple[str, str]]:
     """Id and name of each section of the page."""
     sections = [("processed", "What was processed"), ("species", "Species"), ("where", "Where and when"),
                 ("watching", "Hours to watch")]  # fmt: skip
-    if context["accuracy"]["charts"] or context["accuracy"]["table"]:
+    if context["accuracy"] or context["training"]:
         sections.append(("accuracy", "How well the model does"))
     return [*sections, ("sheets", "Contact sheets")]

@@ -55,11 +55,13 @@ def draw_filmstrips(
     Strips come in the order of their worth: once the pictures are as large as the budget, the rest go without.
 
     >>> draw_filmstrips([Strip("gone.mp4", "hog", "surest", 0.9)], "nowhere", workers=0)
-    {Strip(...): 'no such file; check the path'}
+    {Strip(...): 'no folder nowhere here; say with --videos where the clips are'}
     """
     moments: dict[str, dict[float | None, None]] = {}  # clip -> the seconds wanted of it, in order
     for strip in strips:
         moments.setdefault(strip.filepath, {})[strip.centre_seconds] = None
+    if not Path(folder).is_dir():
+        return dict.fromkeys(strips, f"no folder {folder} here; say with --videos where the clips are")
     found, drawn = _find_clips(moments, Path(folder))
     options = PoolOptions(batch=1) if workers is None else PoolOptions(workers=workers, batch=1)
     cut = partial(_cut_all, {name: tuple(seconds) for name, seconds in moments.items()})
