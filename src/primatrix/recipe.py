@@ -15,7 +15,7 @@ from primatrix.optimisers import OptimiserName
 from primatrix.sampler import Sampling
 from primatrix.settings import change_settings, check_least, check_shares, check_types
 
-__all__ = ["Batch", "EpochScores", "History", "TrainSpec", "TrainingData", "settle"]
+__all__ = ["Batch", "EpochScores", "History", "TrainSpec", "TrainingData", "best_epoch", "settle"]
 
 Batch = tuple[NDArray[Any], NDArray[Any]]  # Any: pixels and labels of any dtype
 
@@ -195,6 +195,11 @@ class History:
             f"{epoch.seconds:.0f} s, {epoch.clips_per_second:.0f} clips/s"
             for i, epoch in enumerate(self.epochs, start=1)
         )
+
+
+def best_epoch(epochs: list[EpochScores]) -> EpochScores:
+    """The first epoch with the lowest validation loss, or the lowest loss where nothing was validated."""
+    return min(epochs, key=lambda epoch: epoch.loss if math.isnan(epoch.val_loss) else epoch.val_loss)
 
 
 def settle(spec: TrainSpec, *, settings: dict[str, Any], data: TrainingData) -> TrainSpec:

@@ -27,7 +27,7 @@ from primatrix.objective import LossMean, clip_loss
 from primatrix.optimisers import build_optimiser, set_learning_rate
 from primatrix.parallel import Team, gather_team, is_leader
 from primatrix.prediction import predict_batches
-from primatrix.recipe import Batch, EpochScores, History, TrainingData, TrainSpec, settle
+from primatrix.recipe import Batch, EpochScores, History, TrainingData, TrainSpec, best_epoch, settle
 from primatrix.records import OnProgress, Progress
 from primatrix.snapshot import check_settings, pack_optimiser, restore_optimiser, take_tensors
 from primatrix.streams import open_stream, use_sampling
@@ -389,11 +389,6 @@ class Run:
         self.step, self.clips, self.seconds = facts["step"], facts["clips"], facts["seconds"]
         self.losses = LossMean(**facts["losses"])
         logger.info("%s: goes on after step %d of epoch %d", source, self.step, len(self.epochs) + 1)
-
-
-def best_epoch(epochs: list[EpochScores]) -> EpochScores:
-    """The first epoch with the lowest validation loss, or the lowest loss where nothing was validated."""
-    return min(epochs, key=lambda epoch: epoch.loss if math.isnan(epoch.val_loss) else epoch.val_loss)
 
 
 def seed_of_step(seed: int, *, step: int) -> int:
