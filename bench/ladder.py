@@ -12,6 +12,7 @@ runs in a process of its own, its results are kept, and the same command goes on
 import argparse
 import json
 import math
+import os
 import resource
 import subprocess
 import sys
@@ -46,20 +47,20 @@ class Rung:
     batch_size: int = 32
     options: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    views: int = 0  # per axis when the test clips are predicted; validating with 27 views would eat the time
 
 
 SCALED = {"input_scale": 1 / 255}  # as published, unscaled, LRCN learns next to nothing (LOG.md)
-QUICK = {"learning_rate": 2e-3, "ema": 0.995}  # few thousand steps: an average of the last few hundred
 RUNGS = {
     "lrcn on nano": Rung("lrcn", "nano", NANO, options=SCALED, settings={"schedule": "cosine"}),
     "lrcn on micro": Rung("lrcn", "micro", MICRO, options=SCALED, settings={"schedule": "cosine"}),
-    "conv3d": Rung("conv3d", "micro", COLOUR, settings=QUICK),
-    "motion": Rung("motion", "micro", COLOUR, settings=QUICK),
+    "conv3d": Rung("conv3d", "micro", COLOUR, options={"views_per_axis": 1}, views=3),
+    "motion": Rung("motion", "micro", COLOUR),
 }
 
 
-def prepare(data: Path, *, seed: int) -> Path:
-    """The simulated clips and a label file with sites; made once."""
+def prepare(data: Path, *, seed: int) -> None:
+    """The simulated clips, training and test clips each in a folder, and a label file with sites; made once."""
     spec = pm.SimulationSpec(train_clips=6000, test_clips=2000, seed=seed, test_sites="new")
     with ProgressDisplay() as display:
         pm.simulate(data, spec=spec, sizes=("nano", "micro"), on_progress=display.on_progress)
@@ -71,7 +72,15 @@ def prepare(data: Path, *, seed: int) -> Path:
     long = cells.loc[cells["shown"] > 0, ["filepath", "label"]]
     long["site"] = sites.loc[long["filepath"]].to_numpy()
     write_table(long.set_index("filepath"), data / "ladder_labels.csv")
-    return data / "ladder_labels.csv"
+    for size in ("nano", "micro"):
+        for part, table in (
+            ("train", labels.index),
+            ("test", pd.read_csv(data / "test_labels.csv")["filename"]),
+        ):
+            folder = data / "parts" / size / part
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in set(table) - {path.name for path in folder.iterdir()}:
+                os.link(data / size / name, folder / name)
 
 
 def choose_held_out(labels: Path) -> list[str]:
@@ -82,9 +91,24 @@ def choose_held_out(labels: Path) -> list[str]:
 def open_data(rung: Rung, data: Path) -> pm.Dataset:
     labels = data / "ladder_labels.csv"
     return pm.Dataset.from_folder(
-        data / rung.size, rung.spec, labels=labels, species=pm.BENCHMARK_SPECIES,
+        data / "parts" / rung.size / "train", rung.spec, labels=labels, species=pm.BENCHMARK_SPECIES,
         held_out_sites=choose_held_out(labels), batch_size=rung.batch_size, store=data / ".primatrix" / rung.size,
     )  # fmt: skip
+
+
+def open_test(rung: Rung, data: Path) -> pm.Dataset:
+    return pm.Dataset.from_folder(
+        data / "parts" / rung.size / "test", rung.spec, species=pm.BENCHMARK_SPECIES,
+        store=data / ".primatrix" / f"{rung.size}-test",
+    )  # fmt: skip
+
+
+def predict_validation(model: pm.Model, data: pm.Dataset) -> pd.DataFrame:
+    """Probabilities of the held-out cameras' clips, which calibration is fitted on."""
+    batches = (next(data.val_batches())[0] for _ in range(data.num_val_batches))
+    data.seek_val(0)
+    probabilities = np.concatenate(list(pm.predict_batches(model, batches)))
+    return pd.DataFrame(probabilities, index=data.y_val.index, columns=data.class_names)
 
 
 def count_core_seconds() -> float:
@@ -130,7 +154,12 @@ def climb(name: str, *, data_folder: Path, out: Path, core_minutes: float) -> No
             on_progress=display.on_progress,
         )  # fmt: skip
         trained, trained_core = time.perf_counter() - began, count_core_seconds() - began_core
-        result = predict_to_file(model, data, out / "predictions.csv", on_progress=display.on_progress)
+        write_table(predict_validation(model, data), out / "validation.csv")
+    if rung.views:
+        model = with_views(model, rung.views)
+    with closing(open_test(rung, data_folder)) as test, ProgressDisplay() as display:
+        test.pack(on_progress=display.on_progress)
+        result = predict_to_file(model, test, out / "predictions.csv", on_progress=display.on_progress)
     facts = {
         "core_minutes": trained_core / 60, "minutes": trained / 60, **plan, "parameters": count(model),
         "epochs_seen": plan["epochs"] * plan["steps_per_epoch"] * rung.batch_size / data.num_samples,
@@ -140,6 +169,14 @@ def climb(name: str, *, data_folder: Path, out: Path, core_minutes: float) -> No
         "memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
     }  # fmt: skip
     (out / "facts.json").write_text(json.dumps(facts, indent=2))
+
+
+def with_views(model: pm.Model, views: int) -> pm.Model:
+    """The same weights, looked at from `views` places per axis."""
+    options = model.options | {"views_per_axis": views}
+    other = pm.build_model(model.name, species=model.species, spec=model.spec, **options)
+    other.network.load_state_dict(model.network.state_dict())
+    return other
 
 
 def count(model: pm.Model) -> int:

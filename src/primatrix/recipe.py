@@ -152,7 +152,7 @@ MODERN: dict[str, Any] = {  # Any: fields of TrainSpec
     },
 }  # fmt: skip
 RECOMMENDED: dict[str, dict[str, Any]] = {
-    "motion": MODERN,
+    "motion": MODERN | {"learning_rate": 2e-3, "ema": 0.995},  # as its designs were compared, bench/LOG.md
     "conv3d": MODERN | {"augmentation": None},  # it crops, mirrors and relights by itself
     "backbone": MODERN | {"learning_rate": 2e-4, "epochs": 5},
 }
