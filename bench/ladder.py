@@ -49,11 +49,12 @@ class Rung:
 
 
 SCALED = {"input_scale": 1 / 255}  # as published, unscaled, LRCN learns next to nothing (LOG.md)
+QUICK = {"learning_rate": 2e-3, "ema": 0.995}  # few thousand steps: an average of the last few hundred
 RUNGS = {
     "lrcn on nano": Rung("lrcn", "nano", NANO, options=SCALED, settings={"schedule": "cosine"}),
     "lrcn on micro": Rung("lrcn", "micro", MICRO, options=SCALED, settings={"schedule": "cosine"}),
-    "conv3d": Rung("conv3d", "micro", COLOUR),
-    "motion": Rung("motion", "micro", COLOUR),
+    "conv3d": Rung("conv3d", "micro", COLOUR, settings=QUICK),
+    "motion": Rung("motion", "micro", COLOUR, settings=QUICK),
 }
 
 

@@ -28,16 +28,13 @@ from primatrix.store import Store
 
 DESIGNS: dict[str, dict] = {
     "conv3d": {"name": "conv3d", "views_per_axis": 1},
-    "v1": {},
-    "no appearance": {"appearance": False},
+    "whole": {"view": "whole", "place": False},
+    "whole, place": {"view": "whole"},
+    "whole, place, 6 frames": {"view": "whole", "training_frames": 6},
+    "window, place": {"view": "window"},
     "logits": {"pooling": "logits"},
-    "features": {"pooling": "features"},
+    "no appearance": {"appearance": False},
     "context": {"context_frames": 3},
-    "narrow": {"width": 16},
-    "wide": {"width": 32},
-    "deep": {"depth": 2},
-    "6 frames": {"training_frames": 6},
-    "20 frames": {"training_frames": 20},
 }
 SPEC = ClipSpec(30, 64, 64, "rgb")
 BATCH = 32

@@ -3,7 +3,7 @@
 Draws clips that are alike within a site (share of the variance between sites: 0, 0.2, 0.5), certifies a threshold by
 each unit and compares what it truly loses, at new sites, with what was promised. Prints a table, draws a figure.
 
-python bench/promises.py --out docs/promises.png
+python bench/promises.py --out docs/promises.svg
 """
 
 import argparse
@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, default=Path("promises.png"))
+    parser.add_argument("--out", type=Path, default=Path("promises.svg"))
     out = parser.parse_args().out
     settings = [(sites, between) for between in (0.0, 0.2, 0.5) for sites in (20, 50, 200)]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
@@ -65,7 +65,7 @@ def main() -> None:
         ax.set_xlabel("sites; between sites: 0, 20, 50 % of variance", fontsize=8)
         ax.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("animals truly lost, %\n(whiskers: 10 to 90 % of 500 sets)")
-    figure.savefig(out, dpi=150)
+    figure.savefig(out, dpi=150, metadata={"Date": None} if out.suffix == ".svg" else None)
     print(pd.DataFrame(rows).round(4).to_string(index=False))
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from primatrix.cli import app
@@ -172,8 +173,16 @@ def test_clips_without_a_site_belong_to_the_only_deployment(tmp_path: Path) -> N
         export_results(results, "camtrap-dp", tmp_path / "two", options=two)
 
 
+def test_visits_stand_where_their_site_does(tmp_path: Path) -> None:
+    results = make_dated(deployment=["a/1", "a/2"])
+    out = export_results(results, "camtrap-dp", tmp_path / "package", options=give(tmp_path)).path
+    rows = read_rows(out / "deployments.csv")
+    assert [(row["deploymentID"], row["locationID"], row["latitude"]) for row in rows] == [
+        ("a/1", "a", "5.5"), ("a/2", "a", "5.5")]  # fmt: skip
+    assert check_export(out, outside=False) == []
+
+
 def test_yaml_tells_about_the_project_too(tmp_path: Path) -> None:
-    yaml = pytest.importorskip("yaml")
     options = give(tmp_path)
     (tmp_path / "project.yaml").write_text(yaml.safe_dump(PROJECT))
     options = replace(options, project=tmp_path / "project.yaml")

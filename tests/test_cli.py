@@ -153,6 +153,7 @@ def test_training_on_a_folder_of_ones_own(data: Path, tmp_path: Path, run: Run) 
                 "--size", "24x16", "--store", tmp_path / "s", "--workers", 0)  # fmt: skip
     assert ended.code in (0, 1), ended.err
     spec = load_model(tmp_path / "m").spec
+    assert load_model(tmp_path / "m").clip_seconds == pytest.approx(15.0, abs=0.6)
     assert (spec.frames, spec.height_px, spec.width_px) == (8, 24, 16)
     ended = run("train", data / "nano", "--out", tmp_path / "m2")
     assert ended.code == 2

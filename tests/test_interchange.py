@@ -175,6 +175,16 @@ def test_labels_are_read_from_every_format(tmp_path: Path, to: str) -> None:
     assert sorted(labels.unlabelled) == ["b/unknown.mp4", "~b/../odd, é.mp4"]
 
 
+def test_tables_as_r_writes_them_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text('\ufeff"filepath","labels"\n"a.mp4","hog;duiker"\n', encoding="utf-8")
+    assert read_labels(path).species == ("duiker", "hog")
+    path.write_text('"filepath","label","start_seconds","end_seconds","best_seconds","probability"\n'
+                    '"a.mp4","hog",1,2,1.5,\n"a.mp4","hog",5,6,5.5,\n')  # fmt: skip
+    assert read_labels(path).table.to_dict("index") == {"a.mp4": {"hog": 1}}
+    assert read_export(path).sightings["probability"].isna().all()
+
+
 @pytest.mark.parametrize("cell", ["duiker;hog", "duiker | hog", "duiker, hog", '["duiker", "hog"]'])
 def test_lists_in_a_cell_are_read(tmp_path: Path, cell: str) -> None:
     path = tmp_path / "labels.csv"
@@ -229,7 +239,7 @@ def test_megadetector_files_of_others_give_labels(tmp_path: Path) -> None:
                 {"category": "1", "conf": 0.9, **box, "frame_number": 20, "classifications": [["7", 0.8]]},
                 {"category": "2", "conf": 0.1, **box, "frame_number": 0}]},
             {"file": "b.jpg", "detections": [{"category": "2", "conf": 0.5, **box}]},
-            {"file": "c.jpg", "detections": []},
+            {"file": "c\\c.jpg", "detections": []},
             {"file": "d.jpg", "failure": "Failure image access", "detections": None},
         ],
     }  # fmt: skip
@@ -238,7 +248,7 @@ def test_megadetector_files_of_others_give_labels(tmp_path: Path) -> None:
     assert check_export(path) == []
     reading = read_export(path)
     assert reading.rows.to_numpy().tolist() == [
-        ["a.mp4", "fox"], ["b.jpg", "person"], ["c.jpg", "blank"], ["d.jpg", ""]]  # fmt: skip
+        ["a.mp4", "fox"], ["b.jpg", "person"], ["c/c.jpg", "blank"], ["d.jpg", ""]]  # fmt: skip
     assert reading.sightings.iloc[0].tolist() == ["a.mp4", "fox", 1, 1, 1, np.float32(0.9)]
     assert reading.failures.to_numpy().tolist() == [["d.jpg", "", "Failure image access"]]
 

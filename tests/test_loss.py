@@ -45,6 +45,32 @@ def test_a_fragmented_file_that_ends_early_is_partial(make_video: MakeVideo, tmp
     assert decode_clip(path, SPEC).status == "partial"
 
 
+@pytest.mark.parametrize(("mode", "length"), [("0", 188), ("1", 192)])
+def test_a_transport_stream_cut_within_a_packet_is_partial(
+    make_video: MakeVideo, tmp_path: Path, mode: str, length: int
+) -> None:
+    path = tmp_path / "a.ts"
+    whole = make_video(tmp_path / "a.mp4", frames=60, options={"bf": "0"})
+    with (
+        av.open(str(whole)) as source,
+        av.open(str(path), "w", container_options={"mpegts_m2ts_mode": mode}) as target,
+    ):
+        copy = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.size:
+                packet.stream = copy
+                target.mux(packet)
+    content = path.read_bytes()
+    assert len(content) % length == 0
+    assert decode_clip(path, SPEC).status == "ok"
+    kept = len(content) * 2 // 3 // length * length
+    path.write_bytes(content[: kept + 50])
+    clip = decode_clip(path, SPEC)
+    assert clip.note.startswith(f"cut short: {kept + 50:,} of at least {kept + length:,} bytes are there")
+    path.write_bytes(content[:kept])  # between two packets: nothing tells
+    assert decode_clip(path, SPEC).pts_seconds[-1] < 2
+
+
 def test_a_recording_whose_length_was_left_open_is_whole(make_video: MakeVideo, tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mkv")
     content = bytearray(path.read_bytes())

@@ -5,7 +5,7 @@ import torch
 from primatrix import ClipSpec, ModelError
 from primatrix.devices import choose_device
 from primatrix.models import build_model, load_model
-from primatrix.models.motion import Motion, MotionOptions
+from primatrix.models.motion import Motion, MotionOptions, cut_windows, find_windows
 from primatrix.prediction import predict_batches, predict_frames
 
 SMALL = ClipSpec(6, 32, 40, "rgb")
@@ -33,17 +33,21 @@ def test_layer_rows_name_every_parameter() -> None:
     network = Motion(ClipSpec(30, 64, 64, "rgb"), species_count=24, options=MotionOptions())
     rows = network.layer_rows()
     assert [shape for _, shape, _ in rows] == [
-        (30, 32, 32, 24), (30, 16, 16, 48), (30, 8, 8, 96), (30, 4, 4, 144), (24,),
+        (30, 32, 32, 24), (30, 16, 16, 48), (30, 8, 8, 96), (30, 4, 4, 144),
+        (32, 32, 12), (16, 16, 24), (8, 8, 48), (4, 4, 72), (24,),
     ]  # fmt: skip
     assert sum(count for *_, count in rows) == sum(p.numel() for p in network.parameters())
+    window = Motion(ClipSpec(30, 64, 64, "rgb"), species_count=24, options=MotionOptions(view="window"))
+    assert window.layer_rows()[0][1] == (30, 16, 16, 24)
 
 
 @pytest.mark.parametrize(
     "spec",
     [ClipSpec(1, 16, 16), ClipSpec(2, 5, 9, "rgb"), ClipSpec(7, 64, 37), ClipSpec(3, 200, 120, "rgb")],
 )
-def test_any_number_of_frames_of_any_size_gets_an_answer_per_frame(spec: ClipSpec) -> None:
-    model = make_model(spec)
+@pytest.mark.parametrize("view", ["whole", "window"])
+def test_any_number_of_frames_of_any_size_gets_an_answer_per_frame(spec: ClipSpec, view: str) -> None:
+    model = make_model(spec, view=view)
     clips, frames = model.forward_frames(torch.from_numpy(make_clips(spec)))
     assert (clips.shape, frames.shape) == ((2, 3), (2, spec.frames, 3))
     assert torch.isfinite(clips).all()
@@ -58,6 +62,7 @@ def test_any_number_of_frames_of_any_size_gets_an_answer_per_frame(spec: ClipSpe
         {"pooling": "logits"},
         {"pooling": "features"},
         {"context_frames": 3, "depth": 0},
+        {"view": "window", "place": False},
     ],
 )
 def test_the_clips_answer_is_the_one_without_frames(options: dict) -> None:
@@ -92,7 +97,7 @@ def test_the_order_of_frames_does_not_matter_without_context() -> None:
 
 
 def test_without_appearance_the_place_itself_is_not_seen() -> None:
-    model = make_model(appearance=False)
+    model = make_model(appearance=False, place=False)
     x = make_clips(SMALL) // 2
     brighter = x + np.random.default_rng(1).integers(0, 100, (1, 1, 32, 40, 3), np.uint8)
     one, two = (model.forward(torch.from_numpy(clips)).detach() for clips in (x, brighter))
@@ -100,6 +105,20 @@ def test_without_appearance_the_place_itself_is_not_seen() -> None:
     with_it = make_model()
     one, two = (with_it.forward(torch.from_numpy(clips)).detach() for clips in (x, brighter))
     assert (one - two).abs().max() > 0.05
+
+
+def test_a_window_lies_where_most_is_new() -> None:
+    novelty = torch.zeros(2, 3, 16, 24, 4)
+    novelty[0, 1, 12:15, 3:6] = 1
+    novelty[1, 2, 7, 23, 2] = 1
+    corners = find_windows(novelty)
+    assert corners[:, 0, 1].tolist() == [8, 0]
+    assert corners[1, 1, 2] == 12
+    [cut] = cut_windows([novelty], corners)
+    assert cut.shape == (2, 3, 8, 12, 4)
+    assert cut.sum() == novelty.sum()
+    rows = torch.arange(16.0).view(1, 1, 16, 1, 1).expand(2, 3, 16, 24, 1)
+    assert cut_windows([rows], corners)[0][0, 1, :, 0, 0].tolist() == list(range(8, 16))
 
 
 def test_training_draws_frames_from_torchs_state_and_eval_draws_none() -> None:
@@ -131,7 +150,9 @@ def test_a_thing_that_moves_is_learnt_and_its_frames_found() -> None:
     y = np.zeros((32, 2), np.float32)
     y[::2, 0], y[1::2, 1] = 1, 1  # every second clip has a bright square in its frame number 2
     x[1::2, 2, 8:20, 10:22] = 250
-    model = build_model("motion", species=["blank", "square"], spec=spec, width=8, appearance=False)
+    model = build_model(
+        "motion", species=["blank", "square"], spec=spec, width=8, appearance=False, place=False
+    )
     network = model.network.train()
     optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
     with torch.random.fork_rng():
@@ -157,6 +178,7 @@ def test_a_thing_that_moves_is_learnt_and_its_frames_found() -> None:
         ("depth", -1, "motion: depth: got -1, wanted 0 or more"),
         ("dropout", 1.0, "dropout: got 1.0, wanted 0 to below 1"),
         ("context_frames", 0, "context_frames: got 0, wanted 1 or more"),
+        ("view", "all", "motion: view: got 'all', wanted one of whole, window"),
         ("pooling", "last", "pooling: got 'last', wanted one of logits, features, both"),
     ],
 )

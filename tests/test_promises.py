@@ -46,7 +46,7 @@ def draw_sites(rng: np.random.Generator, sites: int, clips: int) -> tuple[np.nda
     return (means + rng.normal(size=(sites, clips))).ravel(), np.repeat(np.arange(sites), clips), means[:, 0]
 
 
-@pytest.mark.parametrize("sites", [60, 200])
+@pytest.mark.parametrize("sites", [60, 120])
 def test_promise_by_sites_holds_for_new_sites_where_clips_of_a_site_are_alike(sites: int) -> None:
     rng = np.random.default_rng(sites)
     failed = 0

@@ -92,7 +92,9 @@ def footage(make_video: Callable[..., Path], tmp_path: Path) -> Path:
 def model() -> Model:
     model = build_model("lrcn", species=SPECIES, spec=ClipSpec(15, 16, 16))
     weights = model.network.state_dict()
-    weights["head.bias"].fill_(-4.0)  # few animals seen, as in real footage, so few windows are looked at closely
+    weights["head.bias"].fill_(
+        -4.0
+    )  # few animals seen, as in real footage, so few windows are looked at closely
     return model
 
 

@@ -11,6 +11,8 @@ from primatrix.cli import app
 from primatrix.errors import InputError
 from primatrix.models import build_model
 from primatrix.records import ClipSpec
+from primatrix.simulation import SimulationSpec, simulate
+from primatrix.species import BENCHMARK_SPECIES
 from primatrix.verdict import Beside, check_figures, evaluate_files, read_durations
 
 SPECIES = ["blank", "duiker", "hog"]
@@ -60,6 +62,16 @@ def test_evaluate_without_anything_beside(folder: Path) -> None:
     printed = run("evaluate", folder / "test.csv", folder / "test_labels.csv")
     assert "constant: class frequencies of these labels themselves" in printed
     assert "skip blank (promised" not in printed
+
+
+def test_evaluating_a_folder_of_clips_predicts_it_first(tmp_path: Path) -> None:
+    simulate(tmp_path / "data", spec=SimulationSpec(train_clips=40, test_clips=20, seed=3), workers=1)
+    build_model("lrcn", species=BENCHMARK_SPECIES, spec=ClipSpec()).save(tmp_path / "model")
+    printed = run("evaluate", tmp_path / "data", "--model", tmp_path / "model", "--out", tmp_path / "out",
+                  "--no-figures", "--workers", 0, "--quiet")  # fmt: skip
+    assert "20 clips of" in printed  # sites from deployments.csv
+    assert "constant: class frequencies of the training labels" in printed
+    assert len(pd.read_csv(tmp_path / "out" / "predictions.csv")) == 20
 
 
 def test_what_is_missing_is_said_in_one_line(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Label tables: which species are in which clip, read from the files of many programs and checked."""
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,8 +76,8 @@ def read_labels(path: str | Path, *, species: Sequence[str] | None = None) -> La
 def _is_exchange(path: Path) -> bool:
     """Whether a file is neither a wide nor a plain long table (a long one may have a row per stretch of a label)."""
     if path.suffix.lower() == ".csv":
-        with path.open(encoding="utf-8", errors="replace") as file:
-            header = file.readline().strip().split(",")
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            header = next(csv.reader(file), [])
         return "labels" in header or {"label", "start_seconds"} <= set(header)
     return find_format(path) not in ("csv", "long-csv")
 

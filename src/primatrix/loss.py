@@ -1,6 +1,7 @@
 """How much of a video file is missing, by what its container says of its own length; no codec needed.
 
-MPEG-TS and MPEG-PS declare no length, so a file of theirs that ends early looks whole.
+MPEG-TS and MPEG-PS declare no length. An MPEG-TS cut in the middle of one of its packets is found out, since they
+are all of one size; one cut between two, and any MPEG-PS, looks whole.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,12 @@ MATROSKA_HEADER_BYTES = 4096  # the first level before the segment is some 40 by
 ASF_HEADER_BYTES = 64 << 10
 ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 MOST_BOXES = 100_000
+TS_SYNC = 0x47  # ISO/IEC 13818-1 section 2.4.3.2: every packet begins with it
+TS_PACKET_BYTES = {
+    0: 188,
+    4: 192,
+}  # by where the first sync byte lies: Blu-ray and AVCHD put a time of 4 bytes before
+TS_PACKETS_LOOKED_AT = 5
 
 
 def find_loss(path: Path, container_name: str, *, listed: int, there: int) -> str:
@@ -35,7 +42,8 @@ def find_loss(path: Path, container_name: str, *, listed: int, there: int) -> st
     # A last chunk of odd length may lack the byte that fills it up.
     if declared_bytes <= size_bytes + 1:
         return ""
-    return f"cut short: {size_bytes:,} of {declared_bytes:,} bytes are there"
+    least = "at least " if container_name == "mpegts" else ""
+    return f"cut short: {size_bytes:,} of {least}{declared_bytes:,} bytes are there"
 
 
 def _measure_avi(file: BinaryIO, size_bytes: int) -> int:
@@ -90,9 +98,20 @@ def _measure_asf(file: BinaryIO, _: int) -> int:
     return int.from_bytes(properties[40:48], "little")
 
 
+def _measure_mpegts(file: BinaryIO, size_bytes: int) -> int:
+    """Where the packet that the file ends in would end; 0 where it is unclear how long its packets are."""
+    head = file.read(max(TS_PACKET_BYTES.values()) * TS_PACKETS_LOOKED_AT)
+    for start, length in TS_PACKET_BYTES.items():
+        syncs = head[start::length]
+        if len(syncs) >= TS_PACKETS_LOOKED_AT and set(syncs) == {TS_SYNC}:
+            return -(-size_bytes // length) * length
+    return 0
+
+
 LENGTHS: dict[str, Callable[[BinaryIO, int], int]] = {
     "avi": _measure_avi,
     "mov": _measure_mov,
     "matroska": _measure_matroska,
     "asf": _measure_asf,
+    "mpegts": _measure_mpegts,
 }

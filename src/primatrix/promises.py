@@ -97,7 +97,7 @@ def allow_by_betting(site: NDArray[np.int64], max_loss: float, delta: float) -> 
     shares = 1 / sizes[site]
     lost, start = np.zeros(len(sizes)), 0
     while start <= len(site):
-        end = min(start + AT_ONCE, len(site) + 1)
+        end = min(start + min(max(start, 64), AT_ONCE), len(site) + 1)  # few at first: most stop soon
         losses = np.zeros(
             (end - start, len(sizes))
         )  # of each site, in order, after start, start + 1, ... lost

@@ -25,7 +25,8 @@ class TrainingData(Protocol):
 
     Where `seek(step)` is there, it is called so that the next training batch is number `step`; where
     `seek_val(step)` is, the same for validation. Else batches already used are drawn again and dropped.
-    Sampling asks for `use_sampling(sampling)`, which Dataset has.
+    Sampling asks for `use_sampling(sampling)`, which Dataset has; so is `measure_clip_seconds()`, which is asked at the
+    end of each epoch and noted in the model.
     """
 
     num_batches: int

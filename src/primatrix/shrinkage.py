@@ -29,6 +29,7 @@ SLOPES, SHIFTS = (1.0, 10.0, 100.0, 1000.0, 10000.0), (0.1, 1.0, 10.0, 100.0)
 SHARED_PRIOR = (
     1.0  # of the shared map around "leave as it is": matters only with a handful of positives in all
 )
+LEAST_SLOPE = 0.02  # 0 would make all clips equal, and a threshold on them would skip all or none
 STEPS, TOLERANCE = 60, 1e-7
 
 
@@ -74,16 +75,16 @@ def fit_maps(counts: Floats, *, strength: Strength) -> Maps:
     """The maps of all species, given clips by label, grid point and species (2, G, S): Newton's method.
 
     Slopes are measured from each species' mean probability, so that a map which only stretches does not also move
-    how often a rare species is expected. A slope is never below 0: no map turns the order of clips round.
+    how often a rare species is expected. A slope is never below 0.02: every map keeps the order of clips.
     """
     species = counts.shape[2]
     if strength.basis == "none" or not counts.sum():
         return Maps(np.tile([1.0, 1.0, 0.0], (species, 1)))
     problem = Problem(counts, strength=strength)
     free = problem.solve(problem.start())
-    turned = np.less(free[:, :-1], 0).any(axis=1, keepdims=True)
+    turned = np.less(free[:, :-1], LEAST_SLOPE).any(axis=1, keepdims=True)
     if turned.any():
-        held = np.column_stack([np.maximum(free[:, :-1], 0), np.zeros(species)])
+        held = np.column_stack([np.maximum(free[:, :-1], LEAST_SLOPE), np.zeros(species)])
         free = np.where(turned, problem.refit_shifts(held), free)
     return Maps(problem.to_weights(free))
 

@@ -295,6 +295,8 @@ class Run:
         self.model.scores = {name: value for name, value in values.items() if math.isfinite(value)}
         self.model.recipe = self.spec.to_dict()
         self.model.calibration = None  # other weights had it
+        measure = getattr(self.data, "measure_clip_seconds", None)
+        self.model.clip_seconds = measure() if measure else self.model.clip_seconds
 
     # --- on disk -----------------------------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ def export(
 ) -> None:
     """Write answers for other programs, or check a file against its format's rules.
 
-    Example: primatrix export predictions --to camtrap-dp --out package --deployments sites.csv --project project.json
+    Example: primatrix export results --to camtrap-dp --out package --deployments sites.csv --project project.json
     """
     if check:
         check_file(check, schemas)

@@ -34,7 +34,7 @@ Data = Annotated[
 ]
 Kind = Annotated[DatasetType, typer.Option("--type", help="Which clips of a benchmark folder.")]
 Labels = Annotated[
-    Path | None, typer.Option(help="Label file of one's own folder: wide 0/1 or filepath,label.")
+    Path | None, typer.Option(help="Labels of one's own folder: CSV, Camtrap DP, MegaDetector or SpeciesNet.")
 ]
 ModelFolder = Annotated[Path, typer.Option("--model", help="Folder of a trained model.")]
 Frames = Annotated[int, typer.Option(help="Frames per clip (own folder).")]

@@ -154,7 +154,7 @@ def _make_deployments(findings: list[Finding], field: Field) -> pd.DataFrame:
     for name, moments in times.items():
         if name in MISSING:
             raise InputError(f"deployment {name!r}: Camtrap DP reads this as nothing; wanted another name")
-        given = {str(key): str(value) for key, value in field.deployments.loc[name].items()}
+        given = {str(key): str(value) for key, value in field.deployments.loc[name].fillna("").items()}
         derived = {"deploymentStart": _write_time(min(moments)), "deploymentEnd": _write_time(max(moments))}
         late = [key for key in derived if given.get(key, "") in MISSING]
         note = f"{' and '.join(late)} from the first and last recording" if late else ""
@@ -286,7 +286,7 @@ def read_camtrap(path: Path) -> Reading:
     }
     media = _read_rows(where["media"], "media")
     sites = {
-        key: row["locationName"] or key
+        key: row["locationName"] or row["locationID"] or key
         for key, row in _read_rows(where["deployments"], "deployments").items()
     }
     names = {key: _true_name(row) for key, row in media.items()}

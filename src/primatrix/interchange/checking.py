@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,8 @@ def _check_names(names: list[Json], key: str) -> Iterator[str]:
     for number, name in enumerate(names):
         if not isinstance(name, str) or not name:
             yield f"entry {number}: {key}: got {name!r}, wanted a path"
-    texts = [name for name in names if isinstance(name, str)]
-    yield from (f"{name}: stands there twice" for name in sorted({n for n in texts if texts.count(n) > 1}))
+    counts = Counter(name for name in names if isinstance(name, str))
+    yield from (f"{name}: stands there twice" for name, count in counts.items() if count > 1)
 
 
 def _check_image(image: Mapping[str, Json], found: Mapping[str, Json]) -> Iterator[str]:

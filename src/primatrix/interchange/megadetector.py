@@ -136,17 +136,16 @@ def read_megadetector(path: Path, *, threshold: float | None = None) -> Reading:
         info = found["info"]
         least = info.get("detector_metadata", {}).get("typical_detection_threshold", DEFAULT_THRESHOLD)
         scale = _Scale(found, least if threshold is None else threshold)
-        rows = [(image["file"], label) for image in found["images"] for label in scale.list_labels(image)]
-        stretches = [row for image in found["images"] for row in scale.list_stretches(image)]
-        failed = [
-            (image["file"], *_split(image["failure"])) for image in found["images"] if image.get("failure")
-        ]
+        images = found["images"] if scale.is_ours else [_turn_slashes(image) for image in found["images"]]
+        rows = [(image["file"], label) for image in images for label in scale.list_labels(image)]
+        stretches = [row for image in images for row in scale.list_stretches(image)]
+        failed = [(image["file"], *_split(image["failure"])) for image in images if image.get("failure")]
         return Reading(
             "megadetector",
             pd.DataFrame(rows, columns=["filepath", "label"]),
             make_table(stretches, "sightings"),
             make_table(failed, "failures"),
-            scale.list_probabilities(found["images"]),
+            scale.list_probabilities(images),
         )
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
         raise InputError(f"{path}: not MegaDetector's format ({type(error).__name__} {error}); run `primatrix export "
@@ -204,6 +203,11 @@ class _Scale:
         table = pd.DataFrame(rows, columns=list(self.names.values()))
         table.index = pd.Index([image["file"] for image in images], name="filepath")
         return table.astype(np.float32)
+
+
+def _turn_slashes(image: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON values of several types
+    """Others may write paths as Windows has them."""
+    return {**image, "file": image["file"].replace("\\", "/")}
 
 
 def _split(failure: str) -> tuple[str, str]:

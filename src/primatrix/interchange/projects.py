@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
+import yaml
 
 from primatrix.errors import InputError
 from primatrix.interchange.exchange import ExportOptions
@@ -71,6 +72,7 @@ def gather_fieldwork(results: Results, options: ExportOptions) -> Field:
         asks.append(f"--project FILE.json with {'; '.join(missing)}")
     table = _read_deployments(options.deployments)
     deployment_of = _name_deployments(results, table)
+    table = _place_deployments(results, table, deployment_of)
     absent = [name for name in deployment_of.unique() if name and name not in table.index]
     if absent or not len(table):
         which = ", ".join(absent[:5]) + (", …" if len(absent) > 5 else "") if absent else "the camera"
@@ -107,6 +109,21 @@ def _name_deployments(results: Results, table: pd.DataFrame) -> "pd.Series[str]"
     named = clips["deployment"].where(clips["deployment"] != "", clips["site"])
     only = str(table.index[0]) if len(table) == 1 else ""
     return named.where(named != "", only)
+
+
+def _place_deployments(
+    results: Results, table: pd.DataFrame, deployment_of: "pd.Series[str]"
+) -> pd.DataFrame:
+    """The user's rows with `locationID` filled by the site, and a row for each visit to a site that has one."""
+    sites = results.clips.set_index("filepath")["site"].groupby(deployment_of).unique()
+    rows = {str(name): dict(row) for name, row in table.to_dict("index").items()}
+    for name, found in sites.items():
+        place = str(found[0]) if len(found) == 1 else ""
+        row = rows.get(str(name)) or rows.get(place)
+        if row is not None and place:
+            rows[str(name)] = {**row, "locationID": row.get("locationID") or place}
+    columns = [column for column in RULES["deployments"] if column == "locationID" or column in table.columns]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
 def _read_deployments(path: Path | None) -> pd.DataFrame:
@@ -178,12 +195,6 @@ def _read_project(path: Path | None) -> dict[str, Any]:  # Any: JSON values of s
 
 
 def _parse_yaml(text: str, path: Path) -> object:
-    try:
-        import yaml
-    except ImportError as error:
-        raise InputError(
-            f"{path}: YAML needs PyYAML; pip install 'primatrix[camtrap]', or write it as JSON"
-        ) from error
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:

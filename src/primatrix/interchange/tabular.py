@@ -72,7 +72,7 @@ def read_long(path: Path) -> Reading:
     failed = rows[rows["status"] == "failed"] if "status" in rows.columns else rows.iloc[:0]
     failures = failed.reindex(columns=["filepath", "stage", "reason"])
     try:
-        sightings = make_table(numbers.itertuples(index=False, name=None), "sightings")
+        sightings = make_table(numbers.replace("", np.nan).itertuples(index=False, name=None), "sightings")
     except ValueError as error:
         raise InputError(f"{path}: {error}; wanted seconds and probabilities as numbers") from error
     kept = [column for column in ("filepath", "label", "site") if column in rows.columns]

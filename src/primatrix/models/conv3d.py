@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -81,7 +82,7 @@ class Conv3d(Network):
         x = x.permute(0, 4, 1, 2, 3)  # (B, t, h, w, C) -> (B, C, t, h, w), channels_last_3d
         x = x.to(torch.float32) / 255 - 0.5
         for i, convolution in enumerate(self.convolutions):
-            x = F.relu(convolution(x))
+            x = F.relu(convolve(convolution, x))
             if i % 2:
                 x = F.max_pool3d(x, 2)
         x = x.flatten(1)
@@ -128,6 +129,22 @@ class Conv3d(Network):
             rows.append((f"dense_{i + 1} (Dense)", (UNITS,), count_parameters(layer)))
         rows.append(("head (Dense)", (self.head.out_features,), count_parameters(self.head)))
         return rows
+
+
+def convolve(layer: nn.Module, x: Tensor) -> Tensor:
+    """The layer's answer, in float32 where x (B, C, t, h, w) has two frames on a CPU.
+
+    There the weights' gradient in bf16 reads memory that nobody wrote (torch 2.13, oneDNN): not the same twice, at
+    times nan. Of 1, 3, 4 and more frames it is right.
+    """
+    with torch.autocast(x.device.type, enabled=False) if is_broken(x) else nullcontext():
+        result: Tensor = layer(x.float() if is_broken(x) else x)
+    return result
+
+
+def is_broken(x: Tensor) -> bool:
+    """Whether bf16 cannot be trusted for this volume."""
+    return x.device.type == "cpu" and x.shape[2] == 2
 
 
 def cut(clip: Tensor, place: tuple[int, ...], size: tuple[int, int, int]) -> Tensor:

@@ -15,6 +15,7 @@ from primatrix.calibration import Calibration
 from primatrix.checkpoint import read_model_folder, write_model_folder
 from primatrix.devices import seeded
 from primatrix.errors import InputError, ModelError
+from primatrix.models.backbone import Backbone
 from primatrix.models.conv3d import Conv3d
 from primatrix.models.lrcn import Lrcn
 from primatrix.models.motion import Motion
@@ -23,7 +24,12 @@ from primatrix.records import ClipSpec
 
 __all__ = ["Model", "build_model", "list_models", "load_model", "load_weights"]
 
-ARCHITECTURES: dict[str, type[Network]] = {"conv3d": Conv3d, "lrcn": Lrcn, "motion": Motion}
+ARCHITECTURES: dict[str, type[Network]] = {
+    "backbone": Backbone,
+    "conv3d": Conv3d,
+    "lrcn": Lrcn,
+    "motion": Motion,
+}
 
 
 class Model:
@@ -147,7 +153,7 @@ def list_models() -> list[str]:
     """The names `build_model` knows.
 
     >>> list_models()
-    ['conv3d', 'lrcn', 'motion']
+    ['backbone', 'conv3d', 'lrcn', 'motion']
     """
     return sorted(ARCHITECTURES)
 

@@ -1,6 +1,8 @@
 """Motion: what differs from a clip's own background, seen frame by frame and pooled over time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -8,15 +10,17 @@ from torch import Tensor, nn
 
 from primatrix.errors import ModelError
 from primatrix.models.background import find_background, fold_pixels, measure_novelty
+from primatrix.models.frames import draw_frames
 from primatrix.models.network import LayerRow, Network, count_parameters, max_pool
 from primatrix.models.temporal import Pooling, TemporalHead
 from primatrix.records import ClipSpec
 
 __all__ = ["Motion", "MotionOptions"]
 
+View = Literal["whole", "window"]
 WIDENING = (1, 2, 4, 6)  # channels of the four stages, in units of `width`
 STEM_SIDE_PX = 32  # about what the fold brings a picture's shorter side down to
-MIDDLE_GREY = 112.0
+MIDDLE_GREY, CONTRAST = 112.0, 64.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +28,17 @@ class MotionOptions:
     """What may be changed in Motion.
 
     `width` is the number of channels of the first of four stages, `depth` how many further convolutions each later
-    stage has. Without `appearance` it sees differences from the background only, not the picture itself. In
-    training it draws `training_frames` of a clip's frames; the background is that of all. `pooling`,
+    stage has. `view` "whole" looks at all of each frame, "window" only where most is new: a quarter of the pixels,
+    twice the speed. With `place` the background and where anything moved are seen too, once per clip;
+    without `appearance` frames are seen as differences from the background only.
+    In training it draws `training_frames` of a clip's frames; the background is that of all. `pooling`,
     `context_frames` and `dropout` are those of `TemporalHead`.
     """
 
     width: int = 24
     depth: int = 1
+    view: View = "whole"
+    place: bool = True
     appearance: bool = True
     pooling: Pooling = "both"
     context_frames: int = 1
@@ -41,17 +49,20 @@ class MotionOptions:
         for name, least in (("width", 1), ("depth", 0), ("training_frames", 1)):
             if getattr(self, name) < least:
                 raise ModelError(f"motion: {name}: got {getattr(self, name)}, wanted {least} or more")
+        if self.view not in get_args(View):
+            raise ModelError(f"motion: view: got {self.view!r}, wanted one of {', '.join(get_args(View))}")
 
 
 class Motion(Network):
-    """A small convolutional network on each frame and its difference from the clip's background.
+    """A small convolutional network on each frame, and one on the place, once per clip.
 
-    Takes any number of frames of any size; gives an answer for each frame too. The pixels are folded so that
-    large pictures cost no more than small ones.
+    Of each frame it sees the picture, its difference from the clip's background, and how new that is there; of the
+    place it sees the background and where anything moved at all. Takes any number of frames of any size; gives
+    an answer for each frame too. Pixels are folded so that large pictures cost no more than small ones.
 
     >>> network = Motion(ClipSpec(30, 64, 64, "rgb"), species_count=24, options=MotionOptions())
     >>> sum(p.numel() for p in network.parameters())
-    502465
+    636337
     """
 
     options_type = MotionOptions
@@ -61,14 +72,18 @@ class Motion(Network):
         super().__init__()
         self.spec, self.options = spec, options
         self.fold_px = choose_fold(spec)
-        channels = (spec.channels * (1 + options.appearance) + 1) * self.fold_px**2
-        self.stages = nn.ModuleList()
-        self.widths = [times * options.width for times in WIDENING]
-        for i, width in enumerate(self.widths):
-            self.stages.append(Stage(channels, width, depth=options.depth if i else 0))
-            channels = width
+        places = self.fold_px**2
+        seen = spec.channels * (1 + options.appearance) + 1
+        self.moving = Tower(seen * places + 1, width=options.width, depth=options.depth)
+        features = self.moving.features
+        self.place: Tower | None = None
+        if options.place:
+            self.place = Tower(
+                (spec.channels + 2) * places, width=max(1, options.width // 2), depth=options.depth
+            )
+            features += self.place.features
         self.head = TemporalHead(
-            2 * channels, species_count=species_count, pooling=options.pooling,
+            features, species_count=species_count, pooling=options.pooling,
             context_frames=options.context_frames, dropout=options.dropout,
         )  # fmt: skip
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
@@ -80,16 +95,19 @@ class Motion(Network):
     def forward_frames(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Clips uint8 or float (B, T, H, W, C), pixels 0-255 -> clip logits (B, S), frame logits (B, T, S)."""
         with torch.no_grad():
-            pixels = self.make_input(x)
-        frames = pixels.flatten(0, 1).permute(
+            moving, place = self.make_input(x)
+        frames = moving.flatten(0, 1).permute(
             0, 3, 1, 2
         )  # (B, T, h, w, C') -> (B*T, C', h, w), channels_last
-        features = self.see(frames).view(*pixels.shape[:2], -1)  # (B*T, D) -> (B, T, D)
+        features = self.moving(frames).view(*moving.shape[:2], -1)  # (B*T, D) -> (B, T, D)
+        if self.place is not None:
+            once = self.place(place.permute(0, 3, 1, 2))[:, None]  # (B, D')
+            features = torch.cat([features, once.expand(-1, features.shape[1], -1)], -1)
         clip, answers = self.head(features)
         return clip, answers
 
-    def make_input(self, x: Tensor) -> Tensor:
-        """Clips (B, T, H, W, C) -> difference, novelty and picture as channels (B, T, h, w, C'), scaled to about 1."""
+    def make_input(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Clips (B, T, H, W, C) -> frames (B, T, h, w, C') and places (B, h', w', C''), scaled to about 1."""
         x = fold_pixels(x, side_px=self.fold_px)
         background = find_background(x)
         if self.training and self.options.training_frames < x.shape[1]:
@@ -97,32 +115,57 @@ class Motion(Network):
         dtype = working_dtype(x)
         x, background = x.to(dtype), background.to(dtype)
         difference, novelty = measure_novelty(x, background, colours=self.spec.channels)
-        parts = [difference.mul_(1 / 32), novelty]
+        picture = (background - MIDDLE_GREY) / CONTRAST
+        place = torch.cat([picture, novelty.amax(1), novelty.mean(1)], -1)
+        # How low in the picture something stands tells how near it is, and so how large.
+        low = torch.linspace(-1, 1, x.shape[2], dtype=dtype, device=x.device).view(1, 1, -1, 1, 1)
+        parts = [difference / (CONTRAST / 2), novelty, low.expand(*x.shape[:4], 1)]
         if self.options.appearance:
-            parts.append(x.sub_(MIDDLE_GREY).mul_(1 / 64))
-        return torch.cat(parts, -1)
+            parts.append((x - MIDDLE_GREY) / CONTRAST)
+        if self.options.view == "window":
+            parts = cut_windows(parts, find_windows(novelty))
+        return torch.cat(parts, -1), place
 
-    def see(self, x: Tensor) -> Tensor:
-        """Frames (N, C', h, w) -> features (N, D): mean and maximum over what is left of the picture."""
+    def layer_rows(self) -> list[LayerRow]:
+        """(layer, output shape of a clip, parameters) from the pixels to the logits."""
+        sizes = [self.spec.height_px // self.fold_px, self.spec.width_px // self.fold_px]
+        window = window_sides(sizes[0], sizes[1]) if self.options.view == "window" else sizes
+        rows = self.moving.layer_rows("frame", shape=(self.spec.frames,), sides=window)
+        if self.place is not None:
+            rows += self.place.layer_rows("place", shape=(), sides=sizes)
+        return [*rows, ("head (TemporalHead)", (self.head.species_count,), count_parameters(self.head))]
+
+
+class Tower(nn.Module):
+    """Four stages of 3x3 convolutions with pooling between: pictures (N, C, h, w) -> features (N, D)."""
+
+    def __init__(self, channels: int, *, width: int, depth: int) -> None:
+        super().__init__()
+        self.widths = [times * width for times in WIDENING]
+        before = [channels, *self.widths]
+        self.stages = nn.ModuleList(
+            Stage(before[i], after, depth=depth if i else 0) for i, after in enumerate(self.widths)
+        )
+        self.features = 2 * self.widths[-1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mean and maximum over what is left of the picture."""
         for i, stage in enumerate(self.stages):
             if i and min(x.shape[2:]) > 1:
                 x = max_pool(x, stride_px=2)
             x = stage(x)
         return torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)
 
-    def layer_rows(self) -> list[LayerRow]:
-        """(layer, output shape of a clip, parameters) from the pixels to the logits."""
-        frames, height_px, width_px = (
-            self.spec.frames,
-            *(side // self.fold_px for side in (self.spec.height_px, self.spec.width_px)),
-        )
+    def layer_rows(self, name: str, *, shape: tuple[int, ...], sides: Sequence[int]) -> list[LayerRow]:
+        """(layer, output shape, parameters) of each stage, for pictures of these sides."""
+        height, width = sides
         rows: list[LayerRow] = []
-        for i, (stage, width) in enumerate(zip(self.stages, self.widths, strict=True)):
-            if i and min(height_px, width_px) > 1:
-                height_px, width_px = height_px // 2, width_px // 2
-            shape = (frames, height_px, width_px, width)
-            rows.append((f"stage_{i + 1} (Conv2D)", shape, count_parameters(stage)))
-        rows.append(("head (TemporalHead)", (self.head.species_count,), count_parameters(self.head)))
+        for i, (stage, channels) in enumerate(zip(self.stages, self.widths, strict=True)):
+            if i and min(height, width) > 1:
+                height, width = height // 2, width // 2
+            rows.append(
+                (f"{name}_{i + 1} (Conv2D)", (*shape, height, width, channels), count_parameters(stage))
+            )
         return rows
 
 
@@ -147,12 +190,39 @@ class Stage(nn.Module):
         return x
 
 
-def draw_frames(x: Tensor, *, count: int) -> Tensor:
-    """`count` frames of each clip (B, T, ...), evenly spread from a start of its own, drawn from torch's state."""
-    clips, frames = x.shape[:2]
-    start = torch.rand(clips, 1).to(x.device)
-    places = ((torch.arange(count, device=x.device) + start) * frames / count).long().clamp(max=frames - 1)
-    return x[torch.arange(clips, device=x.device)[:, None], places]
+def window_sides(height: int, width: int) -> tuple[int, int]:
+    """The sides of a window: half the picture, at least 8 where it has them.
+
+    >>> window_sides(32, 40), window_sides(12, 6)
+    ((16, 20), (8, 6))
+    """
+    return max(height // 2, min(8, height)), max(width // 2, min(8, width))
+
+
+def find_windows(novelty: Tensor) -> Tensor:
+    """Novelty (B, T, h, w, n) -> the top left corner (2, B, T) of the window in which most is new."""
+    clips, frames, height, width = novelty.shape[:4]
+    window = window_sides(height, width)
+    peaks = novelty.amax(-1).flatten(0, 1)[:, None]  # (B*T, 1, h, w)
+    spread = (2 * (height // 8) + 1, 2 * (width // 8) + 1)  # an animal, not a single pixel
+    blurred = F.avg_pool2d(peaks, spread, 1, (spread[0] // 2, spread[1] // 2))
+    best = blurred.flatten(1).argmax(1).view(clips, frames)
+    corner = [best // width - window[0] // 2, best % width - window[1] // 2]
+    return torch.stack([corner[0].clamp(0, height - window[0]), corner[1].clamp(0, width - window[1])])
+
+
+def cut_windows(parts: list[Tensor], corners: Tensor) -> list[Tensor]:
+    """The windows of several (B, T, h, w, C) at these corners (2, B, T): each (B, T, h', w', C)."""
+    clips, frames, height, width = parts[0].shape[:4]
+    sides, device = window_sides(height, width), parts[0].device
+    rows = corners[0][..., None] + torch.arange(sides[0], device=device)  # (B, T, h')
+    columns = corners[1][..., None] + torch.arange(sides[1], device=device)  # (B, T, w')
+    frame = torch.arange(clips * frames, device=device).view(clips, frames, 1, 1)
+    index = ((frame * height + rows[..., None]) * width + columns[..., None, :]).flatten()
+    return [
+        part.reshape(-1, part.shape[-1]).index_select(0, index).view(clips, frames, *sides, -1)
+        for part in parts
+    ]
 
 
 def working_dtype(x: Tensor) -> torch.dtype:
