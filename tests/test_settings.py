@@ -65,7 +65,7 @@ def test_defaults_are_the_benchmarks_and_unknown_architectures_get_them() -> Non
         "constant",
         None,
     )
-    for name in ("motion", "conv3d", "backbone"):
+    for name in ("motion", "backbone"):
         spec = TrainSpec.for_model(name)
         assert (spec.optimiser, spec.schedule) == ("adamw", "cosine")
         assert isinstance(spec.augmentation, Augmentation)

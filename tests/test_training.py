@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from primatrix import ClipSpec, InputError, ModelError
+from primatrix.fitting import fit_calibration
 from primatrix.models import Model, build_model, load_model
 from primatrix.sampler import Sampling
 from primatrix.training import History, TrainSpec, train
@@ -314,3 +316,22 @@ def test_a_dry_run_goes_through_everything_and_leaves_nothing(tmp_path: Path) ->
 def test_sampling_needs_data_that_can_be_sampled() -> None:
     with pytest.raises(InputError, match="sampling: got Squares, which has no use_sampling"):
         train(make_model(), Squares(), sampling=Sampling(), **SMALL)
+
+
+def test_a_finished_run_keeps_its_calibration_and_one_trained_further_loses_it(tmp_path: Path) -> None:
+    settings = {**SMALL, "device": "cpu"}
+    train(make_model(), Squares(), folder=tmp_path, **settings)
+    model = load_model(tmp_path)
+    y = np.tile([[0.0, 1.0], [1.0, 0.0]], (20, 1))
+    model.calibration = fit_calibration(
+        pd.DataFrame(y, columns=model.species), pd.DataFrame(0.2 + 0.6 * y, columns=model.species),
+        source="validation",
+    )  # fmt: skip
+    model.save(tmp_path)
+    again = make_model()
+    train(again, Squares(), folder=tmp_path, **settings)
+    assert again.calibration is not None
+    assert load_model(tmp_path).calibration is not None
+    train(again, Squares(), folder=tmp_path, **{**settings, "epochs": 3})
+    assert again.calibration is None
+    assert load_model(tmp_path).calibration is None

@@ -1,6 +1,7 @@
 """The benchmark's Dataset: labels and clips in, batches of frames out, predictions collected in order."""
 
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -49,8 +50,10 @@ class Dataset:
     )
     _val_position: int = 0
     _test_position: int = 0
+    look_ahead_clips: int | None = None  # decoded in one go; None: AHEAD
     _weights: NDArray[np.float64] | None = None  # how often each training clip is drawn
     test_batch_ids: NDArray[np.object_]
+    sites: "pd.Series[str] | None" = None  # of the labelled clips, where the label file names them
 
     def __init__(
         self,
@@ -129,6 +132,7 @@ class Dataset:
             parts = (empty, empty)
         else:
             known = read_labels(labels, species=species)
+            self.sites = known.sites
             parts = (
                 split_sites(known, held_out=held_out_sites)
                 if held_out_sites
@@ -241,6 +245,22 @@ class Dataset:
     # --- what is known -----------------------------------------------------------------------------------
 
     @property
+    def labels(self) -> pd.DataFrame:
+        """The label table of all labelled clips, training clips first."""
+        return pd.concat([self.y_train, self.y_val])
+
+    def hold_out(self, clips: Iterable[str]) -> Self:
+        """The same clips, decoded once, in which exactly these labelled clips validate and are to be predicted."""
+        table = self.labels
+        held = table.index.isin(list(clips))
+        part = copy.copy(self)
+        part._set_parts((table[~held], table[held]), table[held])
+        part._set_batches(self.batch_size, shuffle=self.shuffle, seed=self.seed)
+        part._train_position = part._val_position = part._test_position = 0
+        part.class_frequencies = np.nan  # a clip that fails has no answer
+        return part
+
+    @property
     def failures(self) -> tuple[Failure, ...]:
         """Clips met so far that could not be decoded."""
         return self._loader.list_failures()
@@ -307,7 +327,8 @@ class Dataset:
 
     def _prepare(self, names: NDArray[np.object_], start: int, stop: int) -> None:
         """Decode the window of AHEAD clips that each of rows start…stop-1 lies in, where not done yet."""
-        first, last = start // AHEAD * AHEAD, -(-stop // AHEAD) * AHEAD
+        ahead = self.look_ahead_clips or AHEAD
+        first, last = start // ahead * ahead, -(-stop // ahead) * ahead
         self._loader.prepare(names[first:last].tolist())
 
     def _failed_all(self, names: NDArray[np.object_]) -> bool:
@@ -322,7 +343,8 @@ class Dataset:
             raise InputError(f"{self.datapath}: no labelled clip to train on; give a label file")
         places = np.arange(start, stop)
         rows = self._rows_at(places)
-        window = range(start // AHEAD * AHEAD, -(-stop // AHEAD) * AHEAD)
+        ahead = self.look_ahead_clips or AHEAD
+        window = range(start // ahead * ahead, -(-stop // ahead) * ahead)
         if window != self._train_window:
             self._loader.prepare(self.X_train[self._rows_at(np.array(window))].tolist())
             self._train_window = window

@@ -32,7 +32,7 @@ def clip_loss(logits: Tensor, y: Tensor, *, smoothing: float = 0.0, bootstrap: f
 class LossMean:
     """The mean of losses that lie on the device, read one behind so that a GPU is not waited for."""
 
-    def __init__(self, total: float = 0.0, count: int = 0) -> None:
+    def __init__(self, total: float = 0.0, count: float = 0) -> None:
         self.total, self.count = total, count
         self.pending: tuple[Tensor, int] | None = None
 

@@ -15,7 +15,7 @@ from primatrix.optimisers import OptimiserName
 from primatrix.sampler import Sampling
 from primatrix.settings import change_settings, check_least, check_shares, check_types
 
-__all__ = ["Batch", "EpochScores", "History", "TrainSpec", "TrainingData", "settle"]
+__all__ = ["Batch", "EpochScores", "History", "TrainSpec", "TrainingData", "best_epoch", "settle"]
 
 Batch = tuple[NDArray[Any], NDArray[Any]]  # Any: pixels and labels of any dtype
 
@@ -145,7 +145,7 @@ class TrainSpec:
 # would else learn their clips by heart. An architecture that is not named here trains as LRCN does.
 MODERN: dict[str, Any] = {  # Any: fields of TrainSpec
     "epochs": 10, "optimiser": "adamw", "learning_rate": 1e-3, "weight_decay": 0.05, "schedule": "cosine",
-    "warmup": 0.05, "gradient_clip": 1.0, "ema": 0.998, "keep": "best",
+    "warmup": 0.05, "gradient_clip": 1.0, "ema": 0.998,
     "augmentation": {
         "flip": 0.5, "crop": 0.2, "brightness": 0.1, "contrast": 0.2, "gamma": 0.2, "grey": 0.1, "jitter": 0.2,
         "drop": 0.05,
@@ -153,7 +153,7 @@ MODERN: dict[str, Any] = {  # Any: fields of TrainSpec
 }  # fmt: skip
 RECOMMENDED: dict[str, dict[str, Any]] = {
     "motion": MODERN,
-    "conv3d": MODERN,
+    "conv3d": MODERN | {"augmentation": None},  # it crops, mirrors and relights by itself
     "backbone": MODERN | {"learning_rate": 2e-4, "epochs": 5},
 }
 
@@ -195,6 +195,11 @@ class History:
             f"{epoch.seconds:.0f} s, {epoch.clips_per_second:.0f} clips/s"
             for i, epoch in enumerate(self.epochs, start=1)
         )
+
+
+def best_epoch(epochs: list[EpochScores]) -> EpochScores:
+    """The first epoch with the lowest validation loss, or the lowest loss where nothing was validated."""
+    return min(epochs, key=lambda epoch: epoch.loss if math.isnan(epoch.val_loss) else epoch.val_loss)
 
 
 def settle(spec: TrainSpec, *, settings: dict[str, Any], data: TrainingData) -> TrainSpec:

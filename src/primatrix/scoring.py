@@ -101,7 +101,7 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
     if raw.columns[0] not in ("filename", "filepath") or raw.shape[1] < 2:
         raise InputError(f"{path}: got columns {', '.join(map(str, raw.columns[:5]))}; wanted `filename` (or "
                          "`filepath`) and one column of probabilities per species")  # fmt: skip
-    table = raw.set_index(raw.columns[0]).drop(columns="status", errors="ignore")
+    table = raw.set_index(raw.columns[0]).drop(columns=["status", "fold"], errors="ignore")
     numbers: pd.DataFrame = table.apply(pd.to_numeric, errors="coerce")
     wrong = (numbers.isna() & table.notna()).to_numpy() | ((numbers < 0) | (numbers > 1)).to_numpy()
     if wrong.any():

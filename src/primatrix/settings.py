@@ -2,16 +2,26 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from primatrix.errors import InputError
 
-__all__ = ["change_settings", "check_least", "check_shares", "check_types", "read_settings"]
+__all__ = [
+    "change_settings",
+    "check_least",
+    "check_shares",
+    "check_types",
+    "merge_settings",
+    "parse_words",
+    "read_settings",
+]
 
 Settings = TypeVar("Settings")
+EXPONENTIAL = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
 
 
 def change_settings(settings: Settings, changes: Mapping[str, Any], *, source: str) -> Settings:
@@ -51,19 +61,64 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     >>> read_settings(path)
     {'epochs': 5, 'augmentation': {'flip': 0.5}}
     """
-    import yaml
-
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file; wanted YAML settings, one `name: value` per line")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not YAML ({reason}); wanted one `name: value` per line") from None
+        values = parse_yaml(path.read_text(encoding="utf-8"), source=str(path))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 ({error}); wanted one `name: value` per line") from None
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise InputError(f"{path}: got {type(values).__name__}, wanted one `name: value` per line")
     return values
+
+
+def merge_settings(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Named values with changes put in, also inside the settings that hold others.
+
+    >>> merge_settings({"epochs": 2, "augmentation": {"flip": 0.5}}, {"augmentation": {"crop": 0.1}})
+    {'epochs': 2, 'augmentation': {'flip': 0.5, 'crop': 0.1}}
+    """
+    merged = dict(settings)
+    for name, value in changes.items():
+        inside = merged.get(name)
+        both = isinstance(inside, Mapping) and isinstance(value, Mapping)
+        merged[name] = merge_settings(inside, value) if both else value  # type: ignore[arg-type]  # as just seen
+    return merged
+
+
+def parse_words(words: Iterable[str]) -> dict[str, Any]:
+    """The settings in words like `ema=0.99` and `augmentation.crop=0.1`, as a YAML file would give them.
+
+    >>> parse_words(["learning_rate=1e-4", "augmentation.crop=0.1", "keep=best"])
+    {'learning_rate': 0.0001, 'augmentation': {'crop': 0.1}, 'keep': 'best'}
+    """
+    values: dict[str, Any] = {}
+    for word in words:
+        name, sign, text = word.partition("=")
+        if not sign or not name:
+            raise InputError(f"{word}: wanted NAME=VALUE, as ema=0.99 or augmentation.crop=0.1")
+        *outer, last = name.split(".")
+        inside = values
+        for part in outer:
+            inside = inside.setdefault(part, {})
+            if not isinstance(inside, dict):
+                raise InputError(f"{word}: {part} has got a value already; wanted one or the other")
+        inside[last] = parse_yaml(text, source=word)
+    return values
+
+
+def parse_yaml(text: str, *, source: str) -> Any:  # Any: whatever YAML holds
+    """What a YAML text says; numbers like 1e-4 are numbers, as YAML 1.2 has it and PyYAML has not."""
+    import yaml
+
+    loader: Any = type("Loader", (yaml.SafeLoader,), {})  # Any: PyYAML has no types
+    loader.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENTIAL, list("-+.0123456789"))
+    try:
+        return yaml.load(text, loader)
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{source}: not YAML ({reason}); wanted one `name: value` per line") from None
 
 
 def check_types(settings: object) -> None:

@@ -8,7 +8,7 @@ import logging
 import math
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,19 @@ from torch import Tensor
 
 from primatrix.augmentation import augment_clips
 from primatrix.averages import WeightAverage, copy_weights, holding_weights
-from primatrix.checkpoint import read_state, write_state
+from primatrix.calibration import Calibration
+from primatrix.checkpoint import read_model_folder, read_state, write_state
 from primatrix.devices import choose_device, compile_network, seeded
-from primatrix.errors import InputError, ModelError
+from primatrix.errors import ModelError
 from primatrix.models import Model, load_model, load_weights
 from primatrix.objective import LossMean, clip_loss
 from primatrix.optimisers import build_optimiser, set_learning_rate
-from primatrix.parallel import Team
+from primatrix.parallel import Team, gather_team, is_leader
 from primatrix.prediction import predict_batches
-from primatrix.recipe import Batch, EpochScores, History, TrainingData, TrainSpec, settle
+from primatrix.recipe import Batch, EpochScores, History, TrainingData, TrainSpec, best_epoch, settle
 from primatrix.records import OnProgress, Progress
 from primatrix.snapshot import check_settings, pack_optimiser, restore_optimiser, take_tensors
+from primatrix.streams import open_stream, use_sampling
 
 __all__ = ["EpochScores", "History", "TrainSpec", "TrainingData", "train"]
 
@@ -77,7 +79,7 @@ def train(
     if spec.dry_run:
         return rehearse(model, data, spec=spec, on_progress=on_progress)
     use_sampling(data, spec=spec)
-    team = Team(choose_device(spec.device, precision=spec.precision))
+    team = gather_team(choose_device(spec.device, precision=spec.precision), size=spec.devices)
     logger.info("training %s on %s", model.name, team.device.description)
     with model.running_on(team.device.torch_device, training=True):
         run = Run(model, data, spec=spec, team=team, folder=folder, on_progress=on_progress)
@@ -91,8 +93,10 @@ def train(
             load_weights(model, weights=chosen, source="training")
     model.network.eval()
     run.describe_model()
-    if folder is not None:
+    if folder is not None and is_leader():
+        keep_calibration(model, Path(folder))
         model.save(folder)
+    team.wait()
     return History(tuple(run.epochs))
 
 
@@ -107,13 +111,28 @@ def rehearse(
     )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="primatrix-") as folder:
         history = train(copy.deepcopy(model), data, spec=small, folder=folder, on_progress=on_progress)
+        if not is_leader():
+            return history
         loaded = load_model(folder)
-        clips = next(open_stream(data, kind="batches", seek="seek", step=0))[0]
+        clips = next(open_stream(data, "batches", start=0))[0]
         device = choose_device(spec.device, precision=spec.precision)
         for probabilities in predict_batches(loaded, [np.asarray(clips)], device=device):
             if not np.isfinite(probabilities).all():
                 raise ModelError("dry run: got probabilities that are not finite; lower learning_rate")
     return history
+
+
+def keep_calibration(model: Model, folder: Path) -> None:
+    """Give the model the calibration of the one saved in `folder` where both have the same weights."""
+    try:
+        saved, facts = read_model_folder(folder)
+    except ModelError as error:
+        logger.info("no calibration is kept: %s", error)
+        return
+    own = model.network.state_dict()
+    same = own.keys() == saved.keys() and all(torch.equal(own[name].cpu(), saved[name]) for name in own)
+    if facts.get("calibration") and same:
+        model.calibration = Calibration.from_dict(facts["calibration"])
 
 
 class Run:
@@ -131,7 +150,7 @@ class Run:
     ) -> None:
         self.model, self.data, self.spec, self.team, self.device = model, data, spec, team, team.device
         self.folder = None if folder is None else Path(folder)
-        self.report = on_progress or (lambda _: None)
+        self.report = on_progress if on_progress and is_leader() else (lambda _: None)
         self.steps = spec.steps_per_epoch or 0
         self.validation_steps = spec.validation_steps or 0
         self.parameters = list(model.network.parameters())  # frozen ones too, which may be thawed later
@@ -139,7 +158,8 @@ class Run:
             spec.optimiser, self.parameters, learning_rate=spec.learning_rate, weight_decay=spec.weight_decay
         )
         self.average = WeightAverage(model.network, decay=spec.ema) if spec.ema else None
-        self.call = team.share(compile_network(model.network, choice=spec.compile, clips=0), model.network)
+        self.call: Callable[..., Tensor] = compile_network(model.network, choice=spec.compile, clips=0)
+        self.trained: list[bool] = []  # which parameters, when the team last shared them
         self.epochs: list[EpochScores] = []
         self.best: dict[str, Tensor] = {}
         self.streams: tuple[Iterator[Batch], Iterator[Batch]] | None = None
@@ -160,9 +180,7 @@ class Run:
     def train_epoch(self) -> EpochScores:
         """Train what is left of an epoch's steps, then validate."""
         training, validation = self.open_streams()
-        prepare = getattr(self.model.network, "prepare_epoch", None)  # staged unfreezing
-        if prepare is not None:
-            prepare(len(self.epochs))
+        self.prepare_epoch()
         started = time.perf_counter() - self.seconds
         while self.step < (len(self.epochs) + 1) * self.steps:
             self.train_step(training)
@@ -174,6 +192,15 @@ class Run:
         loss, val_loss = self.mean_of_team(self.checked(wait=True)), self.validate(validation)
         return EpochScores(loss, val_loss, time.perf_counter() - started, rate * self.team.size)
 
+    def prepare_epoch(self) -> None:
+        """Let the network know the epoch's number (staged unfreezing), and share what is trained in it."""
+        prepare = getattr(self.model.network, "prepare_epoch", None)
+        if prepare is not None:
+            prepare(len(self.epochs))
+        trained = [p.requires_grad for p in self.parameters]
+        if trained != self.trained:
+            self.trained, self.call = trained, self.team.share(self.call, self.model.network)
+
     def train_step(self, training: Iterator[Batch]) -> None:
         """One step down the gradient of the mean loss over `accumulate` batches on each processor."""
         parts = []
@@ -182,7 +209,7 @@ class Run:
             is_last = i == self.spec.accumulate - 1
             parts.append(self.add_gradients(next(training), number=number, is_last=is_last))
         if self.spec.gradient_clip is not None:
-            self.team.clip(self.parameters, longest=self.spec.gradient_clip)
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.spec.gradient_clip)
         set_learning_rate(self.optimiser, self.spec.learning_rate_at(self.step))
         self.optimiser.step()
         self.optimiser.zero_grad()
@@ -219,11 +246,13 @@ class Run:
             torch.inference_mode(),
             self.device.autocast(),
         ):
-            for batch in itertools.islice(batches, self.validation_steps):
-                x, y = self.to_device(batch)
-                losses.add(clip_loss(self.model.network(x).float(), y), clips=len(x))
+            for number, batch in enumerate(itertools.islice(batches, self.validation_steps)):
+                if number % self.team.size == self.team.rank:
+                    x, y = self.to_device(batch)
+                    losses.add(clip_loss(self.model.network(x).float(), y), clips=len(x))
         self.model.network.train()
-        return losses.mean(wait=True)
+        losses.read_pending()
+        return LossMean(*self.team.add_up([losses.total, losses.count])).mean(wait=False)
 
     def to_device(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Pixels as they are and float32 labels on the device; ModelError where they do not fit the model."""
@@ -238,12 +267,11 @@ class Run:
     def open_streams(self) -> tuple[Iterator[Batch], Iterator[Batch]]:
         """Training and validation batches, from the first one that no saved step or epoch has used."""
         if self.streams is None:
-            used = self.step * self.spec.accumulate * self.team.size
-            training = open_stream(self.data, kind="batches", seek="seek", step=used)
-            validation = open_stream(
-                self.data, kind="val_batches", seek="seek_val", step=len(self.epochs) * self.validation_steps
-            )
-            self.streams = (training, validation)
+            rank, size = self.team.rank, self.team.size
+            used = self.step * self.spec.accumulate * size
+            training = open_stream(self.data, "batches", start=used, rank=rank, size=size)
+            validated = len(self.epochs) * self.validation_steps
+            self.streams = (training, open_stream(self.data, "val_batches", start=validated))
         return self.streams
 
     def mean_of_team(self, value: float) -> float:
@@ -320,7 +348,7 @@ class Run:
 
     def save_state(self) -> None:
         """Write all that a step changes as one file, in one step."""
-        if self.folder is None or self.team.rank:
+        if self.folder is None or not is_leader():
             return
         self.checked(wait=True)
         began = time.monotonic()
@@ -340,7 +368,7 @@ class Run:
 
     def save_model(self) -> None:
         """Write the model with the weights the run stands for now."""
-        if self.folder is not None and not self.team.rank:
+        if self.folder is not None and is_leader():
             self.describe_model()
             with holding_weights(self.model.network, self.choose_weights()):
                 self.model.save(self.folder)
@@ -361,28 +389,6 @@ class Run:
         self.step, self.clips, self.seconds = facts["step"], facts["clips"], facts["seconds"]
         self.losses = LossMean(**facts["losses"])
         logger.info("%s: goes on after step %d of epoch %d", source, self.step, len(self.epochs) + 1)
-
-
-def use_sampling(data: TrainingData, *, spec: TrainSpec) -> None:
-    """Have the data draw its clips as the spec says; InputError where it cannot."""
-    if hasattr(data, "use_sampling"):
-        data.use_sampling(spec.sampling)
-    elif spec.sampling is not None:
-        raise InputError(f"sampling: got {type(data).__name__}, which has no use_sampling; wanted a Dataset")
-
-
-def open_stream(data: TrainingData, *, kind: str, seek: str, step: int) -> Iterator[Batch]:
-    """The endless batches of one kind from number `step` on."""
-    if hasattr(data, seek):
-        getattr(data, seek)(step)
-        step = 0
-    batches: Iterator[Batch] = itertools.islice(getattr(data, kind)(), step, None)
-    return batches
-
-
-def best_epoch(epochs: list[EpochScores]) -> EpochScores:
-    """The first epoch with the lowest validation loss, or the lowest loss where nothing was validated."""
-    return min(epochs, key=lambda epoch: epoch.loss if math.isnan(epoch.val_loss) else epoch.val_loss)
 
 
 def seed_of_step(seed: int, *, step: int) -> int:

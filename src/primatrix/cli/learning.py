@@ -1,8 +1,11 @@
 """Commands about models: train, info."""
 
+import dataclasses
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +20,6 @@ from primatrix.cli.options import (
     Labels,
     Look,
     Quiet,
-    Seed,
     Size,
     StoreFolder,
     Workers,
@@ -27,56 +29,143 @@ from primatrix.cli.options import (
 )
 from primatrix.errors import InputError
 from primatrix.progress import ProgressDisplay
+from primatrix.records import ClipSpec, DatasetType, OnProgress
 from primatrix.tables import write_failures
+
+if TYPE_CHECKING:  # they load torch
+    from primatrix.dataset import Dataset
+    from primatrix.models import Model
+    from primatrix.recipe import TrainSpec
+
+
+Architecture = Annotated[str, typer.Option("--model", "--architecture", help="Which network.")]
+Config = Annotated[Path | None, typer.Option(help="YAML file of training settings; flags change it.")]
+Change = Annotated[list[str] | None, typer.Option("--set", help="Any setting, as ema=0.99; may be repeated.")]
+DRY_RUN_CLIPS = 4  # in a batch and decoded at a time, so that a dry run takes seconds with any footage
 
 
 @app.command()
 def train(
     data: Data,
-    out: Annotated[Path, typer.Option(help="Folder for the model.")] = Path("runs/lrcn"),
+    out: Annotated[Path | None, typer.Option(help="Folder for the model; default: runs/MODEL.")] = None,
     kind: Kind = "nano",
-    architecture: Annotated[str, typer.Option(help="Which network.")] = "lrcn",
+    architecture: Architecture = "lrcn",
     labels: Labels = None,
     held_out_sites: Annotated[str, typer.Option(help="Sites that validate, with commas (own folder).")] = "",
     frames: Frames = 15,
     size: Size = "16x16",
     colour: Channels = "grey",
     media: Look = "videos",
-    epochs: Annotated[int, typer.Option(help="Epochs.")] = 2,
+    config: Config = None,
+    change: Change = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs; default: as recommended.")] = None,
     steps: Annotated[int | None, typer.Option(help="Batches per epoch; default: all clips once.")] = None,
     validation_steps: Annotated[int | None, typer.Option(help="Default: all validation clips.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Default: as recommended.")] = None,
+    patience: Annotated[int | None, typer.Option(help="Epochs without better validation to stop.")] = None,
+    folds: Annotated[int | None, typer.Option(help="Train a model per fold; answer all clips.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Go through all in seconds; keep nothing.")
+    ] = False,
     batch_size: Annotated[int, typer.Option(help="Clips per batch.")] = 32,
-    seed: Seed = 0,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same result; default: 0.")] = None,
     device: Device = "auto",
+    devices: Annotated[int | None, typer.Option(help="How many GPUs (or processes) train together.")] = None,
     store: StoreFolder = None,
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train a model; the same command again goes on after the last finished epoch.
+    """Train a model; the same command again goes on after the last saved step.
 
-    Example: primatrix train data --type nano --epochs 2 --steps 500 --out runs/lrcn
+    Example: primatrix train data --type micro --model motion --config train.yaml --epochs 5
     """
     from primatrix.dataset import Dataset
     from primatrix.models import build_model
-    from primatrix.training import train as run
 
+    flags = {
+        "epochs": epochs, "steps_per_epoch": steps, "validation_steps": validation_steps, "patience": patience,
+        "learning_rate": learning_rate, "seed": seed, "devices": devices, "dry_run": dry_run or None,
+        "device": None if device == "auto" else device,
+    }  # fmt: skip
+    spec = read_recipe(architecture, config=config, change=change or [], flags=flags)
+    batch_size = min(batch_size, DRY_RUN_CLIPS) if spec.dry_run else batch_size
     if is_benchmark(data):
-        dataset = Dataset(data, kind, batch_size=batch_size, seed=seed, store=store, workers=workers)
+        clips = dataclasses.replace(benchmark_spec(kind), frames=frames, colour=colour)
+        dataset = Dataset(
+            data, kind, batch_size=batch_size, seed=spec.seed, spec=clips, store=store, workers=workers
+        )
     elif labels is None:
         raise InputError(f"{data}: got no label file, wanted --labels FILE (or a benchmark folder)")
     else:
         dataset = Dataset.from_folder(
             data, make_spec(frames, size, colour), labels=labels, held_out_sites=split_commas(held_out_sites),
-            media=media, batch_size=batch_size, seed=seed, store=store, workers=workers,
+            media=media, batch_size=batch_size, seed=spec.seed, store=store, workers=workers,
         )  # fmt: skip
-    model = build_model(architecture, species=dataset.class_names, spec=dataset.spec, seed=seed)
+    if spec.dry_run:
+        dataset.look_ahead_clips = batch_size
+    make_model = partial(
+        build_model, architecture, species=dataset.class_names, spec=dataset.spec, seed=spec.seed
+    )
     with ProgressDisplay(quiet=quiet) as display, closing(dataset):
-        history = run(model, dataset, epochs=epochs, steps_per_epoch=steps, validation_steps=validation_steps,
-                      seed=seed, device=device, folder=out, on_progress=display.on_progress)  # fmt: skip
-    for number, epoch in enumerate(history.epochs, 1):
-        typer.echo(f"epoch {number}: loss {epoch.loss:.4f}, validation {epoch.val_loss:.4f}")
-    typer.echo(f"model: {out}")
-    finish(len(dataset.failures), write_failures(dataset.failures, out / "failures.csv"))
+        run_training(make_model, dataset, spec=spec, folds=folds, out=out or Path("runs", architecture),
+                     on_progress=display.on_progress)  # fmt: skip
+
+
+def read_recipe(
+    architecture: str,
+    *,
+    config: Path | None,
+    change: list[str],
+    flags: dict[str, Any],  # Any: values of several types
+) -> "TrainSpec":
+    """The recommended settings, changed by the file, then by words, then by the flags that were given."""
+    from primatrix.recipe import TrainSpec
+    from primatrix.settings import merge_settings, parse_words, read_settings
+
+    settings = merge_settings(read_settings(config) if config else {}, parse_words(change))
+    settings |= {name: value for name, value in flags.items() if value is not None}
+    return TrainSpec.for_model(architecture, **settings)
+
+
+def run_training(
+    make_model: "Callable[[], Model]",
+    dataset: "Dataset",
+    *,
+    spec: "TrainSpec",
+    folds: int | None,
+    out: Path,
+    on_progress: OnProgress,
+) -> None:
+    """Train once or by folds, and say what came of it."""
+    from primatrix.folds import train_folds
+    from primatrix.parallel import is_leader
+    from primatrix.training import train as run
+
+    if folds is not None and not spec.dry_run:
+        done = train_folds(make_model, dataset, folder=out, folds=folds, spec=spec, on_progress=on_progress)
+        lines = [done.summary()]
+    else:
+        history = run(make_model(), dataset, spec=spec, folder=out, on_progress=on_progress)
+        lines = [
+            f"epoch {number}: loss {epoch.loss:.4f}, validation {epoch.val_loss:.4f}"
+            for number, epoch in enumerate(history.epochs, 1)
+        ]
+    if not is_leader():  # one of several processes that train together
+        return
+    typer.echo("\n".join(lines))
+    if spec.dry_run:
+        typer.echo("dry run: trained, validated, saved, loaded and predicted; nothing was kept")
+        finish(len(dataset.failures))
+    else:
+        typer.echo(f"model: {out}")
+        finish(len(dataset.failures), write_failures(dataset.failures, out / "failures.csv"))
+
+
+def benchmark_spec(kind: DatasetType) -> ClipSpec:
+    """The benchmark's clips of a size, with half their frames, as published."""
+    from primatrix.dataset import SIDES_PX
+
+    return ClipSpec(15, *SIDES_PX[kind])
 
 
 @app.command()

@@ -201,9 +201,14 @@ def load_model(folder: Path | str) -> Model:
     ('blank', 'duiker')
     """
     weights, facts = read_model_folder(folder)
+    if facts.get("architecture") == "ensemble":
+        from primatrix.models.ensemble import load_ensemble  # it is made of models, so it imports this module
+
+        model: Model = load_ensemble(folder, members=facts.get("members"), stack=weights.get("stack"))
+        weights = model.network.state_dict()
+    else:
+        model = rebuild_model(folder, facts=facts)
     try:
-        spec = ClipSpec.from_dict(facts["spec"])
-        model = build_model(facts["architecture"], species=facts["species"], spec=spec, **facts["options"])
         model.scores = dict(facts["scores"])
         model.recipe = dict(facts.get("recipe", {}))
         model.clip_seconds = facts.get("clip_seconds")  # as calibration: not in models of before
@@ -212,9 +217,23 @@ def load_model(folder: Path | str) -> Model:
         if model.calibration and model.calibration.species != model.species:
             raise ModelError("its calibration is for other species")
     except (KeyError, TypeError, ValueError, InputError, ModelError) as error:
-        raise ModelError(f"{folder}/model.json: does not describe a model ({error}); save it again") from None
+        raise refuse_facts(folder, error) from None
     load_weights(model, weights=weights, source=str(folder))
     return model
+
+
+def rebuild_model(folder: Path | str, *, facts: dict[str, Any]) -> Model:  # Any: JSON values
+    """The model that the facts describe, with fresh weights."""
+    try:
+        spec = ClipSpec.from_dict(facts["spec"])
+        return build_model(facts["architecture"], species=facts["species"], spec=spec, **facts["options"])
+    except (KeyError, TypeError, ValueError, InputError, ModelError) as error:
+        raise refuse_facts(folder, error) from None
+
+
+def refuse_facts(folder: Path | str, error: Exception) -> ModelError:
+    """The error for a model.json that does not say what it should."""
+    return ModelError(f"{folder}/model.json: does not describe a model ({error}); save it again")
 
 
 def load_weights(model: Model, *, weights: dict[str, torch.Tensor], source: str) -> None:

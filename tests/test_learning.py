@@ -1,0 +1,110 @@
+"""The commands about models, run in this process."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from primatrix.models import Ensemble, load_model
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    def call(*words: object) -> tuple[int, str, str]:
+        from primatrix.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["primatrix", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capfd.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def footage(make_video: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("footage")
+    rows = []
+    for i in range(18):
+        make_video(folder / f"{i}.avi", frames=3 + i, size=(16, 16), codec="mpeg4")
+        rows.append((f"{i}.avi", ("hog", "duiker", "blank")[i % 3], f"site{i % 6}"))
+    pd.DataFrame(rows, columns=["filepath", "label", "site"]).to_csv(folder / "labels.csv", index=False)
+    return folder
+
+
+@pytest.fixture
+def command(footage: Path, tmp_path: Path) -> tuple[object, ...]:
+    return (
+        "train", footage, "--labels", footage / "labels.csv", "--frames", 2, "--store", tmp_path / "s", "--workers", 0,
+        "--quiet", "--steps", 1, "--batch-size", 4, "--out", tmp_path / "m",
+    )  # fmt: skip
+
+
+def test_settings_come_from_the_file_then_words_then_flags(
+    run: Run, command: tuple[object, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "t.yaml").write_text(
+        "epochs: 3\nlearning_rate: 1e-4\nema: 0.5\naugmentation: {flip: 0.5, crop: 0.2}\n"
+    )
+    words = (
+        "--config",
+        tmp_path / "t.yaml",
+        "--set",
+        "ema=0.9",
+        "--set",
+        "augmentation.crop=0.1",
+        "--epochs",
+        1,
+    )
+    code, out, err = run(*command, *words)
+    assert (code, out.splitlines()[-1]) == (0, f"model: {tmp_path / 'm'}"), err
+    recipe = load_model(tmp_path / "m").recipe
+    assert {name: recipe[name] for name in ("epochs", "learning_rate", "ema", "optimiser")} == {
+        "epochs": 1, "learning_rate": 1e-4, "ema": 0.9, "optimiser": "rmsprop",
+    }  # fmt: skip
+    assert (recipe["augmentation"]["flip"], recipe["augmentation"]["crop"]) == (0.5, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--set", "emma=0.9"), "train: got setting emma, wanted one of epochs"),
+        (("--set", "ema"), "ema: wanted NAME=VALUE"),
+        (("--config", "nowhere.yaml"), "nowhere.yaml: no such file"),
+        (("--model", "magic"), "model: got 'magic'"),
+        (("--folds", 40), "folds: got 40 for 18 clips of 6 sites"),
+        (("--epochs", 0), "epochs: got 0, wanted 1 or more"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    run: Run, command: tuple[object, ...], words: tuple[object, ...], message: str
+) -> None:
+    code, out, err = run(*command, *words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+def test_folds_give_a_table_and_an_ensemble(run: Run, command: tuple[object, ...], tmp_path: Path) -> None:
+    code, out, err = run(*command, "--folds", 2, "--epochs", 1)
+    assert code == 0, err
+    assert out.splitlines()[2].startswith("out-of-fold aggregated log loss ")
+    assert len(pd.read_csv(tmp_path / "m" / "oof.csv")) == 18
+    assert isinstance(load_model(tmp_path / "m"), Ensemble)
+
+
+def test_a_dry_run_decodes_a_few_clips_and_keeps_nothing(
+    run: Run, command: tuple[object, ...], tmp_path: Path
+) -> None:
+    code, out, err = run(*command, "--model", "motion", "--dry-run", "--folds", 5)
+    assert code == 0, err
+    assert (
+        out.splitlines()[-1] == "dry run: trained, validated, saved, loaded and predicted; nothing was kept"
+    )
+    assert not (tmp_path / "m").exists()
+    code, out, _ = run("info", tmp_path / "m")
+    assert code == 2
