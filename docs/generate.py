@@ -29,6 +29,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, **_: Any) -> str:  # Any: what MkDocs passes besides
+    """Name files outside docs/ without a link: they are in the checkout, not on the site."""
+    return re.sub(r"\[([^\]]+)\]\(\.\./[^)]+\)", r"`\1`", markdown)
+
+
 def describe_commands() -> str:
     """Every command with its help, example, arguments and options."""
     parts = [

@@ -125,7 +125,7 @@ def list_measures(evaluation: Evaluation) -> Sequence[tuple[str, ...]]:
     for name, words in MEASURES.items():
         row = _read_row(evaluation.overall[["value", "low", "high", "constant"]], name)
         rows.append(
-            (words, _say(row["value"]), f"{_say(row['low'])}–{_say(row['high'])}", _say(row["constant"]))
+            (words, _say(row["value"]), _say_interval(row["low"], row["high"]), _say(row["constant"]))
         )
     return rows
 
@@ -142,7 +142,7 @@ def list_species(
         if not (tagged.any() or shown.any()):
             continue
         counts = (shown.sum(), (tagged & shown).sum(), (~tagged & shown).sum(), (tagged & ~shown).sum())
-        interval = f"{_say(row['average_precision_low'])}–{_say(row['average_precision_high'])}"
+        interval = _say_interval(row["average_precision_low"], row["average_precision_high"])
         scores = (
             _say(row["average_precision"]),
             interval,
@@ -157,6 +157,10 @@ def _read_row(table: pd.DataFrame, name: str) -> dict[str, float]:
     """A row of numbers by its columns' names."""
     values = np.asarray(table.loc[name], np.float64)
     return dict(zip(map(str, table.columns), values.tolist(), strict=True))
+
+
+def _say_interval(low: float, high: float) -> str:
+    return f"{_say(low)}–{_say(high)}" if np.isfinite(low) and np.isfinite(high) else "-"
 
 
 def _say(value: float) -> str:
