@@ -28,10 +28,11 @@ from primatrix.store import Store
 
 DESIGNS: dict[str, dict] = {
     "conv3d": {"name": "conv3d", "views_per_axis": 1},
-    "whole": {"view": "whole", "place": False},
-    "whole, place": {"view": "whole"},
-    "whole, place, 6 frames": {"view": "whole", "training_frames": 6},
-    "window, place": {"view": "window"},
+    "whole": {},
+    "whole, place, 6 frames": {"place": True, "training_frames": 6},
+    "window, place": {"view": "window", "place": True},
+    "whole, place": {"place": True},
+    "window": {"view": "window"},
     "logits": {"pooling": "logits"},
     "no appearance": {"appearance": False},
     "context": {"context_frames": 3},

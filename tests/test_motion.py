@@ -30,7 +30,7 @@ def make_model(spec: ClipSpec = SMALL, **options: object):
 
 
 def test_layer_rows_name_every_parameter() -> None:
-    network = Motion(ClipSpec(30, 64, 64, "rgb"), species_count=24, options=MotionOptions())
+    network = Motion(ClipSpec(30, 64, 64, "rgb"), species_count=24, options=MotionOptions(place=True))
     rows = network.layer_rows()
     assert [shape for _, shape, _ in rows] == [
         (30, 32, 32, 24), (30, 16, 16, 48), (30, 8, 8, 96), (30, 4, 4, 144),
@@ -47,7 +47,7 @@ def test_layer_rows_name_every_parameter() -> None:
 )
 @pytest.mark.parametrize("view", ["whole", "window"])
 def test_any_number_of_frames_of_any_size_gets_an_answer_per_frame(spec: ClipSpec, view: str) -> None:
-    model = make_model(spec, view=view)
+    model = make_model(spec, view=view, place=view == "window")
     clips, frames = model.forward_frames(torch.from_numpy(make_clips(spec)))
     assert (clips.shape, frames.shape) == ((2, 3), (2, spec.frames, 3))
     assert torch.isfinite(clips).all()
@@ -62,7 +62,7 @@ def test_any_number_of_frames_of_any_size_gets_an_answer_per_frame(spec: ClipSpe
         {"pooling": "logits"},
         {"pooling": "features"},
         {"context_frames": 3, "depth": 0},
-        {"view": "window", "place": False},
+        {"view": "window", "place": True},
     ],
 )
 def test_the_clips_answer_is_the_one_without_frames(options: dict) -> None:
@@ -97,7 +97,7 @@ def test_the_order_of_frames_does_not_matter_without_context() -> None:
 
 
 def test_without_appearance_the_place_itself_is_not_seen() -> None:
-    model = make_model(appearance=False, place=False)
+    model = make_model(appearance=False)
     x = make_clips(SMALL) // 2
     brighter = x + np.random.default_rng(1).integers(0, 100, (1, 1, 32, 40, 3), np.uint8)
     one, two = (model.forward(torch.from_numpy(clips)).detach() for clips in (x, brighter))

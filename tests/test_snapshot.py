@@ -183,7 +183,9 @@ def test_killed_at_random_moments_training_ends_bit_equal(tmp_path: Path) -> Non
         began = time.perf_counter()
         assert run(-1, tmp_path / "whole") == 0
         seconds = time.perf_counter() - began
-        for kill in range(KILLS):
+        for kill in range(10 * KILLS):  # on a busy machine, as many as it takes to meet two steps
+            if kill >= KILLS and len(places) >= 2:
+                break
             if run(moments.uniform(0, seconds), tmp_path / f"killed{kill % 2}") == 0:
                 continue
             state = tmp_path / f"killed{kill % 2}" / "training.safetensors"

@@ -29,7 +29,8 @@ class MotionOptions:
 
     `width` is the number of channels of the first of four stages, `depth` how many further convolutions each later
     stage has. `view` "whole" looks at all of each frame, "window" only where most is new: a quarter of the pixels,
-    twice the speed. With `place` the background and where anything moved are seen too, once per clip;
+    twice the speed. With `place` the background and where anything moved are seen too, once per clip: for what
+    stands in the scene, not for animals, where it learns the training sites by heart (bench/LOG.md);
     without `appearance` frames are seen as differences from the background only.
     In training it draws `training_frames` of a clip's frames; the background is that of all. `pooling`,
     `context_frames` and `dropout` are those of `TemporalHead`.
@@ -38,7 +39,7 @@ class MotionOptions:
     width: int = 24
     depth: int = 1
     view: View = "whole"
-    place: bool = True
+    place: bool = False
     appearance: bool = True
     pooling: Pooling = "both"
     context_frames: int = 1
@@ -54,7 +55,7 @@ class MotionOptions:
 
 
 class Motion(Network):
-    """A small convolutional network on each frame, and one on the place, once per clip.
+    """A small convolutional network on each frame, and if asked one on the place, once per clip.
 
     Of each frame it sees the picture, its difference from the clip's background, and how new that is there; of the
     place it sees the background and where anything moved at all. Takes any number of frames of any size; gives
@@ -62,7 +63,7 @@ class Motion(Network):
 
     >>> network = Motion(ClipSpec(30, 64, 64, "rgb"), species_count=24, options=MotionOptions())
     >>> sum(p.numel() for p in network.parameters())
-    636337
+    502681
     """
 
     options_type = MotionOptions
