@@ -72,7 +72,7 @@ def make_results(names: list[str], folder: Path, *, seed: int = 0) -> tuple[Resu
         "filepath": names, "duration_seconds": np.where(failed, np.nan, 15.0), "frame_rate": 24.0, "frame_count": 360,
         "width_px": 720, "height_px": 404, "codec": "h264", "recorded_at": start.strftime("%Y-%m-%dT%H:%M:%S+01:00"),
         "time_source": "container", "time_warning": "", "site": [name.split("/")[0] for name in names],
-        "deployment": "", "event": "",
+        "deployment": "", "event": "", "note": "",
     })  # fmt: skip
     rows, columns = np.nonzero((probabilities >= 0.5) & ~failed[:, None] & (np.array(species) != BLANK))
     best = rng.uniform(2, 12, len(rows)).round(2)

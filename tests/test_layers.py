@@ -11,12 +11,12 @@ SOURCE = Path(primatrix.__file__).parent
 LAYERS = [
     {"errors", "process", "locks", "loss", "riff"},
     {"records", "species", "settings"},
-    {"tables", "calibration"},
+    {"tables", "calibration", "times"},
     {"taxonomy", "results", "files"},
     {"interchange"},
     {"sample", "sampler", "labels", "packets", "pixels", "encode", "still"},
     {"splits", "metrics", "progress", "decode", "promises", "resampling", "reliability", "ranking"},
-    {"times", "sites", "sightings"},
+    {"sites", "sightings"},
     {"events", "windows"},
     {
         "probe",

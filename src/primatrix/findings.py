@@ -1,7 +1,7 @@
 """From a model's answers for the videos of a folder to results people use: when, where, in which event, what is seen.
 
 Answers come in chunks that are read from disk one after the other, so what is held in memory is a row per video and
-the answers of one chunk.
+sighting and the answers of one chunk; and the rows of frames, where they are asked for.
 """
 
 import json
@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primatrix.events import INTERVAL_MINUTES, find_events, group_sites
+from primatrix.errors import InputError
+from primatrix.events import INTERVAL_MINUTES, check_interval, find_events, group_sites
 from primatrix.neighbours import Neighbours
 from primatrix.probe import VideoFacts
 from primatrix.records import Media, Video
@@ -26,8 +27,6 @@ from primatrix.sites import PLACE_COLUMNS, match_sites, read_deployments
 from primatrix.times import TimeSpec, find_recorded_time, parse_times
 
 __all__ = ["Answer", "TagSpec", "find_places", "gather_results", "pack_answers", "unpack_answers"]
-
-THRESHOLD = 0.5  # of a model that has not been calibrated
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,9 @@ class TagSpec:
     thresholds: Mapping[str, float] | None = None
     neighbours: Neighbours | None = None
     frames: bool = False
+
+    def __post_init__(self) -> None:
+        check_interval(self.interval_minutes)
 
     def to_dict(self) -> dict[str, Any]:  # Any: JSON values of several types
         """Plain values for run.json."""
@@ -128,6 +130,10 @@ def find_places(videos: Sequence[Video], spec: TagSpec) -> pd.DataFrame:
         places[list(PLACE_COLUMNS)] = match_sites(names, spec.site_from)
     if spec.deployments:
         table = read_deployments(spec.deployments).look_up(names)
+        if not (table != "").any(axis=None):
+            raise InputError(f"--deployments: {spec.deployments} has none of the {len(names)} files, the first "
+                             f"{names[0]!r}; wanted their paths below the folder as `filepath`, or its folders as "
+                             "`folder`")  # fmt: skip
         places = table.where(table != "", places)
     return places
 
@@ -189,6 +195,7 @@ def _list_clips(
         rows.append({
             "filepath": video.name, **answer.facts, "recorded_at": found.text, "time_source": found.source,
             "time_warning": found.warning, "site": place.site, "deployment": place.deployment,
+            "note": answer.reason if answer.status == "partial" else "",
         })  # fmt: skip
         words.append((video.name, answer.status, answer.stage, answer.reason))
         chances.append(answer.clip)

@@ -2,9 +2,9 @@
 
 predictions.csv   one row per clip: status and a probability per species
 failures.csv      clips that could not be read, and why (absent where there are none)
-clips.csv         one row per clip: length, size, codec, time of recording, site, event
+clips.csv         one row per clip: length, size, codec, time of recording, site, event, what could not be read
 sightings.csv     one row per stretch of seconds in which a species is seen
-frames.parquet    probabilities per frame (absent where the model gives none)
+frames.parquet    probabilities per frame (where they were asked for)
 run.json          which model, when, with what thresholds; written last, so its presence means done
 """
 
@@ -28,7 +28,7 @@ from primatrix.records import Failure
 from primatrix.species import BLANK
 from primatrix.tables import write_failures, write_table, write_whole
 
-__all__ = ["COLUMNS", "RUN_FACTS", "Results", "complete_facts"]
+__all__ = ["COLUMNS", "DEFAULT_THRESHOLD", "RUN_FACTS", "Results", "complete_facts"]
 
 Kind = Literal["text", "number", "count", "probability"]
 
@@ -49,6 +49,7 @@ COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
         "site": "text",
         "deployment": "text",
         "event": "text",
+        "note": "text",  # of a partial clip: what of it could not be read
     },
     "sightings": {
         "filepath": "text",
@@ -68,6 +69,9 @@ STATUSES = ("ok", "partial", "failed")
 TIME_SOURCES = ("", "container", "exif", "name", "table", "modified")
 DTYPES: dict[Kind, str] = {"text": "str", "number": "float64", "count": "Int64", "probability": "float32"}
 ISO_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?"
+DEFAULT_THRESHOLD = (
+    0.5  # of a species for which a run states none, and of a model that has not been calibrated
+)
 
 RUN_FACTS: Mapping[str, object] = MappingProxyType({
     "model": "",  # name of the model
@@ -130,6 +134,10 @@ class Results:
         """A probability per clip (index: filepath) and species; NaN where a clip failed."""
         return self.predictions.set_index("filepath")[list(self.species)]
 
+    def threshold_of(self, species: str) -> float:
+        """The probability from which a species counts as seen."""
+        return float(self.facts["thresholds"].get(species, DEFAULT_THRESHOLD))
+
     @classmethod
     def read(cls, folder: str | Path, *, frames: bool = True) -> "Results":
         """The results in a folder; `frames=False` leaves out the largest table.
@@ -147,7 +155,7 @@ class Results:
         try:
             return cls(**tables, facts=facts)  # type: ignore[arg-type]  # only frames may be None
         except InputError as error:
-            raise InputError(f"{folder}: {error}") from error
+            raise InputError(f"{folder}: {error}; correct it, or run `primatrix predict` again") from error
 
     def write(self, folder: str | Path) -> Path:
         """Write the folder, each file whole and run.json last; results that were there are replaced.
@@ -191,7 +199,7 @@ def make_example() -> Results:
                       "frame_count": [360, None], "width_px": [720, None], "height_px": [404, None],
                       "codec": ["h264", ""], "recorded_at": ["2026-03-01T06:30:00+01:00", ""],
                       "time_source": ["container", ""], "time_warning": "", "site": "a", "deployment": "a",
-                      "event": ["a-1", ""]}),
+                      "event": ["a-1", ""], "note": ""}),
         pd.DataFrame({"filepath": clips[:1], "species": ["duiker"], "start_seconds": [2.0], "end_seconds": [7.5],
                       "best_seconds": [4.0], "probability": [0.9]}),
         None,

@@ -1,7 +1,7 @@
 """Where a clip was recorded: site and deployment from its path, by a pattern, or from a table."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -83,7 +83,7 @@ class Deployments:
     table: pd.DataFrame
     by_folder: bool
 
-    def look_up(self, names: Iterable[str]) -> pd.DataFrame:
+    def look_up(self, names: Sequence[str] | pd.Index) -> pd.DataFrame:
         """Site, deployment and recorded_at of each name (index), empty where the table does not have it.
 
         Of several folders that fit, the deepest counts.
@@ -132,5 +132,10 @@ def read_deployments(path: str | Path) -> Deployments:
 def _check_time(text: str, where: str) -> None:
     try:
         datetime.fromisoformat(text)
+        is_time = len(text) > len("2023-04-15")  # a date alone tells no time of day
     except ValueError:
-        raise InputError(f"{where}: time {text!r}, wanted ISO 8601, as 2023-04-15T06:30:12") from None
+        is_time = False
+    if not is_time:
+        raise InputError(
+            f"{where}: time {text!r}, wanted day and time of day in ISO 8601, as 2023-04-15T06:30:12"
+        )

@@ -42,7 +42,7 @@ def _say_read(results: Results, seconds: float) -> str:
     status = results.predictions["status"].value_counts()
     counts = [f"{status.get('ok', 0)} read"]
     if "partial" in status:
-        counts.append(f"{status['partial']} in part")
+        counts.append(f"{status['partial']} in part (clips.csv says why)")
     if "failed" in status:
         counts.append(f"{status['failed']} not (failures.csv says why)")
     total = say_duration(results.clips["duration_seconds"].sum())

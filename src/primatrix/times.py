@@ -8,7 +8,7 @@ calls that UTC. So a time that says UTC is read as the camera's own clock, in th
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from primatrix.errors import InputError
 from primatrix.records import Video
 
-__all__ = ["ContainerClock", "RecordedTime", "TimeSource", "TimeSpec", "find_recorded_time", "parse_times",
-           "read_time_in_name", "warn_of_clock"]  # fmt: skip
+__all__ = ["ContainerClock", "RecordedTime", "TimeSource", "TimeSpec", "find_recorded_time", "is_doubted",
+           "parse_times", "parse_zone", "put_in_zone", "read_time_in_name", "warn_of_clock"]  # fmt: skip
 
 TimeSource = Literal["container", "exif", "name", "table", "modified", ""]
 ContainerClock = Literal["local", "utc"]
@@ -57,12 +57,7 @@ class TimeSpec:
     @property
     def zone(self) -> ZoneInfo | None:
         """The time zone, or None where none is named. Raises InputError where there is no such zone."""
-        try:
-            return ZoneInfo(self.timezone) if self.timezone else None
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise InputError(
-                f"timezone: got {self.timezone!r}, wanted a name as Africa/Abidjan or UTC"
-            ) from None
+        return parse_zone(self.timezone) if self.timezone else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +115,44 @@ def _candidates(
         is_utc = recorded.utcoffset() == timedelta(0)
         if is_utc and spec.container_clock == "local":
             recorded = recorded.replace(tzinfo=None)
-        yield "exif" if is_still else "container", _put_in_zone(recorded, spec.zone)
+        yield "exif" if is_still else "container", put_in_zone(recorded, spec.zone)
     named = read_time_in_name(video.name)
     if named:
-        yield "name", _put_in_zone(named, spec.zone)
+        yield "name", put_in_zone(named, spec.zone)
     if in_table:
-        yield "table", _put_in_zone(in_table, spec.zone)
+        yield "table", put_in_zone(in_table, spec.zone)
     if spec.modified:
         changed = datetime.fromtimestamp(video.mtime_ns // 10**9, UTC)
-        yield "modified", changed.astimezone(spec.zone) if spec.zone else changed
+        yield "modified", put_in_zone(changed, spec.zone)
 
 
-def _put_in_zone(moment: datetime, zone: tzinfo | None) -> datetime:
+def parse_zone(name: str) -> ZoneInfo:
+    """A time zone by its name; InputError where there is none of that name.
+
+    >>> parse_zone("Africa/Abidjan").key
+    'Africa/Abidjan'
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InputError(f"timezone: got {name!r}, wanted a name as Africa/Abidjan or UTC") from None
+
+
+def put_in_zone(moment: datetime, zone: ZoneInfo | None) -> datetime:
+    """A time in a zone: one without zone is what a clock there showed, one with an offset is converted.
+
+    Offsets are cut to whole minutes, as ISO 8601 has them: clocks that were reset to 1970 or 1904 fall into years in
+    which some zones (Africa/Monrovia until 1972: -00:44:30) had seconds.
+
+    >>> put_in_zone(datetime(1970, 1, 1), parse_zone("Africa/Monrovia")).isoformat()
+    '1970-01-01T00:00:00-00:44'
+    """
     if zone is None:
         return moment
-    return moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
+    placed = moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
+    offset = placed.utcoffset() or timedelta(0)
+    whole = timedelta(minutes=int(offset / timedelta(minutes=1)))
+    return placed if whole == offset else placed.replace(tzinfo=timezone(whole))
 
 
 def read_time_in_name(name: str) -> datetime | None:
@@ -186,6 +204,16 @@ def warn_of_clock(moment: datetime, *, now: datetime) -> str:
     late = now + FUTURE_LEEWAY
     is_future = moment > late if moment.tzinfo else moment > late.replace(tzinfo=None)
     return "that is in the future" if is_future else ""
+
+
+def is_doubted(source: str, warning: str) -> bool:
+    """Whether a time of recording is one that its `warning` speaks of, and not one taken in its place.
+
+    >>> warning = "container says 1970-01-01T00:00:00: its clock was not set"
+    >>> is_doubted("container", warning), is_doubted("name", warning)
+    (True, False)
+    """
+    return bool(source) and f"{source} says " in warning
 
 
 def parse_times(texts: "pd.Series[str]") -> NDArray[np.datetime64]:

@@ -10,10 +10,9 @@ import pandas as pd
 from primatrix.results import Results
 from primatrix.species import BLANK
 
-__all__ = ["Finding", "Stretch", "find_all", "list_labels", "threshold_of"]
+__all__ = ["Finding", "Stretch", "find_all", "list_labels"]
 
 Verdict = Literal["seen", "blank", "unknown", "failed"]
-THRESHOLD = 0.5  # of a species for which the run states none
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,8 @@ class Finding:
     """One clip: its row of `clips`, its verdict, its stretches in order of time, a probability per species.
 
     "blank" is a clip without a stretch whose probability of `blank` reaches its threshold (or any, where the model has
-    no such species); below that it is "unknown". `reason` is `stage: reason` of a failed one.
+    no such species); below that it is "unknown". `reason` is `stage: reason` of a failed one; `note` says what of a
+    partial one could not be read.
     """
 
     filepath: str
@@ -42,6 +42,11 @@ class Finding:
     probabilities: Mapping[str, float]
     partial: bool = False
     reason: str = ""
+
+    @property
+    def note(self) -> str:
+        """What of a partial clip could not be read."""
+        return str(self.facts["note"])
 
     @property
     def blank_probability(self) -> float | None:
@@ -61,7 +66,7 @@ def find_all(results: Results) -> list[Finding]:
     """
     stretches = _group_stretches(results)
     reasons = {row.filename: f"{row.stage}: {row.reason}" for row in results.failures.itertuples(index=False)}
-    thresholds = np.array([threshold_of(results, name) for name in results.species], np.float32)
+    thresholds = np.array([results.threshold_of(name) for name in results.species], np.float32)
     chances = results.probabilities.to_numpy(np.float32)
     numbers = chances.astype(str).astype(np.float64) if chances.size else chances  # the shortest decimals
     findings = []
@@ -79,11 +84,6 @@ def find_all(results: Results) -> list[Finding]:
         )
         findings.append(Finding(name, facts, verdict, seen, chance, partial=status == "partial"))
     return findings
-
-
-def threshold_of(results: Results, species: str) -> float:
-    """The probability from which a species counts as seen."""
-    return float(results.facts["thresholds"].get(species, THRESHOLD))
 
 
 def list_labels(finding: Finding) -> list[str]:

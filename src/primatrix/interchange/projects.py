@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 import yaml
@@ -22,8 +21,9 @@ from primatrix.interchange.rules import (
 )
 from primatrix.results import Results
 from primatrix.tables import read_text_table
+from primatrix.times import parse_zone, put_in_zone
 
-__all__ = ["Field", "gather_fieldwork", "parse_zone"]
+__all__ = ["Field", "gather_fieldwork"]
 
 NEEDED_FACTS = {
     "title": "the project's title",
@@ -91,18 +91,6 @@ def gather_fieldwork(results: Results, options: ExportOptions) -> Field:
     )
 
 
-def parse_zone(name: str) -> ZoneInfo:
-    """A time zone by its name.
-
-    >>> parse_zone("Africa/Abidjan").key
-    'Africa/Abidjan'
-    """
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InputError(f"time zone: got {name!r}; wanted a name as Africa/Abidjan or UTC") from error
-
-
 def _name_deployments(results: Results, table: pd.DataFrame) -> "pd.Series[str]":
     """Each clip's deployment, else its site, else the only deployment there is."""
     clips = results.clips.set_index("filepath")
@@ -163,7 +151,7 @@ def _date_clips(results: Results, options: ExportOptions, asks: list[str]) -> di
         time = datetime.fromisoformat(text)
         if time.tzinfo is None and zone is None:
             zoneless.append(name)
-        started[name] = time.replace(tzinfo=zone) if time.tzinfo is None else time
+        started[name] = put_in_zone(time, zone) if time.tzinfo is None else time
     if zoneless:
         asks.append(
             f"--timezone, as Africa/Abidjan: {len(zoneless)} clips ({zoneless[0]}, …) have times without zone"

@@ -37,7 +37,7 @@ def write_long(results: Results, path: Path, options: ExportOptions) -> Path:  #
 
 def _list_rows(finding: Finding) -> Iterator[tuple[object, ...]]:
     status = "failed" if finding.verdict == "failed" else "partial" if finding.partial else "ok"
-    stage, _, reason = finding.reason.partition(": ")
+    stage, _, reason = finding.reason.partition(": ") if status == "failed" else ("", "", finding.note)
     end = (status, stage, reason, *(finding.facts[column] for column in LONG_COLUMNS[-4:]))
     for seen in finding.stretches:
         times = (seen.start_seconds, seen.end_seconds, seen.best_seconds)

@@ -8,7 +8,6 @@ import pandas as pd
 
 from primatrix.evaluation import ALL, Evaluation, evaluate
 from primatrix.report.charts import Chart, Line, draw_lines, draw_log_lines
-from primatrix.report.strips import DEFAULT_THRESHOLD
 from primatrix.results import Results
 
 __all__ = ["Accuracy", "describe_accuracy"]
@@ -136,7 +135,7 @@ def list_species(
     """A row per species that is labelled or tagged: clips found, missed and wrong at its threshold, and scores."""
     rows = []
     for species, row in evaluation.species.sort_values("positives", ascending=False).iterrows():
-        threshold = results.facts["thresholds"].get(str(species), DEFAULT_THRESHOLD)
+        threshold = results.threshold_of(str(species))
         readable = probabilities[species].notna()
         tagged, shown = (probabilities[species] >= threshold)[readable], (labels[species] == 1)[readable]
         if not (tagged.any() or shown.any()):

@@ -151,6 +151,7 @@ def describe_run(results: Results) -> Context:
     """What was processed and what failed."""
     overview, failures = count_overview(results), results.failures.head(MOST_FAILURES)
     readable = results.clips[(results.predictions["status"] != "failed").to_numpy()]
+    notes = results.clips.loc[results.clips["note"] != "", ["filepath", "note"]]
     return {
         "facts": results.facts,
         "overview": overview,
@@ -159,6 +160,8 @@ def describe_run(results: Results) -> Context:
         "unknown_lengths": int(readable["duration_seconds"].isna().sum()),
         "failures": list(failures.itertuples(index=False, name=None)),
         "failed_in_all": len(results.failures),
+        "notes": list(notes.head(MOST_FAILURES).itertuples(index=False, name=None)),
+        "noted_in_all": len(notes),
     }
 
 

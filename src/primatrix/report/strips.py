@@ -9,11 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from primatrix.labels import BLANK
-from primatrix.results import Results
+from primatrix.results import DEFAULT_THRESHOLD, Results
 
-__all__ = ["DEFAULT_THRESHOLD", "Kind", "Strip", "choose_strips", "list_shown_species"]
+__all__ = ["Kind", "Strip", "choose_strips", "list_shown_species"]
 
-DEFAULT_THRESHOLD = 0.5
 LEAST_EXPECTED = 0.5  # clips: a species rarer than that, and nowhere above its threshold, has no sheet
 
 Kind = Literal["surest", "least sure", "not labelled so", "missed"]
@@ -38,7 +37,7 @@ def list_shown_species(results: Results, *, labels: pd.DataFrame | None = None) 
     table = results.probabilities
     shown = []
     for species in results.species:
-        threshold = results.facts["thresholds"].get(species, DEFAULT_THRESHOLD)
+        threshold = results.threshold_of(species)
         labelled = labels is not None and bool(labels[species].any())
         expected = float(table[species].sum())
         if labelled or expected >= LEAST_EXPECTED or (table[species] >= threshold).any():
@@ -56,7 +55,7 @@ def choose_strips(results: Results, *, labels: pd.DataFrame | None = None, count
     table = results.probabilities.dropna()
     chosen: list[tuple[int, Strip]] = []
     for species in list_shown_species(results, labels=labels):
-        threshold = results.facts["thresholds"].get(species, DEFAULT_THRESHOLD)
+        threshold = results.threshold_of(species)
         values = table[species].to_numpy(np.float64)
         truth = None if labels is None else labels[species].reindex(table.index).to_numpy(np.float64)
         for kind, rows in _choose_rows(values, threshold=threshold, truth=truth, count=count):
