@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from primatrix.models import build_model, load_model
+from primatrix.neighbours import Neighbours
 from primatrix.records import ClipSpec
 from primatrix.simulation import SimulationSpec, simulate
 from primatrix.species import BENCHMARK_SPECIES
@@ -76,7 +77,9 @@ def test_the_whole_job_by_commands(data: Path, tmp_path: Path, run: Run) -> None
     assert "epoch 1: loss 0." in ended.out
 
     submission = tmp_path / "submission.csv"
-    ended = run("predict", data, "--model", tmp_path / "lrcn", "--out", submission, "--workers", 0)
+    predict = ("predict", data, "--model", tmp_path / "lrcn", "--out", submission, "--workers", 0)
+    ended = run(*predict, "--timezone", "UTC", "--frames")
+    assert "primatrix: --timezone, --frames: not used, since this is a benchmark folder" in ended.err
     wanted = (data / "submission_format.csv").read_text().splitlines()
     got = submission.read_text().splitlines()
     assert got[0] == wanted[0]
@@ -138,6 +141,24 @@ def test_a_folder_of_ones_own_gets_a_row_per_video_and_no_invented_number(
     assert table["status"].to_dict()["Cämera 1/broken.AVI"] == "failed"
     assert table.drop(columns="status").loc["Cämera 1/broken.AVI"].isna().all()
     assert table.loc[table["status"] == "ok"].notna().all().all()
+
+
+def test_neighbours_that_are_not_used_are_said_not_to_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from primatrix.cli import results as commands
+
+    assert commands.find_neighbours(tmp_path, raw=False) is None
+    assert capsys.readouterr().err == ""
+    learned = Neighbours(("hog",), usual=(0.0,), others=0.5, learned_for="another model")
+    learned.write(tmp_path)
+    assert commands.find_neighbours(tmp_path, raw=False) is None
+    assert "neighbours.json: not used, it was learned for other weights" in capsys.readouterr().err
+    monkeypatch.setattr(commands, "read_neighbours", lambda _: learned)
+    assert commands.find_neighbours(tmp_path, raw=False) is learned
+    assert capsys.readouterr().err == ""
+    assert commands.find_neighbours(tmp_path, raw=True) is None
+    assert "not used, since --raw asks for" in capsys.readouterr().err
 
 
 def test_training_on_a_folder_of_ones_own(data: Path, tmp_path: Path, run: Run) -> None:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -105,9 +106,43 @@ def test_what_was_learned_is_kept_with_the_model_and_not_taken_for_anothers(tmp_
     assert read_neighbours(tmp_path) == fitted
     (tmp_path / "model.json").write_text('{"weights_sha256": "another"}')
     assert read_neighbours(tmp_path) is None
+    make_ensemble(tmp_path, member="abc")
+    learned = learn_neighbours(tmp_path / "p.csv", tmp_path / "y.csv", **files)
+    assert read_neighbours(tmp_path) == learned
+    make_ensemble(tmp_path, member="trained anew")
+    assert read_neighbours(tmp_path) is None
     (tmp_path / "neighbours.json").write_text("{}")
     with pytest.raises(InputError, match=r"neighbours\.json: not readable"):
         read_neighbours(tmp_path)
     places.drop(columns="time").to_csv(tmp_path / "d.csv", index=False)
     with pytest.raises(InputError, match="no time for any of the 200 labelled clips"):
         learn_neighbours(tmp_path / "p.csv", tmp_path / "y.csv", **files)
+    with pytest.raises(InputError, match=r"typo: no model\.json in it; wanted the folder"):
+        learn_neighbours(tmp_path / "p.csv", tmp_path / "y.csv", **{**files, "model": tmp_path / "typo"})
+    assert not (tmp_path / "typo").exists()
+
+
+def test_species_are_matched_by_name_and_not_by_their_place(tmp_path: Path) -> None:
+    predictions, labels, sites, times = draw_footage(100, clips_per_visit=2)
+    predictions.assign(lion=0.01).to_csv(tmp_path / "p.csv", index_label="filename")
+    long = labels.idxmax(axis=1).rename("label")  # read as bird, blank, hog; nobody saw a lion
+    long.to_csv(tmp_path / "y.csv", index_label="filepath")
+    places = pd.DataFrame({"filename": labels.index, "site": sites, "time": times.astype(str)})
+    places.to_csv(tmp_path / "d.csv", index=False)
+    (tmp_path / "model.json").write_text('{"weights_sha256": "abc"}')
+    learned = learn_neighbours(
+        tmp_path / "p.csv", tmp_path / "y.csv", deployments=tmp_path / "d.csv", model=tmp_path
+    )
+    assert learned.species == (*SPECIES, "lion")
+    assert learned.usual[3] == pytest.approx(np.log(0.01 / 0.99))
+    assert learned.order_for(["lion", *SPECIES]).usual == (learned.usual[3], *learned.usual[:3])
+    with pytest.raises(
+        InputError, match=r"learned for 4 species \(blank, hog, bird, …\), wanted the model's 3"
+    ):
+        learned.order_for(SPECIES)
+
+
+def make_ensemble(folder: Path, *, member: str) -> None:
+    (folder / "fold0").mkdir(exist_ok=True)
+    (folder / "fold0" / "model.json").write_text(json.dumps({"weights_sha256": member}))
+    (folder / "model.json").write_text(json.dumps({"weights_sha256": "stack", "members": [["fold0"]]}))

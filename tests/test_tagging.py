@@ -60,6 +60,7 @@ def test_every_video_has_its_row_and_what_is_known_of_it(footage: Path, model: M
     clips = found.clips.set_index("filepath")
     assert clips["site"].tolist() == ["", "north", "north", "north", "sud é, x", "sud é, x"]
     assert clips["event"].tolist() == ["", "north-1", "north-1", "north-2", "", ""]
+    assert [note != "" for note in clips["note"]] == [False, False, False, False, False, True]
     assert clips.loc[names[2], "recorded_at"] == "2023-04-15T06:31:00+00:00"
     assert clips.loc[names[2], ["duration_seconds", "frame_count", "codec"]].tolist() == [60.0, 120, "mpeg4"]
     assert found.frames is not None
@@ -124,6 +125,12 @@ def test_what_cannot_be_used_is_said_before_any_work(footage: Path, model: Model
         predict_folder(footage, model, tmp_path / "p.csv")
     with pytest.raises(InputError, match="thresholds: got 'lynx'"):
         predict_folder(footage, model, tmp_path / "out", spec=TagSpec(thresholds={"lynx": 0.5}))
+    places = tmp_path / "places.csv"
+    places.write_text("filepath,site\nother.avi,north\n")
+    with pytest.raises(InputError, match=r"places\.csv has none of the 6 files, the first 'empty.AVI'"):
+        predict_folder(footage, model, tmp_path / "out", spec=TagSpec(deployments=places))
+    with pytest.raises(InputError, match="interval: got -1 minutes"):
+        TagSpec(interval_minutes=-1)
     assert not (tmp_path / "out").exists()
 
 

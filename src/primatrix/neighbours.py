@@ -8,8 +8,8 @@ predictions for clips the model was not trained on, and used only where they hel
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,9 @@ Floats = NDArray[np.float64]
 class Neighbours:
     """What neighbouring clips are worth, and the evidence for it.
 
-    `usual` has one logit per species. `losses` are mean log losses per clip and species on held-out sites: of the
-    probabilities as they came, of those scaled by `own` and `offset` alone, and with neighbours. `others` 0 means
-    that neighbours did not help: nothing is changed then.
+    Columns of probabilities are in the order of `species`. `usual` has one logit per species. `losses` are mean log
+    losses per clip and species on held-out sites: of the probabilities as they came, of those scaled by `own` and
+    `offset` alone, and with neighbours. `others` 0 means that neighbours did not help: nothing is changed then.
     """
 
     species: tuple[str, ...]
@@ -85,6 +85,19 @@ class Neighbours:
                                    lag_minutes=self.lag_minutes)  # fmt: skip
         after[known] = _to_probabilities(self.own * z + self.others * evidence + self.offset)
         return after
+
+    def order_for(self, species: Sequence[str]) -> "Neighbours":
+        """The same for columns in another order; InputError where they are of other species.
+
+        >>> Neighbours(("hog", "lion"), usual=(-2.0, -5.0)).order_for(["lion", "hog"]).usual
+        (-5.0, -2.0)
+        """
+        if sorted(species) != sorted(self.species):
+            some = ", ".join(self.species[:3])
+            raise InputError(f"neighbours: got those learned for {len(self.species)} species ({some}, …), wanted the "
+                             f"model's {len(species)}; run `primatrix neighbours` again")  # fmt: skip
+        usual = dict(zip(self.species, self.usual, strict=True))
+        return replace(self, species=tuple(species), usual=tuple(usual[name] for name in species))
 
     def summary(self) -> str:
         """One line for the terminal: what the neighbours gained, or that they did not."""
@@ -129,10 +142,18 @@ def learn_neighbours(
 ) -> Neighbours:
     """Learn from a predictions CSV, its labels and a table of sites and times; write it into the model's folder.
 
-    The clips must not be those the model was trained on. Raises InputError where files do not fit together.
+    The clips must not be those the model was trained on. Raises InputError where files do not fit together, or where
+    `model` is no folder of a model.
     """
-    known = read_labels(labels).table
-    chances = match_rows(read_predictions(predictions), known).dropna()
+    if not (Path(model) / "model.json").is_file():
+        raise InputError(
+            f"{model}: no model.json in it; wanted the folder of the trained model, as predict takes it"
+        )
+    table, labelled = read_predictions(predictions), read_labels(labels).table
+    # A species that no label names is in no clip; one that was not predicted is refused by match_rows.
+    columns = [*table.columns, *labelled.columns.difference(table.columns)]
+    known = labelled.reindex(columns=columns, fill_value=0.0)
+    chances = match_rows(table, known).dropna()
     places = read_deployments(deployments).look_up(chances.index)
     clips = pd.DataFrame({"filepath": chances.index, "site": places["site"].to_numpy()})
     times = parse_times(places["recorded_at"])
@@ -309,10 +330,11 @@ def _deal_folds(blocks: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _digest_of(folder: Path) -> str:
-    """Which weights and calibration a model's folder holds, by its model.json; empty where there is none."""
+    """Which weights and calibration a model's folder holds, an ensemble's members' too; empty where there is none."""
     try:
         facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         values = [facts["weights_sha256"], facts.get("calibration")]
+        values += [_digest_of(folder / name) for family in facts.get("members") or [] for name in family]
     except (OSError, ValueError, KeyError):
         return ""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

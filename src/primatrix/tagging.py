@@ -7,7 +7,7 @@ moment, the same call goes on.
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -21,7 +21,6 @@ from primatrix.devices import Device, DeviceName, choose_device, compile_network
 from primatrix.errors import InputError
 from primatrix.files import find_videos
 from primatrix.findings import (
-    THRESHOLD,
     Answer,
     TagSpec,
     cut_chunks,
@@ -34,7 +33,7 @@ from primatrix.findings import (
 from primatrix.models import Model
 from primatrix.prediction import fingerprint, predict_frames, predict_one
 from primatrix.records import Failure, OnProgress, Progress, Video
-from primatrix.results import Results
+from primatrix.results import DEFAULT_THRESHOLD, Results
 from primatrix.species import BLANK
 from primatrix.summary import summarise
 from primatrix.walk import Walk, walk_videos
@@ -91,6 +90,8 @@ def predict_folder(
                          f"name it without .csv, as {out.with_suffix('')}")  # fmt: skip
     videos = find_videos(folder, media=spec.media)
     places = find_places(videos, spec)
+    if spec.neighbours:
+        spec = replace(spec, neighbours=spec.neighbours.order_for(model.species))
     facts = _name_run(model, spec, folder)
     chosen = choose_device(device)
     answers = Answers(out / ".parts", made_by=_digest(model, chosen))
@@ -153,7 +154,9 @@ def _ask(model: Model, call: Any, device: Device, batch: NDArray[np.uint8]) -> F
 def find_thresholds(model: Model) -> dict[str, float]:
     """The probability from which each species counts as seen: the calibration's, else 0.5."""
     return (
-        dict(model.calibration.thresholds) if model.calibration else dict.fromkeys(model.species, THRESHOLD)
+        dict(model.calibration.thresholds)
+        if model.calibration
+        else dict.fromkeys(model.species, DEFAULT_THRESHOLD)
     )
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from primatrix.cli.app import app, finish
+from primatrix.cli.app import app, finish, tell
 from primatrix.cli.options import (
     Data,
     Device,
@@ -19,11 +19,12 @@ from primatrix.cli.options import (
 )
 from primatrix.errors import InputError
 from primatrix.events import INTERVAL_MINUTES
-from primatrix.neighbours import learn_neighbours, read_neighbours
+from primatrix.neighbours import NEIGHBOURS_FILE, Neighbours, learn_neighbours, read_neighbours
 from primatrix.progress import ProgressDisplay
 from primatrix.times import ContainerClock, TimeSpec
 
 if TYPE_CHECKING:
+    from primatrix.findings import TagSpec
     from primatrix.models import Model
 
 
@@ -59,7 +60,10 @@ def predict(
     ] = True,
     device: Device = "auto",
     raw: Annotated[
-        bool, typer.Option("--raw", help="The model's own probabilities, not calibrated.")
+        bool,
+        typer.Option(
+            "--raw", help="The model's own probabilities, neither calibrated nor weighed by neighbours."
+        ),
     ] = False,
     store: StoreFolder = None,
     workers: Workers = None,
@@ -71,26 +75,56 @@ def predict(
     """
     from primatrix.findings import TagSpec
 
+    learned = find_neighbours(model, raw=raw) if use_neighbours and not is_benchmark(data) else None
+    spec = TagSpec(
+        media,
+        TimeSpec(timezone, container_clock, modified_time),
+        site_from,
+        deployments,
+        interval_minutes=interval,
+        neighbours=learned,
+        frames=frames,
+    )
     with ProgressDisplay(quiet=quiet) as display:
         shared = {"device": device, "workers": workers, "on_progress": display.on_progress}
         loaded = load_for_prediction(model, raw=raw)
         if is_benchmark(data):
+            tell_unused(spec)
             ended = predict_submission(data, loaded, out, kind=kind, store=store, **shared)
         else:
             refuse_store(store)
-            spec = TagSpec(
-                media,
-                TimeSpec(timezone, container_clock, modified_time),
-                site_from,
-                deployments,
-                interval_minutes=interval,
-                neighbours=read_neighbours(model) if use_neighbours else None,
-                frames=frames,
-            )
             ended = predict_footage(data, loaded, out, spec=spec, **shared)
     summary, failures, failures_path = ended
     typer.echo(summary)
     finish(failures, failures_path)
+
+
+def find_neighbours(model: Path, *, raw: bool) -> Neighbours | None:
+    """What was learned of neighbours for this very model; a line says why it is not used where it lies there."""
+    learned, path = read_neighbours(model), model / NEIGHBOURS_FILE
+    if raw and learned and learned.used:  # it was learned on calibrated probabilities
+        tell(f"{path}: not used, since --raw asks for the model's own probabilities")
+    elif learned is None and path.is_file():
+        tell(f"{path}: not used, it was learned for other weights or another calibration; run `primatrix neighbours` "
+             "again")  # fmt: skip
+    return None if raw else learned
+
+
+def tell_unused(spec: "TagSpec") -> None:
+    """One line about options that were given, but mean nothing for a benchmark folder."""
+    given = {
+        "--media": spec.media != "videos",
+        "--timezone": spec.times.timezone,
+        "--container-clock": spec.times.container_clock != "local",
+        "--modified-time": spec.times.modified,
+        "--site-from": spec.site_from,
+        "--deployments": spec.deployments,
+        "--interval": spec.interval_minutes != INTERVAL_MINUTES,
+        "--frames": spec.frames,
+    }
+    names = [name for name, is_given in given.items() if is_given]
+    if names:
+        tell(f"{', '.join(names)}: not used, since this is a benchmark folder; wanted with one's own footage")
 
 
 def load_for_prediction(folder: Path, *, raw: bool) -> "Model":
