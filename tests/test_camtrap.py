@@ -107,7 +107,7 @@ def test_a_zone_is_given_to_times_without_one(tmp_path: Path) -> None:
         make_dated("2026-07-01T06:30:00"), "camtrap-dp", tmp_path / "package", options=options
     ).path
     assert read_rows(out / "media.csv")[0]["timestamp"] == "2026-07-01T06:30:00+02:00"
-    with pytest.raises(InputError, match="time zone: got 'Mars/Olympus'; wanted a name as Africa/Abidjan"):
+    with pytest.raises(InputError, match="timezone: got 'Mars/Olympus', wanted a name as Africa/Abidjan"):
         export_results(
             make_dated(), "camtrap-dp", tmp_path / "p", options=give(tmp_path, timezone="Mars/Olympus")
         )
@@ -249,3 +249,21 @@ def test_the_command_writes_asks_and_checks(tmp_path: Path) -> None:
     (tmp_path / "seen.csv").write_text("filepath,label\na,hog\na,blank\n")
     assert run.invoke(app, ["export", "--check", str(tmp_path / "seen.csv")]).exit_code == 1
     assert isinstance(run.invoke(app, ["export"]).exception, InputError)
+
+
+def test_a_deployment_whose_clock_was_wrong_says_so(tmp_path: Path) -> None:
+    warning = "container says 1970-01-01T00:03:00+01:00: its clock was not set"
+    for source, said in (("container", "true"), ("name", "")):
+        results = make_dated("1970-01-01T00:03:00+01:00", time_warning=warning, time_source=source)
+        out = export_results(results, "camtrap-dp", tmp_path / source, options=give(tmp_path)).path
+        assert [row["timestampIssues"] for row in read_rows(out / "deployments.csv")] == [said]
+        assert check_export(out, outside=False) == []
+
+
+def test_zones_that_once_had_seconds_give_valid_times(tmp_path: Path) -> None:
+    options = give(tmp_path, timezone="Africa/Monrovia")
+    out = export_results(
+        make_dated("1970-01-01T00:03:00"), "camtrap-dp", tmp_path / "package", options=options
+    ).path
+    assert read_rows(out / "media.csv")[0]["timestamp"] == "1970-01-01T00:03:00-00:44"
+    assert check_export(out, outside=False) == []

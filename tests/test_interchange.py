@@ -24,6 +24,7 @@ PROJECT = {
     "individualAnimals": False,
     "contributors": [{"title": "A. Ranger", "role": "contact"}],
 }
+CUT = "the last 3 of 10 s | 50 % are missing"
 NAMES = {
     "csv": "o.csv",
     "long-csv": "o.csv",
@@ -56,7 +57,7 @@ def make_results(
             "frame_rate": np.where(read, 25, np.nan),
             "frame_count": pd.array(np.where(read, 250, None), dtype="Int64"), "width_px": 64, "height_px": 48,
             "codec": "h264", "recorded_at": began, "time_source": "name", "time_warning": "", "site": site,
-            "deployment": "", "event": "e1"}),
+            "deployment": "", "event": "e1", "note": [CUT if state == "partial" else "" for _, state, _ in clips]}),
         pd.DataFrame(stretches, columns=["filepath", "species", "start_seconds", "end_seconds", "best_seconds",
                                          "probability"]),
         None,
@@ -370,6 +371,40 @@ def test_the_check_finds_what_is_wrong_in_tables(tmp_path: Path, content: str, m
     assert any(message in problem for problem in problems), problems
 
 
+def test_what_of_a_partial_clip_could_not_be_read_goes_out_with_it(tmp_path: Path) -> None:
+    out = export_results(make_small(), "long-csv", tmp_path / "o.csv").path
+    rows = pd.read_csv(out, dtype=str, keep_default_na=False)
+    partial = rows[rows["filepath"] == "a/whole.avi"]
+    assert partial[["status", "stage", "reason"]].drop_duplicates().to_numpy().tolist() == [
+        ["partial", "", CUT]
+    ]
+    package = export_results(make_small(), "camtrap-dp", tmp_path / "p", options=make_options(tmp_path)).path
+    media = pd.read_csv(package / "media.csv", dtype=str, keep_default_na=False).set_index("filePath")
+    assert (
+        media.loc["a/whole.avi", "mediaComments"] == "read in part: the last 3 of 10 s %7C 50 % are missing"
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"images": [{"file": "a.mp4", "detections": [1]}], "info": {}, "detection_categories": {}},
+        {"predictions": [{"filepath": "a.mp4", "classifications": {"classes": ["x"], "scores": []}}]},
+        {"predictions": [], "info": []},
+        {"resources": []},
+    ],
+)
+def test_files_built_otherwise_get_one_line(tmp_path: Path, content: dict[str, object]) -> None:
+    path = tmp_path / "datapackage.json"
+    path.write_text(json.dumps(content))
+    problems = check_export(path, outside=False)
+    assert problems
+    assert not any("\n" in problem for problem in problems)
+    with pytest.raises(InputError, match="not built as") as caught:
+        read_export(path)
+    assert "\n" not in str(caught.value)
+
+
 def test_what_is_no_known_format_gets_one_line(tmp_path: Path) -> None:
     (tmp_path / "o.json").write_text('{"pictures": []}')
     with pytest.raises(InputError, match=r"JSON with pictures; wanted `images` \(MegaDetector\)"):
@@ -377,7 +412,7 @@ def test_what_is_no_known_format_gets_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a folder without datapackage"):
         find_format(tmp_path)
     (tmp_path / "m.json").write_text('{"images": [{}], "info": {}, "detection_categories": {}}')
-    with pytest.raises(InputError, match="not MegaDetector's format"):
+    with pytest.raises(InputError, match="not built as megadetector is"):
         read_export(tmp_path / "m.json")
     with pytest.raises(InputError, match="--to: got 'xml', wanted one of csv, long-csv"):
         export_results(make_small(), "xml", tmp_path / "o.xml")  # type: ignore[arg-type]

@@ -63,6 +63,8 @@ CHECKS: Mapping[str, Callable[[Path], list[str]]] = {
     "speciesnet": check_speciesnet,
 }
 SPECIES_NAMED_BY = ("camtrap-dp", "megadetector", "speciesnet")  # formats that use the taxonomy
+# What reading a file gives whose parts are of other kinds than its format says: a number for a list, say.
+MALFORMED = (KeyError, TypeError, AttributeError, IndexError, ValueError)
 
 
 def export_results(
@@ -126,8 +128,17 @@ def find_format(path: str | Path) -> str:
 
 
 def read_export(path: str | Path) -> Reading:
-    """Labels, stretches, probabilities and failures of a file of any format, which its content tells."""
-    return READERS[find_format(path)](Path(path))
+    """Labels, stretches, probabilities and failures of a file of any format, which its content tells.
+
+    Raises InputError where it is not what its format says.
+    """
+    kind = find_format(path)
+    try:
+        return READERS[kind](Path(path))
+    except MALFORMED as error:
+        raise InputError(
+            f"{path}: {_describe(error, kind)}; run `primatrix export --check {path}`"
+        ) from error
 
 
 def check_export(path: str | Path, *, schemas: str | Path | None = None, outside: bool = True) -> list[str]:
@@ -138,7 +149,14 @@ def check_export(path: str | Path, *, schemas: str | Path | None = None, outside
     """
     path = Path(path)
     kind = find_format(path)
-    problems = CHECKS[kind](path)
+    try:
+        problems = CHECKS[kind](path)
+    except MALFORMED as error:
+        return [f"{path}: {_describe(error, kind)}"]
     if kind == "camtrap-dp" and outside and has_frictionless():
         problems += ask_frictionless(path, schemas=Path(schemas) if schemas else None)
     return problems
+
+
+def _describe(error: Exception, kind: str) -> str:
+    return f"not built as {kind} is ({type(error).__name__}: {error})"

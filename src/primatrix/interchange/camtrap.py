@@ -26,6 +26,7 @@ from primatrix.results import Results
 from primatrix.species import BLANK
 from primatrix.tables import read_text_table, write_table
 from primatrix.taxonomy import Taxonomy
+from primatrix.times import is_doubted
 
 __all__ = ["read_camtrap", "write_camtrap"]
 
@@ -38,6 +39,7 @@ MEDIA_TYPES = {
 }  # fmt: skip
 NAME_COMMENT = "file: "  # before the true name of a file whose path the format does not allow
 FAILED_COMMENT = "could not be read: "
+PARTIAL_COMMENT = "read in part: "
 
 
 def write_camtrap(results: Results, folder: Path, options: ExportOptions) -> list[str]:
@@ -72,7 +74,7 @@ def _make_media(findings: list[Finding], field: Field) -> pd.DataFrame:
         if finding.reason:
             comments.append(FAILED_COMMENT + _escape(finding.reason))
         elif finding.partial:
-            comments.append("damaged or cut short; what could be read was used")
+            comments.append(PARTIAL_COMMENT + _escape(finding.note or "damaged or cut short"))
         if finding.facts["time_warning"]:
             comments.append(f"time: {finding.facts['time_warning']}")
         rows.append({
@@ -144,7 +146,11 @@ def _describe_unseen(finding: Finding, began: datetime, medium: str) -> dict[str
 
 
 def _make_deployments(findings: list[Finding], field: Field) -> pd.DataFrame:
-    """The user's rows of the deployments with clips; where they give no start or end, the recordings do."""
+    """The user's rows of the deployments with clips; where they give no start or end, the recordings do.
+
+    Where a clock was plainly wrong, `timestampIssues` says so.
+    """
+    doubted = {field.deployment_of[finding.filepath] for finding in findings if _is_doubted(finding)}
     times: dict[str, list[datetime]] = {}
     for finding in findings:
         began, seconds = field.started[finding.filepath], finding.facts["duration_seconds"]
@@ -155,6 +161,8 @@ def _make_deployments(findings: list[Finding], field: Field) -> pd.DataFrame:
         if name in MISSING:
             raise InputError(f"deployment {name!r}: Camtrap DP reads this as nothing; wanted another name")
         given = {str(key): str(value) for key, value in field.deployments.loc[name].fillna("").items()}
+        if name in doubted and given.get("timestampIssues", "") in MISSING:
+            given["timestampIssues"] = "true"
         derived = {"deploymentStart": _write_time(min(moments)), "deploymentEnd": _write_time(max(moments))}
         late = [key for key in derived if given.get(key, "") in MISSING]
         note = f"{' and '.join(late)} from the first and last recording" if late else ""
@@ -168,6 +176,10 @@ def _make_deployments(findings: list[Finding], field: Field) -> pd.DataFrame:
             }
         )
     return _make_frame(rows, "deployments")
+
+
+def _is_doubted(finding: Finding) -> bool:
+    return is_doubted(finding.facts["time_source"], finding.facts["time_warning"])
 
 
 def _describe_package(

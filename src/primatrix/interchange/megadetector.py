@@ -17,7 +17,7 @@ import pandas as pd
 from primatrix.errors import InputError
 from primatrix.files import is_still
 from primatrix.interchange.exchange import ExportOptions, Reading, make_table, read_json, write_json
-from primatrix.interchange.findings import Finding, Stretch, find_all, threshold_of
+from primatrix.interchange.findings import Finding, Stretch, find_all
 from primatrix.results import Results
 from primatrix.species import BLANK
 
@@ -49,7 +49,7 @@ def write_megadetector(results: Results, path: Path, options: ExportOptions) -> 
 
 
 def _make_info(results: Results, *, lowest: float) -> dict[str, Any]:  # Any: JSON values of several types
-    thresholds = {name: threshold_of(results, name) for name in results.species}
+    thresholds = {name: results.threshold_of(name) for name in results.species}
     least = min([lowest, *thresholds.values()])  # every detection that is written is meant
     info: dict[str, Any] = {
         "format_version": "1.6",
@@ -125,31 +125,27 @@ def _make_detection(
     }
 
 
-def read_megadetector(path: Path, *, threshold: float | None = None) -> Reading:
-    """Labels of detections at or above `threshold` (by default what the file calls typical, else 0.2).
+def read_megadetector(path: Path) -> Reading:
+    """Labels of detections at or above the confidence the file calls typical, else 0.2.
 
     A detection's label is its surest classification, or its category where it has none; a file without such detections
     is blank. Ours give probabilities and stretches; others' detections become stretches of one frame.
     """
     found = read_json(path)
-    try:
-        info = found["info"]
-        least = info.get("detector_metadata", {}).get("typical_detection_threshold", DEFAULT_THRESHOLD)
-        scale = _Scale(found, least if threshold is None else threshold)
-        images = found["images"] if scale.is_ours else [_turn_slashes(image) for image in found["images"]]
-        rows = [(image["file"], label) for image in images for label in scale.list_labels(image)]
-        stretches = [row for image in images for row in scale.list_stretches(image)]
-        failed = [(image["file"], *_split(image["failure"])) for image in images if image.get("failure")]
-        return Reading(
-            "megadetector",
-            pd.DataFrame(rows, columns=["filepath", "label"]),
-            make_table(stretches, "sightings"),
-            make_table(failed, "failures"),
-            scale.list_probabilities(images),
-        )
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
-        raise InputError(f"{path}: not MegaDetector's format ({type(error).__name__} {error}); run `primatrix export "
-                         f"--check {path}`") from error  # fmt: skip
+    info = found["info"]
+    least = info.get("detector_metadata", {}).get("typical_detection_threshold", DEFAULT_THRESHOLD)
+    scale = _Scale(found, least)
+    images = found["images"] if scale.is_ours else [_turn_slashes(image) for image in found["images"]]
+    rows = [(image["file"], label) for image in images for label in scale.list_labels(image)]
+    stretches = [row for image in images for row in scale.list_stretches(image)]
+    failed = [(image["file"], *_split(image["failure"])) for image in images if image.get("failure")]
+    return Reading(
+        "megadetector",
+        pd.DataFrame(rows, columns=["filepath", "label"]),
+        make_table(stretches, "sightings"),
+        make_table(failed, "failures"),
+        scale.list_probabilities(images),
+    )
 
 
 class _Scale:

@@ -85,30 +85,21 @@ def _choose(finding: Finding, labels: Mapping[str, str]) -> tuple[str, float]:
     return UNKNOWN, max(finding.probabilities.values(), default=0.0)
 
 
-def read_speciesnet(path: Path, *, threshold: float | None = None) -> Reading:
+def read_speciesnet(path: Path) -> Reading:
     """Labels and probabilities of SpeciesNet's file, of version 4 or 5, or of ours.
 
-    A file's label is its prediction's common name (5: of each classified detection whose confidence is at least
-    `threshold`, 0.2 by default); "no cv result" is no label.
+    A file's label is its prediction's common name (5: of each classified detection whose confidence is 0.2 or
+    more); "no cv result" is no label.
     """
     found = read_json(path)
     names: dict[str, str] = found.get("info", {}).get("species", {})
-    least = DETECTION_THRESHOLD if threshold is None else threshold
-    try:
-        rows = [
-            (image["filepath"], label)
-            for image in found["predictions"]
-            for label in _read_labels(image, names, least)
-        ]
-        failed = [
-            (image["filepath"], *_read_failure(image))
-            for image in found["predictions"]
-            if image.get("failures")
-        ]
-        chances = _read_probabilities(found["predictions"], names)
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise InputError(f"{path}: not SpeciesNet's format ({type(error).__name__} {error}); run `primatrix export "
-                         f"--check {path}`") from error  # fmt: skip
+    rows = [
+        (image["filepath"], label) for image in found["predictions"] for label in _read_labels(image, names)
+    ]
+    failed = [
+        (image["filepath"], *_read_failure(image)) for image in found["predictions"] if image.get("failures")
+    ]
+    chances = _read_probabilities(found["predictions"], names)
     return Reading(
         "speciesnet",
         pd.DataFrame(rows, columns=["filepath", "label"]),
@@ -123,7 +114,7 @@ def _name_of(label: str, names: Mapping[str, str]) -> str:
     return names.get(label) or ("" if common == "no cv result" else common)
 
 
-def _read_labels(image: Mapping[str, Any], names: Mapping[str, str], least: float) -> list[str]:  # Any: JSON
+def _read_labels(image: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:  # Any: JSON
     if image.get("failures"):
         return [""]
     if "labels" in image:
@@ -133,7 +124,7 @@ def _read_labels(image: Mapping[str, Any], names: Mapping[str, str], least: floa
     processed = [
         found["processed_classification"]["class"]
         for found in image.get("detections", [])
-        if "processed_classification" in found and found["conf"] >= least
+        if "processed_classification" in found and found["conf"] >= DETECTION_THRESHOLD
     ]
     return list(dict.fromkeys(_name_of(label, names) for label in processed)) or [BLANK]
 
