@@ -5,6 +5,8 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +21,17 @@ from primatrix.cli import app
 from primatrix.errors import InputError
 from primatrix.report import ReportSpec, write_report
 from primatrix.report.counts import count_distribution, estimate_count
+from primatrix.report.figures import chart_watching
 from primatrix.report.pictures import Filmstrip, choose_moments, cut_filmstrip, draw_filmstrips
 from primatrix.report.strips import Strip, choose_strips
-from primatrix.report.tallies import count_by_hour, count_by_site, count_overview
-from primatrix.report.watching import count_points, count_watching, measure_footage
+from primatrix.report.tallies import (
+    count_by_hour,
+    count_by_site,
+    count_by_species,
+    count_overview,
+    count_species_by_hour,
+)
+from primatrix.report.watching import Footage, count_points, count_watching, measure_footage
 from primatrix.results import Results, complete_facts
 
 Browse = Callable[[Path], tuple[Path, set[str]]]
@@ -56,6 +65,7 @@ def make_results(folder: Path, names: tuple[str, ...] = ODD_NAMES) -> Results:
         "recorded_at": [*[f"2026-03-01T{(6 + i) % 24:02}:30:00+01:00" for i in range(count)], ""],
         "time_source": [*["container"] * count, ""], "time_warning": ["in the future", *[""] * count],
         "site": [name.split("/")[0] for name in clips], "deployment": "", "event": "",
+        "note": [*[""] * (count - 1), "the <end> is missing", ""],
     })  # fmt: skip
     failures = pd.DataFrame(
         [(clips[-1], "open", "not <readable> & empty")], columns=["filename", "stage", "reason"]
@@ -141,6 +151,24 @@ def test_sites_hours_and_failures_are_counted(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_clocks_that_are_plainly_wrong_are_in_no_hour_and_told_once(tmp_path: Path) -> None:
+    results = make_results(tmp_path)
+    clips = results.clips.copy()
+    for row in range(2):
+        time = f"1970-01-01T00:00:0{row}"
+        clips.loc[row, ["recorded_at", "time_warning"]] = [
+            time,
+            f"container says {time}: its clock was not set",
+        ]
+    results = replace(results, clips=clips)
+    overview = count_overview(results)
+    assert overview.time_warnings == {"container: its clock was not set": 2}
+    assert overview.first == datetime(2026, 3, 1, 8, 30)
+    assert [group.name for group in count_by_hour(results) if group.clips] == ["08", "09"]
+    by_hour = count_species_by_hour(results, ["duiker"])
+    assert by_hour.columns[by_hour.loc["duiker"] > 0].tolist() == [8, 9]
+
+
 def test_hours_to_watch_keep_what_they_say(tmp_path: Path) -> None:
     results = make_results(tmp_path)
     shows = pd.Series(1.0, index=list(ODD_NAMES[:2]))
@@ -151,6 +179,21 @@ def test_hours_to_watch_keep_what_they_say(tmp_path: Path) -> None:
     skip, find = count_points(measure_footage(results), results.facts["operating_points"])
     assert (skip.clips, find.clips) == (2, 1)
     assert skip.promise == "loses at most 5 % of them, with 90 % confidence over clips"
+
+
+def test_footage_expected_to_show_nothing_is_drawn() -> None:
+    table = pd.DataFrame({"blank": [1.0]}, index=["a.mp4"])
+    footage = Footage(table.index, np.ones(1), np.zeros(1), table)
+    assert chart_watching(footage).alt.endswith("95 % is kept in 1 hours.")
+
+
+def test_events_of_a_species_are_counted_by_the_interval_of_the_run(tmp_path: Path) -> None:
+    results = make_results(tmp_path)
+    seen = results.sightings.assign(species="duiker")  # at one site, an hour apart
+    for minutes, events in ((59, 2), (60, 1)):
+        facts = {**results.facts, "settings": {"interval_minutes": minutes}}
+        rows = count_by_species(replace(results, sightings=seen, facts=facts))
+        assert {row.species: row.events for row in rows} == {"duiker": events, "hog<b>": 0, "blank": None}
 
 
 # ---- choosing and cutting pictures
@@ -297,6 +340,7 @@ def test_odd_names_are_shown_as_they_are_and_run_nothing(odd_report: tuple[Path,
     assert "b/été 日本 ☃.mp4" in text
     assert "b/x](y){{z}}%s.mp4" in text
     assert "not &lt;readable&gt; &amp; empty" in text
+    assert "the &lt;end&gt; is missing" in text
 
 
 def test_a_clip_that_has_gone_has_a_line_with_the_reason(odd_report: tuple[Path, str]) -> None:
@@ -312,7 +356,7 @@ def test_a_run_without_sites_times_or_readable_clips_still_gets_its_page(tmp_pat
     run = write_report(tmp_path / "results", tmp_path / "report.html", spec=ReportSpec(workers=0))
     text = run.path.read_text()
     assert "No clip could be read." in text
-    assert "No time of recording is known" in text
+    assert "No plausible time of recording is known" in text
     assert PageCheck(text).wrong == []
 
 

@@ -87,7 +87,10 @@ def chart_watching(footage: Footage) -> Chart:
     hours = np.concatenate([[0.0], np.cumsum(footage.hours[order])])
     kept = np.concatenate([[0.0], np.cumsum(footage.something[order]) / (footage.something.sum() or 1)])
     picked = np.unique(np.linspace(0, len(hours) - 1, CURVE_POINTS).round().astype(int))
-    half = float(hours[int(np.searchsorted(kept, 0.95 - 1e-12))])
+    last = min(
+        int(np.searchsorted(kept, 0.95 - 1e-12)), len(hours) - 1
+    )  # all of it where nothing is expected
+    half = float(hours[last])
     alt = (
         f"Share kept against hours watched, of {format_number(float(hours[-1]))} hours: "
         f"95 % is kept in {format_number(half)} hours."

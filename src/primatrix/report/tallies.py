@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from primatrix.events import INTERVAL_MINUTES, list_species_events
 from primatrix.labels import BLANK
 from primatrix.report.counts import ClipCount, estimate_count
-from primatrix.report.strips import DEFAULT_THRESHOLD
 from primatrix.results import Results
+from primatrix.times import is_doubted
 
 __all__ = [
     "Group",
@@ -23,9 +24,11 @@ __all__ = [
     "count_overview",
     "count_species_by_hour",
     "find_something",
+    "read_plausible_times",
 ]
 
 UNKNOWN_SITE = "site not known"
+SAID_TIME = r" says \S+:"  # the part of a warning about a clock that is another for every clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,13 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class SpeciesRow:
-    """A species' expected count and how many clips reach its threshold."""
+    """A species' expected count, how many clips reach its threshold, and its independent events (None: of `blank`)."""
 
     species: str
     count: ClipCount
     threshold: float
     above: int
+    events: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +83,10 @@ def count_overview(results: Results) -> Overview:
     (2, {'ok': 1, 'failed': 1}, {'open: empty file': 1})
     """
     clips, failures = results.clips, results.failures
-    times = [datetime.fromisoformat(text) for text in clips["recorded_at"] if text]
+    times = [datetime.fromisoformat(text) for text in read_plausible_times(results) if text]
     naive = [time.replace(tzinfo=None) for time in times]  # wall clocks, as the cameras show them
     reasons = (failures["stage"] + ": " + failures["reason"]).value_counts()
-    warnings = clips.loc[clips["time_warning"] != "", "time_warning"].value_counts()
+    warnings = clips.loc[clips["time_warning"] != "", "time_warning"].str.replace(SAID_TIME, ":", regex=True)
     return Overview(
         clips=len(clips),
         hours=float(clips["duration_seconds"].sum()) / 3600,
@@ -93,8 +97,15 @@ def count_overview(results: Results) -> Overview:
         first=min(naive, default=None),
         last=max(naive, default=None),
         time_sources=_tally(clips["time_source"].value_counts()),
-        time_warnings=_tally(warnings),
+        time_warnings=_tally(warnings.value_counts()),
     )
+
+
+def read_plausible_times(results: Results) -> "pd.Series[str]":
+    """Each clip's time of recording, empty where there is none or its clock is plainly wrong."""
+    clips = results.clips
+    doubted = [is_doubted(*row) for row in zip(clips["time_source"], clips["time_warning"], strict=True)]
+    return clips["recorded_at"].mask(np.array(doubted, bool), "")
 
 
 def find_something(results: Results) -> NDArray[np.float64]:
@@ -115,13 +126,22 @@ def count_by_species(results: Results) -> list[SpeciesRow]:
     >>> [(row.species, row.above) for row in count_by_species(make_example())]
     [('duiker', 1), ('blank', 0)]
     """
-    table = results.probabilities.dropna()
+    table, events = results.probabilities.dropna(), _count_events(results)
     rows = []
     for species in results.species:
-        threshold = float(results.facts["thresholds"].get(species, DEFAULT_THRESHOLD))
+        threshold = results.threshold_of(species)
         values = table[species].to_numpy(np.float64)
-        rows.append(SpeciesRow(species, estimate_count(values), threshold, int((values >= threshold).sum())))
+        above = int((values >= threshold).sum())
+        visits = None if species == BLANK else events.get(species, 0)
+        rows.append(SpeciesRow(species, estimate_count(values), threshold, above, visits))
     return sorted(rows, key=lambda row: (row.species == BLANK, -row.count.expected))
+
+
+def _count_events(results: Results) -> dict[str, int]:
+    """Independent events of each species that was sighted at a known time, by the interval of the run."""
+    minutes = float(results.facts["settings"].get("interval_minutes", INTERVAL_MINUTES))
+    events = list_species_events(results.clips, results.sightings, interval_minutes=minutes)
+    return _tally(events["species"].value_counts())
 
 
 def count_by_site(results: Results) -> list[Group]:
@@ -134,8 +154,8 @@ def count_by_site(results: Results) -> list[Group]:
 
 
 def count_by_hour(results: Results) -> list[Group]:
-    """24 groups by the hour of recording, on the clock that the time is written in; none without times."""
-    hours = results.clips["recorded_at"].str.slice(11, 13)
+    """24 groups by the hour of recording, on the clock that the time is written in; none without plausible times."""
+    hours = read_plausible_times(results).str.slice(11, 13)
     if (hours == "").all():
         return []
     known = {int(group.name): group for group in _group(results, hours) if group.name}
@@ -144,7 +164,7 @@ def count_by_hour(results: Results) -> list[Group]:
 
 def count_species_by_hour(results: Results, species: Sequence[str]) -> pd.DataFrame:
     """Expected clips of each species (rows) in each hour of the day (24 columns)."""
-    hours = pd.to_numeric(results.clips["recorded_at"].str.slice(11, 13)).to_numpy()
+    hours = pd.to_numeric(read_plausible_times(results).str.slice(11, 13)).to_numpy()
     sums = results.probabilities[list(species)].groupby(hours).sum()
     return sums.reindex(range(24), fill_value=0.0).T
 
