@@ -8,6 +8,7 @@ every reader: FRAMES grey frames, the middle ones of equal segments, resized to 
 frames reads them all.
 """
 
+import gc
 import json
 import os
 import subprocess
@@ -34,10 +35,19 @@ def shrink(frame: np.ndarray, side: int) -> np.ndarray:
 
 
 def make_primatrix() -> Read:
+    """As a worker reads: its process settled first, its garbage collected after each clip."""
     from primatrix.decode import decode_clip
+    from primatrix.process import settle_memory
     from primatrix.records import ClipSpec
 
-    return lambda path, frames, side: decode_clip(path, ClipSpec(frames, side, side)).frames
+    settle_memory()
+
+    def read(path: str, frames: int, side: int) -> np.ndarray:
+        clip = decode_clip(path, ClipSpec(frames, side, side))
+        gc.collect()
+        return clip.frames
+
+    return read
 
 
 def make_libav_all() -> Read:

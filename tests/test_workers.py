@@ -224,3 +224,20 @@ def test_a_worker_is_light_and_imports_no_torch(video: Video) -> None:
     assert peak_kib < 150_000
     assert "torch" not in mapped
     assert "pandas" not in mapped
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="/proc")
+def test_a_worker_keeps_nothing_of_the_videos_it_has_read(
+    make_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = make_video(
+        tmp_path / "large.avi", frames=15, size=(1280, 720), codec="mjpeg", pixel_format="yuvj420p"
+    )
+    video = describe_video(path)
+    resident_kib = []
+    with DecodePool(SPEC, options=PoolOptions(workers=1, batch=4)) as pool:
+        for count in (20, 80):
+            list(pool.map(named(video, *(f"{i}.avi" for i in range(count)))))
+            status = Path(f"/proc/{pool._workers[0].process.pid}/status").read_text()
+            resident_kib.append(int(status.split("VmRSS:")[1].split()[0]))
+    assert resident_kib[1] - resident_kib[0] < 40_000

@@ -1,5 +1,7 @@
 """One worker process and the pipe to it: light to start, limited in memory, gone when its parent is."""
 
+import ctypes
+import gc
 import os
 import signal
 import sys
@@ -18,13 +20,15 @@ try:
 except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
-__all__ = ["Answer", "Pipe", "Worker", "start_worker"]
+__all__ = ["Answer", "Pipe", "Worker", "settle_memory", "start_worker"]
 
 Pipe: TypeAlias = "connection.Connection[Any, Any]"  # Any: whatever can be pickled
 Answer = Callable[[Any], Any]
 
 START_LIMIT_SECONDS = 300.0  # importing from a slow network drive
 GONE_LIMIT_SECONDS = 10.0
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
+LARGEST_KEPT_BYTES, MOST_KEPT_BYTES = 32 << 20, 128 << 20  # the first is as much as glibc allows
 
 _starting = threading.Lock()
 
@@ -96,14 +100,34 @@ def _serve(pipe: Pipe, answer: Answer, memory_limit_bytes: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _limit_memory(memory_limit_bytes)
+    settle_memory()
     try:
         pipe.send("ready")
         while True:
             pipe.send(answer(pipe.recv()))
+            # Decoders lie in reference cycles with their pictures. Few, large objects: left alone, Python
+            # would not look for them before a worker held some hundred MB (240 files of 1280x720 MJPEG: 480).
+            gc.collect()
     except (EOFError, OSError):  # the parent closed the pipe
         return
     except MemoryError:
         os._exit(1)
+
+
+def settle_memory() -> None:
+    """Make this process one that decodes file after file, as a worker is.
+
+    What is here now stays, so a collection looks at what came since and takes no time. Freed pictures are
+    kept for the next ones: by default glibc gives each large one back to the system, which clears it anew
+    (15 pictures of 1280x720 MJPEG: 37 ms in place of 46).
+    """
+    gc.collect()
+    gc.freeze()
+    if sys.platform == "linux":
+        change = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+        if change is not None:
+            change(M_MMAP_THRESHOLD, LARGEST_KEPT_BYTES)
+            change(M_TRIM_THRESHOLD, MOST_KEPT_BYTES)
 
 
 def _end_with_parent() -> None:
