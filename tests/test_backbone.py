@@ -1,6 +1,7 @@
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ from primatrix import ClipSpec, ModelError
 from primatrix.devices import choose_device
 from primatrix.models import build_model, load_model
 from primatrix.prediction import predict_batches, predict_frames
+from primatrix.recipe import TrainSpec
+from primatrix.records import Progress
+from primatrix.training import train
 
 transformers = pytest.importorskip("transformers")
 SPEC = ClipSpec(4, 24, 40, "rgb")
@@ -154,3 +158,67 @@ def test_a_model_of_words_is_refused(tmp_path: Path) -> None:
     transformers.BertModel(config).save_pretrained(tmp_path)
     with pytest.raises(ModelError, match="got a BertModel, which does not take pictures"):
         make_model(tmp_path)
+
+
+class Noise:
+    """Batch number i follows from i alone."""
+
+    num_batches, num_val_batches = 2, 1
+
+    def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        i = 0
+        while True:
+            rng = np.random.default_rng(i)
+            yield (
+                rng.integers(0, 256, (2, *SPEC.shape), np.uint8),
+                rng.integers(0, 2, (2, 2)).astype(np.float32),
+            )
+            i += 1
+
+    val_batches = batches
+
+
+class StopError(Exception):
+    pass
+
+
+def test_blocks_thaw_epoch_by_epoch_and_a_stopped_run_goes_on(vit: Path, tmp_path: Path) -> None:
+    recipe = TrainSpec(
+        epochs=3, steps_per_epoch=2, device="cpu", precision="fp32", optimiser="adamw", learning_rate=0.01,
+        checkpoint_steps=1,
+    )  # fmt: skip
+    options = {"unfreeze_per_epoch": 1, "training_frames": 2}
+    whole = make_model(vit, **options)
+    before = {name: p.detach().clone() for name, p in whole.network.named_parameters()}
+    seen: list[set[str]] = []
+
+    def look(progress: Progress) -> None:
+        if progress.done % 2 == 0:
+            moved = [name for name, p in whole.network.named_parameters() if not torch.equal(p, before[name])]
+            found = (re.search(r"^body\..*layers?\.(\d+)\.", name) for name in moved)
+            seen.append({match[1] for match in found if match})
+
+    train(whole, Noise(), spec=recipe, on_progress=look)
+    assert seen == [set(), {"2"}, {"1", "2"}]
+
+    for step in (1, 3, 6):
+
+        def stop(progress: Progress, step: int = step) -> None:
+            if progress.done == step:
+                raise StopError
+
+        with pytest.raises(StopError):
+            train(make_model(vit, **options), Noise(), spec=recipe, folder=tmp_path, on_progress=stop)
+    again = make_model(vit, **options)
+    train(again, Noise(), spec=recipe, folder=tmp_path)
+    weights = again.network.state_dict()
+    assert all(torch.equal(weights[name], w) for name, w in whole.network.state_dict().items())
+
+
+def test_a_body_without_blocks_learns_as_a_whole(vit: Path) -> None:
+    network = make_model(vit).network
+    network.body = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    network.unfreeze(1)
+    assert all(p.requires_grad for p in network.body.parameters())
+    network.unfreeze(0)
+    assert not network.learns

@@ -4,7 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from primatrix.calibration import Calibration, FittedOn, OperatingPoint, sample_names, skip_scores
+from primatrix.calibration import (
+    Calibration,
+    FittedOn,
+    OperatingPoint,
+    drop_clips,
+    sample_names,
+    skip_scores,
+)
 from primatrix.checkpoint import update_facts
 from primatrix.devices import choose_device
 from primatrix.errors import InputError, ModelError
@@ -72,6 +79,13 @@ def test_a_point_drops_what_it_says_and_nothing_without_a_promise() -> None:
     nothing = OperatingPoint("find lion", "find", "lion", None, 0.1, 0.9, "clips", "", 2, 2, 0)
     assert not nothing.drops(np.array([0.0, 1.0])).any()
     assert "too few" in nothing.summary()
+
+
+def test_a_clip_at_the_threshold_is_not_dropped_for_its_last_digit() -> None:
+    for threshold, task in ((0.98123456789, "skip"), (0.20000005, "find")):
+        written = float(f"{np.float32(threshold):.7g}")  # as tables hold it
+        assert written > threshold if task == "skip" else written < threshold
+        assert not drop_clips(np.array([written]), task=task, threshold=threshold).any()
 
 
 def test_without_a_blank_species_the_surest_animal_decides() -> None:

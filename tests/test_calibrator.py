@@ -61,3 +61,14 @@ def test_predictions_of_another_model_are_refused(folder: Path) -> None:
     own.drop(columns="hog").to_csv(folder / "predictions.csv")
     with pytest.raises(InputError, match="no column for hog; wanted the model's 3 species"):
         calibrate(folder)
+
+
+def test_labels_of_a_species_the_model_does_not_know_are_refused(folder: Path) -> None:
+    labels = pd.read_csv(folder / "labels.csv", index_col="filename")
+    labels["lion"] = 0
+    labels.to_csv(folder / "labels.csv")
+    calibrate(folder)  # a column of zeros says nothing
+    labels.loc["3.mp4"] = [0, 0, 0, 1]
+    labels.to_csv(folder / "labels.csv")
+    with pytest.raises(InputError, match="1 clips show lion, which the model does not know"):
+        calibrate(folder)

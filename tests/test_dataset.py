@@ -228,6 +228,9 @@ def test_ones_own_folder_with_sites(tmp_path: Path) -> None:
     x, y = next(data.batches())
     assert (x.shape, y.shape) == ((8, 3, 8, 8, 1), (8, 3))
     assert data.predictions.index.name == "filepath"
+    data = Dataset.from_folder(folder, ClipSpec(3, 8, 8), labels=path, workers=0)
+    assert data.sites is not None
+    assert set(data.sites[data.X_train]).isdisjoint(data.sites[data.X_val])
 
 
 def test_a_folder_without_labels_can_be_predicted_but_not_trained_on(tmp_path: Path) -> None:

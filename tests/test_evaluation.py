@@ -132,3 +132,12 @@ def test_tables_json_and_figures_are_written(evaluation: Evaluation, tmp_path: P
         "precision_recall.png", "reliability.csv", "reliability.png", "sites.csv", "skipping.csv", "skipping.png",
         "species.csv",
     ]  # fmt: skip
+
+
+def test_a_calibration_for_other_species_and_lengths_of_other_clips_are_refused() -> None:
+    calibration = fit_calibration(*draw(300, seed=6)[:2], source="validation")
+    labels, prob, _ = draw(100, seed=7)
+    with pytest.raises(InputError, match="differ in species lion"):
+        evaluate(labels.drop(columns="lion"), prob, calibration=calibration)
+    with pytest.raises(InputError, match="got no length for any of the 100 clips"):
+        evaluate(labels, prob, seconds=pd.Series({"other.mp4": 3.0}))

@@ -70,6 +70,12 @@ def test_one_site_is_calibrated_over_its_clips() -> None:
     assert fit_calibration(labels, predictions, source="validation", sites=sites).fitted_on.sites == 1
 
 
+def test_clips_of_unknown_sites_are_not_counted_as_sites() -> None:
+    labels, predictions, sites = draw(300, seed=4, sites=5)
+    sites.iloc[:100] = ""
+    assert fit_calibration(labels, predictions, source="validation", sites=sites).fitted_on.sites == 5
+
+
 @pytest.mark.parametrize("unit", get_args(Unit))
 def test_skipping_blanks_keeps_its_promise_on_new_clips(unit: Unit) -> None:
     labels, predictions, sites = draw(4000, seed=5, sites=80)

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from primatrix import ClipSpec, InputError, ModelError
+from primatrix.calibrator import calibrate_model
 from primatrix.dataset import Dataset
 from primatrix.folds import FoldRun, stack_folds, train_folds
 from primatrix.metrics import aggregated_log_loss
@@ -164,3 +166,26 @@ def test_members_that_do_not_fit_together_are_refused(run: FoldRun, tmp_path: Pa
     ensemble.save_around(tmp_path, members=[["gone"]])
     with pytest.raises(ModelError, match="gone: no such folder"):
         load_model(tmp_path)
+
+
+def test_the_ensemble_keeps_its_calibration_and_the_length_of_its_clips(
+    footage: Path, run: FoldRun, tmp_path: Path
+) -> None:
+    shutil.copytree(run.folder, tmp_path / "a")
+    assert load_model(tmp_path / "a").clip_seconds == load_model(tmp_path / "a" / "fold0").clip_seconds
+    assert load_model(tmp_path / "a").clip_seconds is not None
+    calibrated = calibrate_model(
+        tmp_path / "a",
+        predictions=tmp_path / "a" / "oof.csv",
+        labels=footage / "labels.csv",
+        source="out-of-fold",
+    )
+    data = open_data(footage, run.folder / "s")
+    train_folds(make_lrcn, data, folder=tmp_path / "a", folds=3, spec=RECIPE)
+    assert load_model(tmp_path / "a").calibration == calibrated
+
+
+def test_a_dry_run_is_not_done_by_folds(footage: Path, tmp_path: Path) -> None:
+    data = open_data(footage, tmp_path / "s")
+    with pytest.raises(InputError, match="dry_run: got it with folds"):
+        train_folds(make_lrcn, data, folder=tmp_path / "a", spec=TrainSpec(dry_run=True))

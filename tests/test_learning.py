@@ -79,6 +79,8 @@ def test_settings_come_from_the_file_then_words_then_flags(
         (("--model", "magic"), "model: got 'magic'"),
         (("--folds", 40), "folds: got 40 for 18 clips of 6 sites"),
         (("--epochs", 0), "epochs: got 0, wanted 1 or more"),
+        (("--option", "width=3"), "lrcn: got option width, wanted one of input_scale"),
+        (("--option", "seed=3"), "--option seed: is no option of a network"),
     ],
 )
 def test_what_cannot_be_is_one_line(
@@ -108,3 +110,13 @@ def test_a_dry_run_decodes_a_few_clips_and_keeps_nothing(
     assert not (tmp_path / "m").exists()
     code, out, _ = run("info", tmp_path / "m")
     assert code == 2
+
+
+def test_options_of_the_network_are_set_by_words(
+    run: Run, command: tuple[object, ...], tmp_path: Path
+) -> None:
+    words = ("--model", "motion", "--option", "width=4", "--option", "view=window", "--epochs", 1)
+    code, _, err = run(*command, *words)
+    assert code == 0, err
+    options = load_model(tmp_path / "m").options
+    assert (options["width"], options["view"]) == (4, "window")

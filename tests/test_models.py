@@ -126,3 +126,10 @@ def test_a_broken_off_run_ends_with_the_same_weights(name: str, tmp_path: Path) 
     assert not torch.equal(
         weights[0]["head.bias"], build_model(name, species=["a", "b"], spec=spec).network.head.bias
     )
+
+
+def test_options_of_another_kind_are_refused() -> None:
+    with pytest.raises(ModelError, match=r"motion: width: got 24\.5, wanted a whole number"):
+        build_model("motion", species=["a"], spec=ClipSpec(5, 32, 32), width=24.5)
+    with pytest.raises(ModelError, match=r"motion: got \{'width': 'wide'}, wanted numbers"):
+        build_model("motion", species=["a"], spec=ClipSpec(5, 32, 32), width="wide")

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import torch
 
-from primatrix import ClipSpec
+from primatrix import ClipSpec, ModelError
 from primatrix.augmentation import Augmentation
 from primatrix.checkpoint import read_state
 from primatrix.dataset import Dataset
@@ -136,6 +136,18 @@ def test_sampled_clips_go_on_where_they_stopped(make_video: Callable[..., Path],
             train(make_model(), open_data(), spec=spec, folder=tmp_path / "run", on_progress=stop_at(step))
     assert losses(train(again, open_data(), spec=spec, folder=tmp_path / "run")) == losses(expected)
     assert equal_weights(again, whole)
+
+
+def test_a_run_whose_labels_were_corrected_is_not_gone_on_with(tmp_path: Path) -> None:
+    class Labelled(Noise):
+        def __init__(self, labels: pd.DataFrame) -> None:
+            self.labels = labels
+
+    labels = pd.DataFrame({"a": [1.0, 0.0]}, index=["x.mp4", "y.mp4"])
+    train(make_model(), Labelled(labels), spec=PLAIN, folder=tmp_path)
+    train(make_model(), Labelled(labels.copy()), spec=PLAIN, folder=tmp_path)
+    with pytest.raises(ModelError, match=r"holds a run with labels \w{8}; got labels \w{8}; use the same"):
+        train(make_model(), Labelled(1 - labels), spec=PLAIN, folder=tmp_path)
 
 
 def mkdir(path: Path) -> Path:

@@ -4,7 +4,7 @@ import pytest
 
 from primatrix.errors import InputError
 from primatrix.labels import Labels
-from primatrix.splits import split_clips, split_folds, split_sites
+from primatrix.splits import split_clips, split_folds, split_labels, split_sites
 
 
 def full_size_table() -> pd.DataFrame:
@@ -49,6 +49,20 @@ def test_val_size_must_leave_two_parts(val_size: float) -> None:
 def test_too_few_clips_to_split_are_refused() -> None:
     with pytest.raises(InputError, match="leave one part empty"):
         split_clips(pd.DataFrame({"a": [1.0]}))
+
+
+def test_known_sites_are_split_whole_and_leave_most_species_to_train_on() -> None:
+    names = [f"{i}.mp4" for i in range(300)]
+    table = pd.DataFrame({"hog": 1.0, "lion": 0.0, "okapi": 0.0}, index=names)
+    sites = pd.Series([f"s{i % 30}" for i in range(300)], index=names)
+    for species, site in (("lion", "s7"), ("okapi", "s19")):  # each lives at one site
+        table.loc[sites == site, [species, "hog"]] = [1.0, 0.0]
+    train, val = split_labels(Labels(table, sites))
+    assert set(sites[train.index]).isdisjoint(sites[val.index])
+    assert 80 <= len(val) <= 120
+    assert (train.sum() > 0).all()
+    alone = Labels(table, pd.Series("s", index=names))
+    assert split_labels(alone)[1].index.equals(split_clips(table)[1].index)
 
 
 def test_held_out_sites_are_validated_and_only_they() -> None:

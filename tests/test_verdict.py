@@ -90,3 +90,13 @@ def test_figures_are_asked_for_before_the_work(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("primatrix.verdict.find_spec", lambda name: None)
     with pytest.raises(InputError, match="--no-figures"):
         check_figures()
+
+
+def test_a_long_label_file_in_which_a_species_never_occurs_is_scored_at_the_models_points(
+    folder: Path,
+) -> None:
+    run("calibrate", folder / "model", folder / "val.csv", folder / "val_labels.csv")
+    label = pd.read_csv(folder / "test_labels.csv", index_col="filename").idxmax(axis=1).rename("label")
+    label[label != "hog"].rename_axis("filepath").to_csv(folder / "long.csv")
+    printed = run("evaluate", folder / "test.csv", folder / "long.csv", "--model", folder / "model")
+    assert "skip blank (promised: at most 5% of animals lost)" in printed

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from primatrix.errors import InputError
 from primatrix.species import BLANK
 
-__all__ = ["Calibration", "FittedOn", "OperatingPoint", "PredictedBy", "Unit", "sample_names", "skip_scores"]
+__all__ = [
+    "Calibration", "FittedOn", "OperatingPoint", "PredictedBy", "Unit", "drop_clips", "sample_names", "skip_scores",
+]  # fmt: skip
 
 PredictedBy = Literal["out-of-fold", "validation"]
 Unit = Literal["clips", "sites", "sites in the mean"]  # over what a promise is made (see `promises`)
@@ -22,6 +24,9 @@ Unit = Literal["clips", "sites", "sites in the mean"]  # over what a promise is 
 LOGIT_LIMIT = 16.0  # 1.1e-7: a float32 sigmoid tells nothing apart beyond
 KNEE = 0.1  # slope beyond floor and ceiling: 0.1 keeps the order of clips and costs at most -ln(0.9) = 0.105
 NAMES_KEPT = 256
+ROUNDING = 1e-6  # tables hold 7 digits: a clip at the threshold itself must not be dropped for its last one
+
+Task = Literal["skip", "find"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class OperatingPoint:
     """
 
     name: str
-    task: str
+    task: Task
     score: str
     threshold: float | None
     max_loss: float
@@ -79,9 +84,7 @@ class OperatingPoint:
 
     def drops(self, scores: NDArray[Any]) -> NDArray[np.bool_]:  # Any: float32 or float64
         """Which clips with these scores (N,) are dropped."""
-        if self.threshold is None:
-            return np.zeros(len(scores), bool)
-        return scores > self.threshold if self.task == "skip" else scores < self.threshold
+        return drop_clips(scores, task=self.task, threshold=self.threshold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ class Calibration:
             share = len(seen) / len(self.fitted_on.sample)
             raise InputError(
                 f"calibration: about {share:.0%} of the {self.fitted_on.clips} clips it was fitted on are among "
-                "those to be scored; wanted clips it has not seen: score others, or calibrate on others"
+                "those to be scored, by their names; wanted clips it has not seen: score others, or calibrate on others"
             )
 
     def summary(self) -> str:
@@ -158,6 +161,27 @@ class Calibration:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"calibration: got values that are none ({error}); calibrate again") from None
+
+
+def drop_clips(
+    scores: NDArray[Any],  # Any: float32 or float64
+    *,
+    task: Task,
+    threshold: float | None,
+) -> NDArray[np.bool_]:
+    """Which clips (N,) an operating point drops: "skip" those above the threshold, "find" those below it.
+
+    Scores within a millionth of the threshold count as equal to it, and none is dropped without a threshold.
+
+    >>> drop_clips(np.array([0.2, 0.5, 0.5000001, 0.6]), task="skip", threshold=0.5).tolist()
+    [False, False, False, True]
+    """
+    if threshold is None:
+        return np.zeros(len(scores), bool)
+    dropped: NDArray[np.bool_] = (
+        scores > threshold * (1 + ROUNDING) if task == "skip" else scores < threshold * (1 - ROUNDING)
+    )
+    return dropped
 
 
 def read_point(values: Mapping[str, Any]) -> OperatingPoint:  # Any: JSON values of several types

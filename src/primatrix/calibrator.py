@@ -39,13 +39,24 @@ def calibrate_model(
                          "species: predict with this model")  # fmt: skip
     if facts.get("calibration"):
         check_own(table, Calibration.from_dict(facts["calibration"]), path=predictions)
-    true = known.table.reindex(columns=species, fill_value=np.float32(0))
+    true = known.table[known.table.index.isin(table.index)]
+    refuse_strangers(true, species, path=labels)
     calibration = fit_calibration(
-        true[true.index.isin(table.index)], table[species], source=source,
+        true.reindex(columns=species, fill_value=np.float32(0)), table[species], source=source,
         sites=read_sites(sites) if sites else known.sites, promise=promise,
     )  # fmt: skip
     update_facts(folder, calibration=calibration.to_dict())
     return calibration
+
+
+def refuse_strangers(true: pd.DataFrame, species: list[str], *, path: Path) -> None:
+    """InputError where clips show what the model does not know: they would count as blank and spoil the promise."""
+    shown = true.sum()
+    strange = sorted(str(name) for name in shown.index[shown > 0] if name not in species)
+    if strange:
+        clips = int((true.drop(columns=species, errors="ignore") > 0).any(axis=1).sum())
+        raise InputError(f"{path}: {clips} clips show {', '.join(strange[:5])}, which the model does not know; wanted "
+                         "its species: label these clips with one of them, or take them out")  # fmt: skip
 
 
 def check_own(table: pd.DataFrame, calibration: Calibration, *, path: Path) -> None:

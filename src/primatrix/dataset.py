@@ -16,7 +16,7 @@ from primatrix.loader import STORE_FOLDER, ClipLoader
 from primatrix.metrics import class_frequencies
 from primatrix.records import ClipSpec, DatasetType, Failure, Identity, Media, OnProgress
 from primatrix.sampler import Sampling, draw_epoch, weigh_clips
-from primatrix.splits import split_clips, split_sites
+from primatrix.splits import split_clips, split_labels, split_sites
 
 __all__ = ["Dataset"]
 
@@ -119,9 +119,9 @@ class Dataset:
     ) -> Self:
         """A dataset over one's own folder of videos, in any depth of subfolders.
 
-        `labels` (wide or long CSV) names clips relative to the folder; `held_out_sites` validate, or a random
-        `val_size` where none is named. Every video (or still, as `media` says) in
-        the folder is a row to predict, labelled or not. Without labels, `species` names the columns.
+        `labels` (wide or long CSV) names clips relative to the folder; `held_out_sites` validate, or where none is
+        named about `val_size` of the clips: whole sites where sites are known. Every video (or still, as `media`
+        says) in the folder is a row to predict, labelled or not. Without labels, `species` names the columns.
         """
         self = cls.__new__(cls)
         self.datapath, self.val_size = Path(folder), val_size
@@ -136,7 +136,7 @@ class Dataset:
             parts = (
                 split_sites(known, held_out=held_out_sites)
                 if held_out_sites
-                else split_clips(known.table, val_size=val_size)
+                else split_labels(known, val_size=val_size)
             )
         names = pd.Index([video.name for video in videos], name="filepath")
         rows = pd.DataFrame(0.0, index=names, columns=parts[0].columns)

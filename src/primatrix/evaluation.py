@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from primatrix.calibration import Calibration, OperatingPoint, skip_scores
 from primatrix.errors import InputError
+from primatrix.labels import count_sites
 from primatrix.measures import Measures, hit_shares, log_losses, measure, measure_skipping
 from primatrix.metrics import class_frequencies, constant_predictions, match_rows, species_log_losses
 from primatrix.operating import share_skipped, shows_something, skip_curve
@@ -63,7 +64,7 @@ class Evaluation:
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def to_dict(self) -> dict[str, Any]:  # Any: JSON values of several types
-        """Plain values for JSON: facts, and each table as a list of rows; what cannot be measured is None."""
+        """Plain values for JSON: facts, and tables but `curves` as lists of rows; what cannot be measured is None."""
         rows = {
             name: json.loads(table.reset_index().to_json(orient="records", double_precision=15))
             for name, table in self.tables.items()
@@ -110,6 +111,7 @@ def evaluate(
     """
     true, tables = match_all(labels, {"model": predictions, "against": against})
     if calibration:
+        check_species(calibration, true)
         calibration.check_unseen(true.index)
     frequencies = class_frequencies(true) if train_frequencies is None else train_frequencies
     tables["constant"] = constant_predictions(pick_species(frequencies, true), true.index)
@@ -124,7 +126,7 @@ def evaluate(
         for name, table in tables.items()
     }
     prob = tables["model"].to_numpy(np.float64)
-    lengths = None if seconds is None else seconds.reindex(true.index)
+    lengths = None if seconds is None else match_seconds(seconds, true)
     return Evaluation(
         overall=overall_table(measured),
         species=species_table(true, thresholds, measured),
@@ -137,7 +139,7 @@ def evaluate(
         facts={
             "clips": len(true),
             "unscored": len(labels) - len(true),
-            "sites": 0 if sites is None else int(sites.reindex(true.index).nunique()),
+            "sites": count_sites(true.index, sites),
             "interval": f"95 % bootstrap over {drawn.unit}, {len(drawn.weights)} draws of {drawn.weights.shape[1]}",
             "constant_from": "these labels themselves"
             if train_frequencies is None
@@ -159,6 +161,27 @@ def match_all(
     for table in matched.values():
         species_log_losses(true, table[known])  # InputError for what is no label or no probability
     return true, {name: table[known] for name, table in matched.items()}
+
+
+def check_species(calibration: Calibration, true: pd.DataFrame) -> None:
+    """InputError where a calibration is not for the labels' species: its thresholds would be read for others."""
+    differing = sorted(set(calibration.species) ^ set(true.columns))
+    if differing:
+        raise InputError(
+            f"calibration: it and the labels differ in species {', '.join(differing[:5])}; wanted a column of labels "
+            "for each species of the model, 0 where no clip shows it"
+        )
+
+
+def match_seconds(seconds: "pd.Series[float]", true: pd.DataFrame) -> "pd.Series[float]":
+    """How long each labelled clip lasts; InputError where that is known of none."""
+    lengths = seconds.reindex(true.index)
+    if not lengths.sum() > 0:
+        raise InputError(
+            f"durations: got no length for any of the {len(true)} clips; wanted them under the labels' names, the "
+            f"first {true.index[0]}"
+        )
+    return lengths
 
 
 def pick_species(frequencies: "pd.Series[float]", true: pd.DataFrame) -> "pd.Series[float]":

@@ -205,7 +205,7 @@ def draw_losses(losses: pd.DataFrame) -> "Figure":
     ax.plot(epochs, losses["loss"], "o-", color=BLUE, ms=3, label="training")
     if "val_loss" in losses and losses["val_loss"].notna().any():
         ax.plot(epochs, losses["val_loss"], "s-", color=ORANGE, ms=3, label="validation")
-        best = int(losses["val_loss"].to_numpy(np.float64).argmin())
+        best = int(np.nanargmin(losses["val_loss"].to_numpy(np.float64)))
         ax.axvline(epochs[best], color=GREY, lw=1, zorder=0)
     ax.set(xlabel="epoch (line: lowest validation loss)", ylabel="log loss")
     ax.set_ylim(bottom=0)

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from primatrix.calibration import Calibration, FittedOn, PredictedBy, bend, sample_names
 from primatrix.errors import InputError
+from primatrix.labels import count_sites, number_units
 from primatrix.limits import choose_ceilings, choose_floors, choose_thresholds
 from primatrix.metrics import match_rows
 from primatrix.operating import Promise, choose_points
-from primatrix.resampling import number_units
 from primatrix.shrinkage import Maps, choose_strength, count_on_grid, fit_maps
 from primatrix.splits import split_folds
 
@@ -59,7 +59,7 @@ def fit_calibration(
     mapped = bend(maps.on_grid(), floors=floors, ceilings=ceilings)
     thresholds = choose_thresholds(mapped, counts.sum(axis=0))
     fitted_on = FittedOn(
-        source, len(true), 0 if sites is None else len(np.unique(number_units(true.index, sites))),
+        source, len(true), count_sites(true.index, sites),
         {str(s): int(n) for s, n in zip(true.columns, truth.sum(axis=0), strict=True)}, sample_names(true.index),
     )  # fmt: skip
     species = tuple(map(str, true.columns))

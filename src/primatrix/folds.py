@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from primatrix.checkpoint import read_facts, read_state, write_state
+from primatrix.checkpoint import FACTS, read_facts, read_state, write_state
 from primatrix.dataset import Dataset
 from primatrix.devices import Device, choose_device
 from primatrix.errors import InputError, ModelError
@@ -72,6 +72,10 @@ def train_folds(
 
     Raises InputError for folds that cannot be, ModelError for a folder with other folds or settings.
     """
+    if spec is not None and spec.dry_run:
+        raise InputError(
+            "dry_run: got it with folds; wanted it with `train`, which goes through the same in seconds"
+        )
     folder = Path(folder)
     labels = data.labels.sort_index()
     fold_of = split_folds(labels, sites=data.sites, folds=folds)
@@ -88,20 +92,27 @@ def train_folds(
         tables.append(table)
         models.append(model)
     table = pd.concat(tables).loc[labels.index]
-    write_table(
-        table.assign(fold=fold_of)[["fold", *table.columns]].rename_axis("filepath"), folder / TABLE,
-        float_format="%.7g",
-    )  # fmt: skip
+    unchanged = write_answers(table, fold_of, folder / TABLE)
     known = table.notna().all(axis=1)
     loss = aggregated_log_loss(labels[known], table[known].clip(0, 1))
     constant = constant_predictions(class_frequencies(labels[known]), labels.index[known])
     ensemble = Ensemble([models])
     ensemble.scores = {"out_of_fold_loss": loss}
+    if unchanged and (folder / FACTS).is_file():
+        ensemble.calibration = load_model(folder).calibration
     ensemble.save_around(folder, members=[[f"fold{fold}" for fold in range(folds)]])
     return FoldRun(
         table.assign(fold=fold_of), tuple(histories), loss, aggregated_log_loss(labels[known], constant), folder,
         ensemble,
     )  # fmt: skip
+
+
+def write_answers(table: pd.DataFrame, fold_of: "pd.Series[int]", path: Path) -> bool:
+    """Write out-of-fold answers; whether the very same were there already."""
+    before = path.read_bytes() if path.is_file() else b""
+    whole = table.assign(fold=fold_of)[["fold", *table.columns]].rename_axis("filepath")
+    write_table(whole, path, float_format="%.7g")
+    return path.read_bytes() == before
 
 
 def keep_folds(fold_of: "pd.Series[int]", path: Path) -> None:
@@ -122,7 +133,7 @@ def keep_folds(fold_of: "pd.Series[int]", path: Path) -> None:
 
 def answer_fold(model: Model, part: Dataset, *, folder: Path, spec: TrainSpec | None) -> NDArray[np.float32]:
     """The model's probabilities (N, S) for the clips held out, kept in its folder with their statistics."""
-    digest = read_facts(folder / "model.json")["weights_sha256"]
+    digest = read_facts(folder / FACTS)["weights_sha256"]
     path, clips = folder / ANSWERS, part.X_test_ids.tolist()
     if path.is_file():
         tensors, facts = read_state(path)

@@ -7,12 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from primatrix.errors import InputError
 from primatrix.interchange import find_format, read_export
 from primatrix.tables import NAME_COLUMNS, read_table
 
-__all__ = ["BLANK", "Labels", "count_species", "read_labels", "read_sites", "read_submission_format"]
+__all__ = [
+    "BLANK",
+    "Labels",
+    "count_sites",
+    "count_species",
+    "number_units",
+    "read_labels",
+    "read_sites",
+    "read_submission_format",
+]
 
 BLANK = "blank"
 SHOWN = 3  # how many offending clips an error names
@@ -117,6 +127,31 @@ def count_species(labels: Labels) -> "pd.Series[int]":
     {'hog': 2, 'lion': 1}
     """
     return labels.table.sum().astype(int).sort_values(ascending=False, kind="stable")
+
+
+def number_units(index: pd.Index, sites: "pd.Series[str] | None") -> NDArray[np.int64]:
+    """What may not be torn apart, from 0: each clip's site, or the clip itself where its site is not known.
+
+    >>> number_units(pd.Index(["a", "b", "c"]), pd.Series({"a": "north", "b": "", "c": "north"})).tolist()
+    [0, 1, 0]
+    """
+    if sites is None:
+        return np.arange(len(index))
+    names = sites.reindex(index).fillna("").to_numpy(object)
+    alone = [(name, i if name == "" else "") for i, name in enumerate(names)]
+    return np.asarray(pd.factorize(pd.Series(alone, dtype=object))[0], np.int64)
+
+
+def count_sites(index: pd.Index, sites: "pd.Series[str] | None") -> int:
+    """How many sites these clips are known to come from.
+
+    >>> count_sites(pd.Index(["a", "b", "c"]), pd.Series({"a": "north", "b": "", "c": "north"}))
+    1
+    """
+    if sites is None:
+        return 0
+    known = sites.reindex(index)
+    return int(known[known != ""].nunique())
 
 
 def check_blank(table: pd.DataFrame, path: Path) -> None:

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from primatrix.calibration import OperatingPoint, Unit, skip_scores
 from primatrix.errors import InputError
+from primatrix.labels import number_units
 from primatrix.promises import METHODS, certify_cut, clopper_pearson
-from primatrix.resampling import Resample, number_units, percentiles
+from primatrix.resampling import Resample, percentiles
 from primatrix.species import BLANK
 
 __all__ = ["Promise", "choose_points", "skip_curve"]

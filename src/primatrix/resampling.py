@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["Resample", "number_units", "percentiles"]
+from primatrix.labels import number_units
+
+__all__ = ["Resample", "percentiles"]
 
 Floats = NDArray[np.float64]
 REPLICATES = 1000
@@ -58,19 +60,6 @@ class Resample:
         """Values of clips (N, ...) summed over the clips of each replicate, (R, ...)."""
         sums = self.sum_by_unit(values)
         return np.tensordot(self.weights, sums, axes=1)
-
-
-def number_units(index: pd.Index, sites: "pd.Series[str] | None") -> NDArray[np.int64]:
-    """The unit of each clip, from 0: its site, or the clip itself where its site is not known.
-
-    >>> number_units(pd.Index(["a", "b", "c"]), pd.Series({"a": "north", "b": "", "c": "north"})).tolist()
-    [0, 1, 0]
-    """
-    if sites is None:
-        return np.arange(len(index))
-    names = sites.reindex(index).fillna("").to_numpy(object)
-    alone = [(name, "" if name else i) for i, name in enumerate(names)]
-    return np.asarray(pd.factorize(pd.Series(alone, dtype=object))[0], np.int64)
 
 
 def percentiles(replicates: Floats, *, confidence: float = 0.95) -> tuple[Floats, Floats]:

@@ -159,7 +159,8 @@ def is_of_kind(value: object, kind: object) -> bool:
     if kind in (int, float):
         number = int | float if kind is float else int
         return isinstance(value, number) and not isinstance(value, bool) and math.isfinite(value)
-    return isinstance(value, kind) if isinstance(kind, type) else value is kind
+    whole = get_origin(kind) or kind  # of list[int] only that it is a list
+    return isinstance(value, whole) if isinstance(whole, type) else value is kind
 
 
 def describe_kind(kind: object) -> str:

@@ -1,15 +1,17 @@
 """A training run on disk: every tensor that a step changes, packed by name and put back bit for bit."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor
 
 from primatrix.errors import ModelError
 
-__all__ = ["check_settings", "pack_optimiser", "restore_optimiser", "take_tensors"]
+__all__ = ["check_settings", "digest_labels", "pack_optimiser", "restore_optimiser", "take_tensors"]
 
 
 def pack_optimiser(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -56,11 +58,28 @@ def check_settings(
     saved: dict[str, Any],
     path: Path,
 ) -> None:
-    """ModelError that names each setting in which a saved run differs."""
-    differ = [k for k in sorted(settings | saved) if settings.get(k) != saved.get(k)]
+    """ModelError that names each setting in which a saved run differs, of those that it knew."""
+    differ = [k for k in sorted(saved) if settings.get(k) != saved[k]]
     if differ:
-        was = ", ".join(f"{k} {saved.get(k)}" for k in differ)
+        was = ", ".join(f"{k} {saved[k]}" for k in differ)
         now = ", ".join(f"{k} {settings.get(k)}" for k in differ)
         raise ModelError(
             f"{path}: holds a run with {was}; got {now}; use the same settings or another folder"
         )
+
+
+def digest_labels(data: object) -> str | None:
+    """8 hexadecimal digits of a dataset's `labels`, its clips' names included; None for data without such a table.
+
+    A run whose labels were corrected since is another run: to go on with it would keep what it learned from them.
+
+    >>> class Data:
+    ...     labels = pd.DataFrame({"hog": [1.0, 0.0]}, index=["a.mp4", "b.mp4"])
+    >>> digest_labels(Data()) == digest_labels(Data()), digest_labels(object())
+    (True, None)
+    """
+    labels = getattr(data, "labels", None)
+    if not isinstance(labels, pd.DataFrame):
+        return None
+    rows = pd.util.hash_pandas_object(labels).to_numpy()
+    return hashlib.blake2b(rows.tobytes(), digest_size=4).hexdigest()

@@ -7,9 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from primatrix.errors import InputError
-from primatrix.labels import Labels
+from primatrix.labels import Labels, count_sites, number_units
 
-__all__ = ["split_clips", "split_folds", "split_sites"]
+__all__ = ["split_clips", "split_folds", "split_labels", "split_sites"]
 
 
 def split_clips(
@@ -60,6 +60,31 @@ def split_sites(labels: Labels, *, held_out: Sequence[str]) -> tuple[pd.DataFram
     return labels.table[~in_val], labels.table[in_val]
 
 
+def split_labels(
+    labels: Labels, *, val_size: float = 0.3, seed: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split into training and validation, by site where two sites or more are known, else clip by clip.
+
+    By site validation is one of 1 / `val_size` folds (see `split_folds`), the one without which the most species are
+    still trained on. Clips of one site are alike: a model validated on sites it has seen looks better than it is.
+
+    >>> table = pd.DataFrame({"hog": [1, 0, 1, 0]}, index=list("abcd"))
+    >>> sites = pd.Series(["north", "north", "south", "south"], index=table.index)
+    >>> [part.index.tolist() for part in split_labels(Labels(table, sites), val_size=0.5)]
+    [['c', 'd'], ['a', 'b']]
+    """
+    if count_sites(labels.table.index, labels.sites) < 2:
+        return split_clips(labels.table, val_size=val_size, seed=seed)
+    if not 0 < val_size < 1:
+        raise InputError(f"val_size: got {val_size}, wanted a share above 0 and below 1")
+    units = len(np.unique(number_units(labels.table.index, labels.sites)))
+    folds = min(units, max(2, round(1 / val_size)))
+    fold = split_folds(labels.table, sites=labels.sites, folds=folds, seed=seed)
+    trained = [int((labels.table[fold != held] > 0).any().sum()) for held in range(folds)]
+    in_val = (fold == int(np.argmax(trained))).to_numpy()
+    return labels.table[~in_val], labels.table[in_val]
+
+
 def split_folds(
     table: pd.DataFrame, *, sites: "pd.Series[str] | None" = None, folds: int = 5, seed: int = 0
 ) -> "pd.Series[int]":
@@ -78,7 +103,7 @@ def split_folds(
     >>> bool(fold["a"] != fold["b"]), bool(fold["c"] != fold["d"])
     (True, True)
     """
-    units = _number_units(table.index, sites)
+    units = number_units(table.index, sites)
     count = int(units.max(initial=-1)) + 1
     if folds < 2 or count < folds:
         what = f"{len(table)} clips" if sites is None else f"{len(table)} clips of {count} sites"
@@ -90,15 +115,6 @@ def split_folds(
     np.add.at(contents, units, values)
     fold_of_unit = _deal_units(contents, folds, np.random.default_rng(seed))
     return pd.Series(fold_of_unit[units], index=table.index, name="fold")
-
-
-def _number_units(index: pd.Index, sites: "pd.Series[str] | None") -> NDArray[np.int64]:
-    """What may not be torn apart, numbered from 0: a site, or a clip whose site is not known."""
-    if sites is None:
-        return np.arange(len(index))
-    names = sites.reindex(index).fillna("").to_numpy(object)
-    alone = [(name, "" if name else i) for i, name in enumerate(names)]
-    return np.asarray(pd.factorize(pd.Series(alone, dtype=object))[0], np.int64)
 
 
 def _deal_units(contents: NDArray[np.float64], folds: int, rng: np.random.Generator) -> NDArray[np.int64]:

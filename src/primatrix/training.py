@@ -4,6 +4,7 @@ import contextlib
 import copy
 import dataclasses
 import itertools
+import json
 import logging
 import math
 import tempfile
@@ -29,7 +30,7 @@ from primatrix.parallel import Team, gather_team, is_leader
 from primatrix.prediction import predict_batches
 from primatrix.recipe import Batch, EpochScores, History, TrainingData, TrainSpec, best_epoch, settle
 from primatrix.records import OnProgress, Progress
-from primatrix.snapshot import check_settings, pack_optimiser, restore_optimiser, take_tensors
+from primatrix.snapshot import check_settings, digest_labels, pack_optimiser, restore_optimiser, take_tensors
 from primatrix.streams import open_stream, use_sampling
 
 __all__ = ["EpochScores", "History", "TrainSpec", "TrainingData", "train"]
@@ -163,6 +164,7 @@ class Run:
         self.epochs: list[EpochScores] = []
         self.best: dict[str, Tensor] = {}
         self.streams: tuple[Iterator[Batch], Iterator[Batch]] | None = None
+        self.labels = digest_labels(data)
         self.step = 0  # steps taken, over all epochs
         self.losses, self.clips, self.seconds = LossMean(), 0, 0.0  # of the epoch at hand
         self.saved_at, self.save_seconds = time.monotonic(), 0.0
@@ -194,9 +196,7 @@ class Run:
 
     def prepare_epoch(self) -> None:
         """Let the network know the epoch's number (staged unfreezing), and share what is trained in it."""
-        prepare = getattr(self.model.network, "prepare_epoch", None)
-        if prepare is not None:
-            prepare(len(self.epochs))
+        self.model.network.prepare_epoch(len(self.epochs))
         trained = [p.requires_grad for p in self.parameters]
         if trained != self.trained:
             self.trained, self.call = trained, self.team.share(self.call, self.model.network)
@@ -334,8 +334,12 @@ class Run:
         if self.spec.schedule == "constant" and not 0 < self.spec.warmup < 1:
             del values["epochs"]  # more epochs of the same: a run may be made longer
         model = {"model": self.model.name, **self.model.options, "species": list(self.model.species)}
-        size = {"clips": self.model.spec.key, "num_batches": self.data.num_batches}
-        return {**values, "precision": self.device.precision, "device": self.device.kind, **model, **size}
+        data = {"clips": self.model.spec.key, "num_batches": self.data.num_batches, "labels": self.labels}
+        values |= {"precision": self.device.precision, "device": self.device.kind, **model, **data}
+        plain: dict[str, Any] = json.loads(
+            json.dumps(values)
+        )  # lists for tuples, as they come back from disk
+        return plain
 
     def is_save_due(self) -> bool:
         """Whether the state is to be saved after this step."""

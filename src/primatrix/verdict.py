@@ -1,5 +1,6 @@
 """Evaluates the tables a person has and says what came out: in lines, in files and in figures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,15 +42,27 @@ def evaluate_files(predictions: Path, labels: Path, *, beside: Beside | None = N
     beside = beside or Beside()
     known = read_labels(labels)
     frequencies = class_frequencies(read_labels(beside.train_labels).table) if beside.train_labels else None
+    calibration = read_calibration(beside.model) if beside.model else None
     return evaluate(
-        known.table,
+        add_species(known.table, calibration.species if calibration else ()),
         read_predictions(predictions),
         sites=read_sites(beside.sites) if beside.sites else known.sites,
         train_frequencies=frequencies,
         against=read_predictions(beside.against) if beside.against else None,
-        calibration=read_calibration(beside.model) if beside.model else None,
+        calibration=calibration,
         seconds=read_durations(beside.durations) if beside.durations else None,
     )
+
+
+def add_species(labels: pd.DataFrame, species: Sequence[str]) -> pd.DataFrame:
+    """Labels with a column for each of a model's species: one that no clip shows has none in a long label file.
+
+    >>> add_species(pd.DataFrame({"hog": [1.0]}, index=["a.mp4"]), ["blank", "hog"])
+           hog  blank
+    a.mp4  1.0    0.0
+    """
+    missing = [name for name in species if name not in labels.columns]
+    return labels.reindex(columns=[*labels.columns, *missing], fill_value=np.float32(0))
 
 
 def read_calibration(folder: Path) -> Calibration | None:

@@ -41,6 +41,9 @@ if TYPE_CHECKING:  # they load torch
 Architecture = Annotated[str, typer.Option("--model", "--architecture", help="Which network.")]
 Config = Annotated[Path | None, typer.Option(help="YAML file of training settings; flags change it.")]
 Change = Annotated[list[str] | None, typer.Option("--set", help="Any setting, as ema=0.99; may be repeated.")]
+Option = Annotated[
+    list[str] | None, typer.Option("--option", help="Of the network, as pretrained=NAME; may be repeated.")
+]
 DRY_RUN_CLIPS = 4  # in a batch and decoded at a time, so that a dry run takes seconds with any footage
 
 
@@ -50,8 +53,11 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Folder for the model; default: runs/MODEL.")] = None,
     kind: Kind = "nano",
     architecture: Architecture = "lrcn",
+    option: Option = None,
     labels: Labels = None,
-    held_out_sites: Annotated[str, typer.Option(help="Sites that validate, with commas (own folder).")] = "",
+    held_out_sites: Annotated[
+        str, typer.Option(help="Sites that validate, with commas; default: about a third.")
+    ] = "",
     frames: Frames = 15,
     size: Size = "16x16",
     colour: Channels = "grey",
@@ -104,7 +110,12 @@ def train(
     if spec.dry_run:
         dataset.look_ahead_clips = batch_size
     make_model = partial(
-        build_model, architecture, species=dataset.class_names, spec=dataset.spec, seed=spec.seed
+        build_model,
+        architecture,
+        species=dataset.class_names,
+        spec=dataset.spec,
+        seed=spec.seed,
+        **read_options(option or []),
     )
     with ProgressDisplay(quiet=quiet) as display, closing(dataset):
         run_training(make_model, dataset, spec=spec, folds=folds, out=out or Path("runs", architecture),
@@ -127,6 +138,17 @@ def read_recipe(
     return TrainSpec.for_model(architecture, **settings)
 
 
+def read_options(words: list[str]) -> dict[str, Any]:  # Any: values of several types
+    """The network's options in words like `unfrozen_stages=2`; the network checks them."""
+    from primatrix.settings import parse_words
+
+    options = parse_words(words)
+    flags = sorted({"name", "species", "spec", "seed"} & set(options))
+    if flags:
+        raise InputError(f"--option {flags[0]}: is no option of a network; labels, flags and --seed say it")
+    return options
+
+
 def run_training(
     make_model: "Callable[[], Model]",
     dataset: "Dataset",
@@ -143,16 +165,12 @@ def run_training(
 
     if folds is not None and not spec.dry_run:
         done = train_folds(make_model, dataset, folder=out, folds=folds, spec=spec, on_progress=on_progress)
-        lines = [done.summary()]
+        text = done.summary()
     else:
-        history = run(make_model(), dataset, spec=spec, folder=out, on_progress=on_progress)
-        lines = [
-            f"epoch {number}: loss {epoch.loss:.4f}, validation {epoch.val_loss:.4f}"
-            for number, epoch in enumerate(history.epochs, 1)
-        ]
+        text = run(make_model(), dataset, spec=spec, folder=out, on_progress=on_progress).summary()
     if not is_leader():  # one of several processes that train together
         return
-    typer.echo("\n".join(lines))
+    typer.echo(text)
     if spec.dry_run:
         typer.echo("dry run: trained, validated, saved, loaded and predicted; nothing was kept")
         finish(len(dataset.failures))

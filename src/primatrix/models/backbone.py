@@ -21,6 +21,7 @@ __all__ = ["Backbone", "BackboneOptions"]
 
 # Means and spreads of ImageNet's pictures, which most published weights were trained with.
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+LEAST = {"side_px": 0, "unfrozen_stages": 0, "unfreeze_per_epoch": 0, "training_frames": 1}
 Config = dict[str, Any]  # Any: JSON values of several types
 
 
@@ -31,7 +32,8 @@ class BackboneOptions:
     `pretrained` is a name on the Hugging Face hub or a local folder, with weights as safetensors. What is read there
     fills `config`, `mean`, `spread` and `side_px`, so that a saved model needs neither hub nor folder.
     Frames are resized to `side_px` (0: as the config says, else as the clips are). The last
-    `unfrozen_stages` blocks learn and all that comes after them, at 0 the head alone.
+    `unfrozen_stages` blocks learn and all that comes after them, at 0 the head alone; every further epoch thaws
+    `unfreeze_per_epoch` more, from the last to the first.
     """
 
     pretrained: str = ""
@@ -40,6 +42,7 @@ class BackboneOptions:
     mean: tuple[float, float, float] = MEAN
     spread: tuple[float, float, float] = SPREAD
     unfrozen_stages: int = 0
+    unfreeze_per_epoch: int = 0
     training_frames: int = 8
     pooling: Pooling = "both"
     context_frames: int = 1
@@ -53,7 +56,7 @@ class BackboneOptions:
                 "backbone: got no pretrained weights, wanted pretrained=NAME of a model on the Hugging Face hub, "
                 "or a folder with one"
             )
-        for name, least in (("side_px", 0), ("unfrozen_stages", 0), ("training_frames", 1)):
+        for name, least in LEAST.items():
             if getattr(self, name) < least:
                 raise ModelError(f"backbone: {name}: got {getattr(self, name)}, wanted {least} or more")
 
@@ -135,7 +138,7 @@ class Backbone(Network):
         parameters = list(self.body.parameters())
         blocks = find_blocks(self.body)
         first = len(parameters)
-        if stages >= len(blocks) > 0:
+        if stages >= max(1, len(blocks)):
             first = 0
         elif stages > 0:
             start = next(blocks[-stages].parameters())
@@ -143,6 +146,10 @@ class Backbone(Network):
         for i, (name, p) in enumerate(self.body.named_parameters()):
             # `see` takes the mean in place of the body's own pooler, which would never get a gradient.
             p.requires_grad_(i >= first and not name.startswith("pooler."))
+
+    def prepare_epoch(self, epoch: int) -> None:
+        """Thaw the blocks that learn from this epoch on, counted from 0."""
+        self.unfreeze(self.options.unfrozen_stages + epoch * self.options.unfreeze_per_epoch)
 
     def train(self, mode: bool = True) -> "Backbone":
         """Training mode for the head; the body keeps its statistics and drops nothing out."""

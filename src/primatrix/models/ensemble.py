@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-import primatrix
 from primatrix.checkpoint import write_model_folder
 from primatrix.errors import ModelError
 from primatrix.models.model import Model, load_model
@@ -145,6 +144,7 @@ class Ensemble(Model):
         network = EnsembleNetwork([[m.network for m in family] for family in families], stack=stack)
         super().__init__("ensemble", species=first.species, spec=first.spec, network=network.eval())
         self.families, self.stack = tuple(tuple(family) for family in families), stack
+        self.clip_seconds = next((m.clip_seconds for m in members if m.clip_seconds), None)
 
     def save(self, folder: Path | str) -> None:
         """Write every member into a folder of its own, then what holds them together."""
@@ -158,17 +158,7 @@ class Ensemble(Model):
 
     def save_around(self, folder: Path | str, *, members: Sequence[Sequence[str]]) -> None:
         """Write what holds members together that lie in `folder` already, under these names."""
-        facts = {
-            "architecture": self.name,
-            "options": {},
-            "members": [list(family) for family in members],
-            "species": list(self.species),
-            "spec": self.spec.to_dict(),
-            "scores": self.scores,
-            "recipe": self.recipe,
-            "calibration": self.calibration.to_dict() if self.calibration else None,
-            "primatrix_version": primatrix.__version__,
-        }
+        facts = {**self.describe(), "members": [list(family) for family in members]}
         write_model_folder(folder, weights={} if self.stack is None else {"stack": self.stack}, facts=facts)
 
 

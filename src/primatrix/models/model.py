@@ -21,6 +21,7 @@ from primatrix.models.lrcn import Lrcn
 from primatrix.models.motion import Motion
 from primatrix.models.network import Network
 from primatrix.records import ClipSpec
+from primatrix.settings import check_types
 
 __all__ = ["Model", "build_model", "list_models", "load_model", "load_weights"]
 
@@ -113,7 +114,11 @@ class Model:
 
     def save(self, folder: Path | str) -> None:
         """Write `model.safetensors` and `model.json` into a folder; read back by `load_model`."""
-        facts = {
+        write_model_folder(folder, weights=self.network.state_dict(), facts=self.describe())
+
+    def describe(self) -> dict[str, Any]:  # Any: JSON values of several types
+        """All that is needed to use it besides its weights, as plain values."""
+        return {
             "architecture": self.name,
             "options": self.options,
             "species": list(self.species),
@@ -124,7 +129,6 @@ class Model:
             "clip_seconds": self.clip_seconds,
             "primatrix_version": primatrix.__version__,
         }
-        write_model_folder(folder, weights=self.network.state_dict(), facts=facts)
 
     def summary(self) -> str:
         """What the model is for, its scores and its layers, in lines to print."""
@@ -168,7 +172,7 @@ def build_model(
 ) -> Model:
     """A new model with weights drawn from `seed`.
 
-    Raises ModelError for an unknown name or option, no or repeated species, or clips it cannot take.
+    Raises ModelError for an unknown name, option or kind of value, no or repeated species, or clips it cannot take.
 
     >>> model = build_model("lrcn", species=["blank", "duiker"], spec=ClipSpec(15, 16, 16), input_scale=0.5)
     >>> model.name, model.species, model.options["input_scale"]
@@ -178,14 +182,29 @@ def build_model(
         raise ModelError(f"model: got {name!r}, wanted one of {', '.join(list_models())}")
     if isinstance(species, str) or len(species) < 1 or len(set(species)) < len(species):
         raise ModelError(f"species: got {species!r}, wanted a list of one or more names, none twice")
-    architecture = ARCHITECTURES[name]
-    known = [field.name for field in dataclasses.fields(architecture.options_type)]
+    chosen = make_options(name, options)
+    with seeded(seed):
+        network = ARCHITECTURES[name](spec, species_count=len(species), options=chosen)
+    return Model(name, species=species, spec=spec, network=network.eval())
+
+
+def make_options(name: str, options: dict[str, Any]) -> Any:  # Any: a dataclass of each architecture's own
+    """The architecture's options; ModelError for an unknown name and for a value of another kind."""
+    kind = ARCHITECTURES[name].options_type
+    known = [field.name for field in dataclasses.fields(kind)]
     unknown = sorted(set(options) - set(known))
     if unknown:
         raise ModelError(f"{name}: got option {', '.join(unknown)}, wanted one of {', '.join(known)}")
-    with seeded(seed):
-        network = architecture(spec, species_count=len(species), options=architecture.options_type(**options))
-    return Model(name, species=species, spec=spec, network=network.eval())
+    try:
+        chosen = kind(**options)
+        check_types(chosen)
+    except InputError as error:
+        raise ModelError(f"{name}: {error}") from None
+    except TypeError as error:  # a word where numbers are compared
+        raise ModelError(
+            f"{name}: got {options}, wanted numbers where the options are numbers ({error})"
+        ) from None
+    return chosen
 
 
 def load_model(folder: Path | str) -> Model:
@@ -211,7 +230,7 @@ def load_model(folder: Path | str) -> Model:
     try:
         model.scores = dict(facts["scores"])
         model.recipe = dict(facts.get("recipe", {}))
-        model.clip_seconds = facts.get("clip_seconds")  # as calibration: not in models of before
+        model.clip_seconds = facts.get("clip_seconds", model.clip_seconds)  # not in models of before
         calibration = facts.get("calibration")  # none in models saved before there was one
         model.calibration = Calibration.from_dict(calibration) if calibration else None
         if model.calibration and model.calibration.species != model.species:

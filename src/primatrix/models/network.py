@@ -32,6 +32,9 @@ class Network(nn.Module):
             "use a model that does, such as motion"
         )
 
+    def prepare_epoch(self, epoch: int) -> None:
+        """Called before each epoch of training, counted from 0: which weights learn in it."""
+
     def layer_rows(self) -> list[LayerRow]:
         """The layers from the pixels to the logits."""
         raise NotImplementedError

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from primatrix.calibration import drop_clips
 from primatrix.labels import BLANK
 from primatrix.report.tallies import find_something
 from primatrix.results import Results
@@ -125,14 +126,13 @@ def count_points(
         if task == "skip":
             scores, wanted = footage.probabilities.get(point["score"]), footage.something
             values = 1 - wanted if scores is None else scores.to_numpy(np.float64)
-            watched = np.ones(len(values), bool) if threshold is None else values <= threshold
             truth = None if labels is None else shows_something(labels)
             least = None if threshold is None else 1 - threshold
         else:
-            wanted = footage.probabilities[point["score"]].to_numpy(np.float64)
-            watched = np.ones(len(wanted), bool) if threshold is None else wanted >= threshold
+            values = wanted = footage.probabilities[point["score"]].to_numpy(np.float64)
             truth = None if labels is None else labels[point["score"]]
             least = threshold
+        watched = ~drop_clips(values, task=task, threshold=threshold)
         rows.append(footage.count(name, watched, threshold=least, wanted=wanted, truth=truth,
                                   promise=describe_promise(point)))  # fmt: skip
     return rows
