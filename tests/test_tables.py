@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -40,3 +43,14 @@ def test_what_is_no_table_gets_one_line(tmp_path: Path) -> None:
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00\x80,\n")
     with pytest.raises(InputError, match="not a CSV table"):
         read_table(tmp_path / "binary.csv")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path) -> None:
+    code = "import os, sys; from pathlib import Path; from primatrix.tables import write_whole\n"
+    code += "write_whole(sys.argv[1], lambda path: (path.write_text('half'), os.kill(os.getpid(), 9)))"
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.csv")], check=False)
+    assert killed.returncode == -9
+    assert [path.name.split(".")[1] for path in tmp_path.iterdir()] == ["a"]  # .a.csv.….part
+    write_whole(tmp_path / "a.csv", lambda path: path.write_text("whole"))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import platform
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -91,10 +92,17 @@ def write_failures(failures: Iterable[Failure], path: str | Path) -> Path | None
 
 
 def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
-    """Let `write` fill a temporary file beside `path`, then put it in place at once (after fsync)."""
+    """Let `write` fill a temporary file beside `path`, then put it in place at once (after fsync).
+
+    What a killed process left of the same file goes, too.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    here = f".{path.name}.{platform.node()}-"  # a shared drive has processes of other machines
+    for left_over in path.parent.iterdir():
+        if left_over.name.startswith(here) and not _is_running(left_over.name.removeprefix(here)):
+            left_over.unlink(missing_ok=True)
+    temporary = path.with_name(f"{here}{os.getpid()}.part")
     try:
         write(temporary)
         with temporary.open("rb") as file:
@@ -103,3 +111,17 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def _is_running(ending: str) -> bool:
+    """Whether the process that `<number>.part` names is there; true where that cannot be known."""
+    number = ending.removesuffix(".part")
+    if os.name != "posix" or not number.isdecimal():
+        return True
+    try:
+        os.kill(int(number), 0)  # signal 0 asks and does nothing
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
