@@ -73,6 +73,10 @@ def test_frictionless_finds_no_error_with_the_published_schemas(tmp_path: Path, 
     problems = ask_frictionless(out, schemas=schemas)
     assert any("fileMediatype" in line for line in problems)
     assert any("$.project: 'title' is a required property" in line for line in problems)
+    for resources in (None, [{}]):  # no table that could be judged
+        (out / "datapackage.json").write_text(json.dumps(described | {"resources": resources}))
+        found = ask_frictionless(out, schemas=schemas)
+        assert any("resources" in line for line in found), found
 
 
 def test_a_stretch_is_an_observation_with_its_seconds_on_the_clock(tmp_path: Path) -> None:

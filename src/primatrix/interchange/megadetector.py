@@ -97,11 +97,16 @@ def _make_image(
 
 
 def _rate_of(finding: Finding) -> float:
-    rate = finding.facts["frame_rate"]
-    if pd.isna(rate) or rate <= 0:
-        raise InputError(f"clips: no frame rate for {finding.filepath}; megadetector requires one for every video: "
-                         "run `primatrix predict` again")  # fmt: skip
-    return float(rate)
+    """Frames per second: the file's own, or how many frames it has in how many seconds."""
+    rate, count, seconds = (finding.facts[name] for name in ("frame_rate", "frame_count", "duration_seconds"))
+    if pd.notna(rate) and rate > 0:
+        return float(rate)
+    if pd.notna(count) and pd.notna(seconds) and count > 0 and seconds > 0:
+        return float(count / seconds)
+    raise InputError(
+        f"clips: no frame rate, and no count and length to tell it by, for {finding.filepath}; "
+        "megadetector wants one for every video: write it into clips.csv, or choose another format"
+    )
 
 
 def _frame_at(seconds: float, rate: float, count: Any) -> int:  # Any: a whole number or pandas' missing one

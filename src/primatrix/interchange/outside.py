@@ -34,6 +34,8 @@ def ask_frictionless(path: Path, *, schemas: Path | None = None) -> list[str]:
     folder = path.parent if path.is_file() else path
     descriptor = read_json(folder / "datapackage.json")
     problems = [] if schemas is None else _ask_profile(descriptor, schemas / PROFILE)
+    if schemas is not None and not _names_resources(descriptor):
+        return [*problems, "$.resources: wanted a list of the package's tables, each with its name"]
     local = descriptor if schemas is None else _name_schemas(descriptor, schemas)
     try:
         report = Package.from_descriptor(local, basepath=str(folder)).validate()
@@ -45,6 +47,14 @@ def ask_frictionless(path: Path, *, schemas: Path | None = None) -> list[str]:
         return [*problems, *reasons]
     found = [*report.errors, *(error for task in report.tasks for error in task.errors)]
     return problems + [" ".join(str(error.message).split()) for error in found]
+
+
+def _names_resources(descriptor: dict[str, Any]) -> bool:  # Any: JSON values of several types
+    """Whether the package lists its tables by name, as it must."""
+    resources = descriptor.get("resources")
+    return isinstance(resources, list) and all(
+        isinstance(part, dict) and isinstance(part.get("name"), str) for part in resources
+    )
 
 
 def _name_schemas(
