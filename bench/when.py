@@ -21,8 +21,9 @@ from primatrix.models import Model
 from primatrix.records import Video
 from primatrix.simulation import SimulationSpec
 from primatrix.simulation.render import draw_clip
-from primatrix.simulation.scenes import Sighting, make_scene
+from primatrix.simulation.scenes import Sighting
 from primatrix.simulation.survey import draw_survey
+from primatrix.simulation.visibility import make_visible_scene
 from primatrix.species import BENCHMARK_SPECIES, BLANK
 from primatrix.tagging import answer_windows
 from primatrix.walk import Walk, walk_videos
@@ -48,7 +49,7 @@ def draw_footage(
         sighting = Sighting(
             int(row), species, int(survey.site[row]), int(survey.event[row]), int(minutes[row])
         )
-        scene = make_scene(sighting, seed=SEED, seconds=SECONDS)
+        scene = make_visible_scene(sighting, seed=SEED, seconds=SECONDS)
         size = {"height_px": 64, "width_px": 64, "frames": int(SECONDS * RATE), "frames_per_second": RATE}
         pictures = np.stack(list(draw_clip(scene, **size)))
         empty = np.stack(list(draw_clip(replace(scene, actors=()), **size)))

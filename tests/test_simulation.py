@@ -153,4 +153,4 @@ def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
 
 def test_settings_are_kept_beside_the_clips(made: Path) -> None:
     settings = json.loads((made / "simulation.json").read_text())
-    assert (settings["train_clips"], settings["seed"], settings["version"]) == (70, 5, 1)
+    assert (settings["train_clips"], settings["seed"], settings["version"]) == (70, 5, 2)

@@ -19,8 +19,9 @@ from primatrix.errors import InputError, PrimatrixError
 from primatrix.records import OnProgress, Progress
 from primatrix.simulation.damage import DAMAGES, damage_file
 from primatrix.simulation.render import draw_clip
-from primatrix.simulation.scenes import Sighting, make_scene
+from primatrix.simulation.scenes import Sighting
 from primatrix.simulation.survey import SimulationSpec, Survey, draw_survey
+from primatrix.simulation.visibility import make_visible_scene
 from primatrix.species import BENCHMARK_SPECIES, BLANK
 
 __all__ = ["Simulation", "SimulationSpec", "Size", "simulate", "write_tables"]
@@ -30,7 +31,7 @@ SMALL_SIDES_PX = {"nano": 16, "micro": 64}
 SMALL_FRAMES_PER_SECOND = 2
 CHUNK_CLIPS = 32
 SETTINGS = "simulation.json"
-VERSION = 1
+VERSION = 2  # of what a seed draws; 2: labelled animals can be seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,7 @@ def draw_tasks(folder: Path, spec: SimulationSpec, tasks: Sequence[Task]) -> int
 def draw_task(folder: Path, spec: SimulationSpec, task: Task) -> None:
     """Draw, encode and write one file; a broken one is made whole beside its place and then spoiled."""
     seconds = max(spec.seconds, task.frames / SMALL_FRAMES_PER_SECOND)
-    scene = make_scene(task.sighting, seed=spec.seed, seconds=seconds)
+    scene = make_visible_scene(task.sighting, seed=spec.seed, seconds=seconds)
     rate = spec.raw_frames_per_second if task.size == "raw" else SMALL_FRAMES_PER_SECOND
     side = SMALL_SIDES_PX.get(task.size, 0)
     pictures = draw_clip(

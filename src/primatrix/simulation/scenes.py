@@ -60,13 +60,13 @@ class Sighting:
     minute: int
 
 
-def make_scene(sighting: Sighting, *, seed: int, seconds: float = 15.0) -> Scene:
-    """The scene of a clip: a function of these values alone.
+def make_scene(sighting: Sighting, *, seed: int, seconds: float = 15.0, attempt: int = 0) -> Scene:
+    """The scene of a clip: a function of these values alone. Another `attempt` draws other ways for the same animals.
 
     >>> make_scene(Sighting(clip=5, species=("duiker",), site=2, event=9, minute=600), seed=0).night
     False
     """
-    rng = np.random.default_rng([seed, SCENE_STREAM, sighting.clip])
+    rng = np.random.default_rng([seed, SCENE_STREAM, sighting.clip, *([attempt] if attempt else [])])
     site = make_site(seed, sighting.site)
     night = not 6 * 60 + site.night_below <= sighting.minute < 18 * 60 - site.night_below
     actors: list[Actor] = []
