@@ -1,12 +1,13 @@
 """The ladder: every model trained for the same time on the same clips, scored on cameras it has never seen.
 
-    .venv/bin/python bench/ladder.py [--data DIR] [--core-minutes 120] [--only conv3d motion] [--table]
+    .venv/bin/python bench/ladder.py [--data DIR] [--core-minutes 120] [--threads 2] [--only conv3d motion] [--table]
 
 Simulates 6,000 training and 2,000 test clips (nano and micro) with a third of the cameras kept for testing,
 keeps a sixth of the training cameras for validation, and gives each model the same processor time for
 training: core-minutes of its process as the system counts them, since the machine may be shared. Steps are
-chosen from a pilot run, so that a falling learning rate reaches its end just as the time is over. Each rung
-runs in a process of its own, its results are kept, and the same command goes on where it was stopped.
+chosen from a pilot run, so that a falling learning rate reaches its end just as the time is over; validation takes
+a twentieth of it. Each rung runs in a process of its own, its results are kept, and the same command goes on where it
+was stopped. The last row averages the probabilities of three seeds of `motion`, each trained for the whole time.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 import primatrix as pm
 from primatrix.prediction import predict_to_file
@@ -34,7 +36,7 @@ from primatrix.tables import write_table
 HERE = Path(__file__).resolve().parent
 NANO, MICRO = pm.ClipSpec(15, 16, 16), pm.ClipSpec(15, 64, 64)
 COLOUR = pm.ClipSpec(30, 64, 64, "rgb")
-PILOT_STEPS = (8, 24)  # the first are not counted: buffers are made, kernels are chosen
+PILOT_STEPS = (4, 12)  # the first are not counted: buffers are made, kernels are chosen
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,25 @@ class Rung:
     batch_size: int = 32
     options: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
-    views: int = 0  # per axis when the test clips are predicted; validating with 27 views would eat the time
+    seed: int = 0
 
 
 SCALED = {"input_scale": 1 / 255}  # as published, unscaled, LRCN learns next to nothing (LOG.md)
+MOST_VALIDATIONS, SHARE_VALIDATING = 12, 0.05
+SOON_LEARNT = {
+    "schedule": "cosine",
+    "patience": 4,
+}  # LRCN knows its clips by heart long before the time is over
 RUNGS = {
-    "lrcn on nano": Rung("lrcn", "nano", NANO, options=SCALED, settings={"schedule": "cosine"}),
-    "lrcn on micro": Rung("lrcn", "micro", MICRO, options=SCALED, settings={"schedule": "cosine"}),
-    "conv3d": Rung("conv3d", "micro", COLOUR, options={"views_per_axis": 1}, views=3),
+    "lrcn on nano": Rung("lrcn", "nano", NANO, options=SCALED, settings=SOON_LEARNT),
+    "lrcn on micro": Rung("lrcn", "micro", MICRO, options=SCALED, settings=SOON_LEARNT),
+    # One view in place of 27, which take 27 times as long: what they are worth stands in LOG.md.
+    "conv3d": Rung("conv3d", "micro", COLOUR, options={"views_per_axis": 1}),
     "motion": Rung("motion", "micro", COLOUR),
+    "motion, seed 1": Rung("motion", "micro", COLOUR, seed=1),
+    "motion, seed 2": Rung("motion", "micro", COLOUR, seed=2),
 }
+TOGETHER = [name for name in RUNGS if name.startswith("motion")]
 
 
 def prepare(data: Path, *, seed: int) -> None:
@@ -133,11 +144,13 @@ def measure_step(rung: Rung, data: pm.Dataset) -> tuple[float, float]:
 
 
 def recipe(rung: Rung, **plan: Any) -> pm.TrainSpec:
-    return pm.TrainSpec.for_model(rung.architecture, **rung.settings, **plan)
+    return pm.TrainSpec.for_model(rung.architecture, seed=rung.seed, **rung.settings, **plan)
 
 
 def build(rung: Rung, data: pm.Dataset) -> pm.Model:
-    return pm.build_model(rung.architecture, species=data.class_names, spec=rung.spec, seed=0, **rung.options)
+    return pm.build_model(
+        rung.architecture, species=data.class_names, spec=rung.spec, seed=rung.seed, **rung.options
+    )
 
 
 def climb(name: str, *, data_folder: Path, out: Path, core_minutes: float) -> None:
@@ -155,28 +168,18 @@ def climb(name: str, *, data_folder: Path, out: Path, core_minutes: float) -> No
         )  # fmt: skip
         trained, trained_core = time.perf_counter() - began, count_core_seconds() - began_core
         write_table(predict_validation(model, data), out / "validation.csv")
-    if rung.views:
-        model = with_views(model, rung.views)
     with closing(open_test(rung, data_folder)) as test, ProgressDisplay() as display:
         test.pack(on_progress=display.on_progress)
         result = predict_to_file(model, test, out / "predictions.csv", on_progress=display.on_progress)
     facts = {
         "core_minutes": trained_core / 60, "minutes": trained / 60, **plan, "parameters": count(model),
-        "epochs_seen": plan["epochs"] * plan["steps_per_epoch"] * rung.batch_size / data.num_samples,
+        "epochs_seen": len(history.epochs) * plan["steps_per_epoch"] * rung.batch_size / data.num_samples,
         "val_loss": min(epoch.val_loss for epoch in history.epochs),
         "train_clips_per_second": float(np.median([epoch.clips_per_second for epoch in history.epochs])),
         "predict_clips_per_second": len(result.table) / result.seconds,
         "memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
     }  # fmt: skip
     (out / "facts.json").write_text(json.dumps(facts, indent=2))
-
-
-def with_views(model: pm.Model, views: int) -> pm.Model:
-    """The same weights, looked at from `views` places per axis."""
-    options = model.options | {"views_per_axis": views}
-    other = pm.build_model(model.name, species=model.species, spec=model.spec, **options)
-    other.network.load_state_dict(model.network.state_dict())
-    return other
 
 
 def count(model: pm.Model) -> int:
@@ -189,8 +192,7 @@ def plan_training(rung: Rung, data: pm.Dataset, *, out: Path, core_minutes: floa
     if not path.exists():
         step, validation = measure_step(rung, data)
         wanted = core_minutes * 60
-        epochs = max(1, round(wanted / (step * data.num_batches + validation)))
-        epochs = min(epochs, 60)
+        epochs = min(MOST_VALIDATIONS, max(1, round(SHARE_VALIDATING * wanted / validation)))
         steps = max(1, math.floor((wanted / epochs - validation) / step))
         path.write_text(json.dumps({"epochs": epochs, "steps_per_epoch": steps}))
     plan: dict[str, int] = json.loads(path.read_text())
@@ -201,20 +203,32 @@ def show_table(data: Path, out: Path) -> None:
     """Scores of the rungs that are done, on the test cameras."""
     truth = pd.read_csv(data / "test_labels.csv", index_col="filename")
     frequencies = pm.class_frequencies(pd.read_csv(data / "train_labels.csv", index_col="filename"))
-    rows = []
+    answers, rows = {}, {}
     for name in RUNGS:
-        folder = out / name.replace(" ", "-")
-        if not (folder / "facts.json").exists():
-            continue
-        facts = json.loads((folder / "facts.json").read_text())
-        table = pd.read_csv(folder / "predictions.csv", index_col="filepath").drop(columns="status")
-        scores = score_predictions(table, truth, frequencies=frequencies)
-        if not rows:
-            rows.append({"model": "constant", "log loss": scores.constant, "of constant": 1.0})
-        rows.append(
-            {"model": name, "log loss": scores.model, "of constant": scores.model / scores.constant, **facts}
-        )
-    print(pd.DataFrame(rows).set_index("model").to_string(float_format=lambda value: f"{value:.4g}"))
+        folder = place(out, name)
+        if (folder / "facts.json").exists():
+            rows[name] = json.loads((folder / "facts.json").read_text())
+            answers[name] = pd.read_csv(folder / "predictions.csv", index_col="filepath").drop(
+                columns="status"
+            )
+    together = [answers[name] for name in TOGETHER if name in answers]
+    if len(together) > 1:
+        rows["motion ensemble"] = {}
+        answers["motion ensemble"] = sum(together[1:], start=together[0]) / len(together)
+        write_table(answers["motion ensemble"], out / "ensemble.csv")
+    table = []
+    for name, answer in answers.items():
+        scores = score_predictions(answer, truth, frequencies=frequencies)
+        if not table:
+            table.append({"model": "constant", "log loss": scores.constant, "of constant": 1.0})
+        ratio = scores.model / scores.constant
+        table.append({"model": name, "log loss": scores.model, "of constant": ratio, **rows[name]})
+    print(pd.DataFrame(table).set_index("model").to_string(float_format=lambda value: f"{value:.4g}"))
+
+
+def place(out: Path, name: str) -> Path:
+    """The folder of a rung."""
+    return out / name.replace(",", "").replace(" ", "-")
 
 
 def main() -> None:
@@ -223,17 +237,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "work" / "ladder")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--core-minutes", type=float, default=120, help="for training each model")
+    parser.add_argument("--threads", type=int, default=0, help="of torch; by default one per core")
     parser.add_argument("--only", nargs="*", choices=list(RUNGS), default=list(RUNGS))
     parser.add_argument("--table", action="store_true", help="only show what is there")
     parser.add_argument("--rung", choices=list(RUNGS), help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
     if options.rung:
-        folder = options.out / options.rung.replace(" ", "-")
+        folder = place(options.out, options.rung)
         return climb(options.rung, data_folder=options.data, out=folder, core_minutes=options.core_minutes)
     if not options.table:
         prepare(options.data, seed=options.seed)
         for name in options.only:
-            if not (options.out / name.replace(" ", "-") / "facts.json").exists():
+            if not (place(options.out, name) / "facts.json").exists():
                 subprocess.run([sys.executable, __file__, *sys.argv[1:], "--rung", name], check=True)
     show_table(options.data, options.out)
     return None

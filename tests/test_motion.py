@@ -5,7 +5,8 @@ import torch
 from primatrix import ClipSpec, ModelError
 from primatrix.devices import choose_device
 from primatrix.models import build_model, load_model
-from primatrix.models.motion import Motion, MotionOptions, cut_windows, find_windows
+from primatrix.models.background import fold_pixels
+from primatrix.models.motion import Motion, MotionOptions, cut_windows, find_windows, halve
 from primatrix.prediction import predict_batches, predict_frames
 
 SMALL = ClipSpec(6, 32, 40, "rgb")
@@ -33,19 +34,20 @@ def test_layer_rows_name_every_parameter() -> None:
     network = Motion(ClipSpec(30, 64, 64, "rgb"), species_count=24, options=MotionOptions(place=True))
     rows = network.layer_rows()
     assert [shape for _, shape, _ in rows] == [
-        (30, 32, 32, 24), (30, 16, 16, 48), (30, 8, 8, 96), (30, 4, 4, 144),
+        (30, 2, 16, 16, 24), (30, 2, 8, 8, 48), (30, 2, 4, 4, 96), (30, 2, 2, 2, 144),
         (32, 32, 12), (16, 16, 24), (8, 8, 48), (4, 4, 72), (24,),
     ]  # fmt: skip
     assert sum(count for *_, count in rows) == sum(p.numel() for p in network.parameters())
-    window = Motion(ClipSpec(30, 64, 64, "rgb"), species_count=24, options=MotionOptions(view="window"))
-    assert window.layer_rows()[0][1] == (30, 16, 16, 24)
+    for view, shape in (("window", (30, 16, 16, 24)), ("whole", (30, 32, 32, 24))):
+        other = Motion(ClipSpec(30, 64, 64, "rgb"), species_count=24, options=MotionOptions(view=view))
+        assert other.layer_rows()[0][1] == shape
 
 
 @pytest.mark.parametrize(
     "spec",
     [ClipSpec(1, 16, 16), ClipSpec(2, 5, 9, "rgb"), ClipSpec(7, 64, 37), ClipSpec(3, 200, 120, "rgb")],
 )
-@pytest.mark.parametrize("view", ["whole", "window"])
+@pytest.mark.parametrize("view", ["whole", "window", "both"])
 def test_any_number_of_frames_of_any_size_gets_an_answer_per_frame(spec: ClipSpec, view: str) -> None:
     model = make_model(spec, view=view, place=view == "window")
     clips, frames = model.forward_frames(torch.from_numpy(make_clips(spec)))
@@ -63,6 +65,7 @@ def test_any_number_of_frames_of_any_size_gets_an_answer_per_frame(spec: ClipSpe
         {"pooling": "features"},
         {"context_frames": 3, "depth": 0},
         {"view": "window", "place": True},
+        {"view": "whole"},
     ],
 )
 def test_the_clips_answer_is_the_one_without_frames(options: dict) -> None:
@@ -111,14 +114,30 @@ def test_a_window_lies_where_most_is_new() -> None:
     novelty = torch.zeros(2, 3, 16, 24, 4)
     novelty[0, 1, 12:15, 3:6] = 1
     novelty[1, 2, 7, 23, 2] = 1
-    corners = find_windows(novelty)
+    corners = find_windows(novelty.amax(-1))
     assert corners[:, 0, 1].tolist() == [8, 0]
     assert corners[1, 1, 2] == 12
-    [cut] = cut_windows([novelty], corners)
+    cut = cut_windows(novelty, corners)
     assert cut.shape == (2, 3, 8, 12, 4)
     assert cut.sum() == novelty.sum()
     rows = torch.arange(16.0).view(1, 1, 16, 1, 1).expand(2, 3, 16, 24, 1)
-    assert cut_windows([rows], corners)[0][0, 1, :, 0, 0].tolist() == list(range(8, 16))
+    assert cut_windows(rows, corners)[0, 1, :, 0, 0].tolist() == list(range(8, 16))
+
+
+@pytest.mark.parametrize("side_px", [1, 2, 4])
+def test_half_the_size_is_the_mean_of_four_pixels_folded_as_before(side_px: int) -> None:
+    x = torch.from_numpy(np.random.default_rng(0).random((2, 3, 16, 24, 3)))
+    means = x.unflatten(3, (12, 2)).unflatten(2, (8, 2)).mean((3, 5))
+    halved = halve(fold_pixels(x, side_px=side_px), side_px=side_px)
+    torch.testing.assert_close(halved, fold_pixels(means, side_px=side_px))
+
+
+def test_an_animal_seen_for_one_frame_is_among_those_trained_on() -> None:
+    x = np.full((1, 12, 32, 40, 3), 90, np.uint8)
+    x[0, 7, 8:16, 8:16] = 200
+    network = make_model(ClipSpec(12, 32, 40, "rgb"), training_frames=4).network.train()
+    moving, _ = network.make_input(torch.from_numpy(x))
+    assert (moving[0, :, 0, ..., 0].abs().amax((1, 2)) > 1).any()
 
 
 def test_training_draws_frames_from_torchs_state_and_eval_draws_none() -> None:
@@ -178,7 +197,7 @@ def test_a_thing_that_moves_is_learnt_and_its_frames_found() -> None:
         ("depth", -1, "motion: depth: got -1, wanted 0 or more"),
         ("dropout", 1.0, "dropout: got 1.0, wanted 0 to below 1"),
         ("context_frames", 0, "context_frames: got 0, wanted 1 or more"),
-        ("view", "all", "motion: view: got 'all', wanted one of whole, window"),
+        ("view", "all", "motion: view: got 'all', wanted one of whole, window, both"),
         ("pooling", "last", "pooling: got 'last', wanted one of logits, features, both"),
     ],
 )

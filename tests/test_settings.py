@@ -20,7 +20,7 @@ def test_yaml_over_the_recommended_settings_changes_only_what_it_names(tmp_path:
     recommended = TrainSpec.for_model("motion")
     assert (spec.epochs, spec.learning_rate, spec.patience) == (3, 1, None)
     assert spec.sampling == Sampling(threshold=500)
-    assert (spec.optimiser, spec.ema) == ("adamw", recommended.ema)
+    assert (spec.optimiser, spec.ema) == ("muon", recommended.ema)
     assert spec.augmentation is not None
     assert recommended.augmentation is not None
     assert (spec.augmentation.crop, spec.augmentation.flip) == (0.1, recommended.augmentation.flip)
@@ -40,7 +40,7 @@ def test_yaml_over_the_recommended_settings_changes_only_what_it_names(tmp_path:
         ("optimiser: sgd", "optimiser: got 'sgd', wanted one of rmsprop, adamw"),
         ("dry_run: 1", "dry_run: got 1, wanted true or false"),
         ("ema: 1.0", "ema: got 1.0, wanted 0 to below 1"),
-        ("weight_decay: 0.1", "weight_decay: got 0.1 with rmsprop, wanted optimiser adamw"),
+        ("weight_decay: 0.1", "weight_decay: got 0.1 with rmsprop, wanted optimiser adamw or muon"),
         ("- epochs", "got list, wanted one `name: value` per line"),
         ("3: 4", "got dict, wanted one `name: value` per line"),
         ("epochs: [", "not YAML"),

@@ -45,10 +45,10 @@ class TrainSpec:
 
     How long: `epochs` of `steps_per_epoch` (default: all clips once), each ended by `validation_steps` (default: all);
     with `patience`, no longer than so many epochs without a better validation loss.
-    Steps: `optimiser`, `learning_rate`, `weight_decay` (adamw only); `schedule` "cosine" lets the rate fall to 0 along
-    half a cosine over all epochs (Loshchilov and Hutter, 2017, without restarts), after `warmup` steps (below 1: a
-    share of all steps) of rising; gradients no longer than `gradient_clip`; `accumulate` batches per step; `ema`
-    above 0 validates and saves weights averaged with this decay.
+    Steps: `optimiser` (rmsprop, adamw or muon), `learning_rate`, `weight_decay` (not with rmsprop); `schedule` "cosine"
+    lets the rate fall to 0 along half a cosine over all epochs (Loshchilov and Hutter, 2017, without restarts), after
+    `warmup` steps (below 1: a share of all steps) of rising; gradients no longer than `gradient_clip`; `accumulate`
+    batches per step; `ema` above 0 validates and saves weights averaged with this decay.
     Labels and clips: `label_smoothing` and `bootstrap` (see `objective.clip_loss`), `augmentation`, `sampling`.
     The end: `keep` says whose weights the model ends with, those of the last or of the best epoch.
     The machine: `device`, `precision`, `compile`, and `devices`, of which several need primatrix[lightning].
@@ -99,9 +99,9 @@ class TrainSpec:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise InputError(f"{name}: got {value}, wanted a number above 0")
-        if self.weight_decay and self.optimiser != "adamw":
+        if self.weight_decay and self.optimiser == "rmsprop":
             raise InputError(
-                f"weight_decay: got {self.weight_decay} with {self.optimiser}, wanted optimiser adamw"
+                f"weight_decay: got {self.weight_decay} with {self.optimiser}, wanted optimiser adamw or muon"
             )
 
     @classmethod
@@ -152,7 +152,8 @@ MODERN: dict[str, Any] = {  # Any: fields of TrainSpec
     },
 }  # fmt: skip
 RECOMMENDED: dict[str, dict[str, Any]] = {
-    "motion": MODERN | {"learning_rate": 2e-3, "ema": 0.995},  # as its designs were compared, bench/LOG.md
+    # As its designs were compared, bench/LOG.md.
+    "motion": MODERN | {"optimiser": "muon", "learning_rate": 2e-3, "ema": 0.995},
     "conv3d": MODERN | {"augmentation": None},  # it crops, mirrors and relights by itself
     "backbone": MODERN | {"learning_rate": 2e-4, "epochs": 5},
 }

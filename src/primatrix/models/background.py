@@ -8,7 +8,15 @@ from functools import cache
 import torch
 from torch import Tensor
 
-__all__ = ["find_background", "fold_pixels", "measure_novelty", "pick_frames"]
+__all__ = [
+    "find_background",
+    "find_usual_change",
+    "fold_pixels",
+    "follow_light",
+    "measure_change",
+    "measure_novelty",
+    "pick_frames",
+]
 
 MOST_FRAMES = 15  # the median of 15 frames in place of 30 halves the time; animals rarely fill 8 of them
 NOISE_FLOOR = 2.0  # of 255: what the encoder alone does to a pixel that stands still
@@ -87,23 +95,45 @@ def fold_pixels(x: Tensor, *, side_px: int) -> Tensor:
     return folded.flatten(4)
 
 
-def measure_novelty(x: Tensor, background: Tensor, *, colours: int) -> tuple[Tensor, Tensor]:
-    """How far each frame is from the background: signed, and in units of what each pixel does anyway.
+def follow_light(x: Tensor, background: Tensor, *, colours: int) -> Tensor:
+    """The background as bright as each frame has it: (B, h, w, C*n) -> (B, T, h, w, C*n), of x's dtype.
 
-    Folded clips (B, T, h, w, C*n) and background (B, h, w, C*n), of one float dtype -> difference (B, T, h, w, C*n) in
-    grey levels, and novelty (B, T, h, w, n), at most 4: the largest difference over the colours divided by its
-    median over time and the clip's noise, so that leaves that sway all the time count less than what moves once.
-    A change of the whole picture (a cloud, a flickering lamp) is taken off first.
+    A change of the whole picture (a cloud, a flickering lamp) is no animal: its mean over each frame of
+    x (B, T, h, w, C*n) is added, with at most 16 grey levels per pixel: an animal near by is no change of light.
     """
-    difference = x - background[:, None]
-    places = difference.shape[-1] // colours
-    # One colour of a square tells the light. Clamped: an animal that fills the picture is no change of light.
-    light = difference[..., ::places].float().clamp(-16, 16).mean((2, 3, 4), keepdim=True)
-    difference = difference - light.to(difference.dtype)
-    size = difference.abs().view(*difference.shape[:-1], colours, places)
+    places = x.shape[-1] // colours
+    still = background[:, None]
+    change = x[..., ::places].float() - still[..., ::places].float()  # one pixel of a square tells the light
+    light = change.clamp_(-16, 16).mean((2, 3, 4), keepdim=True)
+    if x.dtype != torch.uint8:
+        return still + light.to(x.dtype)
+    return (still.to(torch.int16) + light.round().to(torch.int16)).clamp_(0, 255).to(torch.uint8)
+
+
+def measure_change(x: Tensor, still: Tensor, *, colours: int) -> Tensor:
+    """How far each pixel is from the background: (B, T, h, w, C*n) twice -> (B, T, h, w, n), largest over colours."""
+    difference = torch.maximum(x, still) - torch.minimum(x, still)  # bytes stay bytes
+    size = difference.view(*difference.shape[:-1], colours, -1)
     largest = size[..., 0, :]
     for colour in range(1, colours):
         largest = torch.maximum(largest, size[..., colour, :])
-    usual = find_background(largest)[:, None]
-    noise = usual.float().mean((2, 3, 4), keepdim=True).to(usual.dtype)
-    return difference, (largest / (4 * (usual + noise + NOISE_FLOOR))).clamp(max=4)
+    return largest
+
+
+def find_usual_change(change: Tensor) -> Tensor:
+    """What each pixel does anyway, in grey levels: change (B, T, h, w, n) -> float32 (B, h, w, n).
+
+    Its median over time, the clip's noise and what an encoder does, so that leaves that sway all the time count less
+    than what moves once.
+    """
+    usual = find_background(change).float()
+    return usual + usual.mean((1, 2, 3), keepdim=True) + NOISE_FLOOR
+
+
+def measure_novelty(change: Tensor, usual: Tensor) -> Tensor:
+    """Change (B, T, h, w, n) in units of four times the usual one (B, h, w, n), at most 4, of usual's dtype.
+
+    >>> measure_novelty(torch.tensor([[[[[80]]]]]), torch.tensor([[[[10.0]]]])).item()
+    2.0
+    """
+    return (change.to(usual.dtype) / (4 * usual[:, None])).clamp_(max=4)

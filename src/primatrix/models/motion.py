@@ -9,15 +9,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from primatrix.errors import ModelError
-from primatrix.models.background import find_background, fold_pixels, measure_novelty
-from primatrix.models.frames import draw_frames
+from primatrix.models.background import (
+    find_background,
+    find_usual_change,
+    fold_pixels,
+    follow_light,
+    measure_change,
+    measure_novelty,
+)
+from primatrix.models.frames import choose_frames, take_frames
 from primatrix.models.network import LayerRow, Network, count_parameters, max_pool
 from primatrix.models.temporal import Pooling, TemporalHead
 from primatrix.records import ClipSpec
 
 __all__ = ["Motion", "MotionOptions"]
 
-View = Literal["whole", "window"]
+View = Literal["whole", "window", "both"]
 WIDENING = (1, 2, 4, 6)  # channels of the four stages, in units of `width`
 STEM_SIDE_PX = 32  # about what the fold brings a picture's shorter side down to
 MIDDLE_GREY, CONTRAST = 112.0, 64.0
@@ -28,23 +35,24 @@ class MotionOptions:
     """What may be changed in Motion.
 
     `width` is the number of channels of the first of four stages, `depth` how many further convolutions each later
-    stage has. `view` "whole" looks at all of each frame, "window" only where most is new: a quarter of the pixels,
-    twice the speed. With `place` the background and where anything moved are seen too, once per clip: for what
-    stands in the scene, not for animals, where it learns the training sites by heart (bench/LOG.md);
-    without `appearance` frames are seen as differences from the background only.
-    In training it draws `training_frames` of a clip's frames; the background is that of all. `pooling`,
-    `context_frames` and `dropout` are those of `TemporalHead`.
+    stage has. `view` "whole" looks at all of each frame, "window" only where most is new, a quarter of the pixels;
+    "both" looks through such a window and at the whole in half the size, with the same weights: half the pixels. With
+    `place` the background and where anything moved are seen too, once per clip: for what stands in the scene, not for
+    animals, where it learns the training sites by heart (bench/LOG.md); without `appearance` frames are seen as
+    differences from the background only. In training it looks at `training_frames` of a clip's frames, half of them
+    where most is new; the background is that of all. `pooling`, `context_frames` and `dropout` are those of
+    `TemporalHead`.
     """
 
     width: int = 24
     depth: int = 1
-    view: View = "whole"
+    view: View = "both"
     place: bool = False
     appearance: bool = True
     pooling: Pooling = "both"
     context_frames: int = 1
     dropout: float = 0.2
-    training_frames: int = 12
+    training_frames: int = 6
 
     def __post_init__(self) -> None:
         for name, least in (("width", 1), ("depth", 0), ("training_frames", 1)):
@@ -57,13 +65,14 @@ class MotionOptions:
 class Motion(Network):
     """A small convolutional network on each frame, and if asked one on the place, once per clip.
 
-    Of each frame it sees the picture, its difference from the clip's background, and how new that is there; of the
-    place it sees the background and where anything moved at all. Takes any number of frames of any size; gives
-    an answer for each frame too. Pixels are folded so that large pictures cost no more than small ones.
+    It looks through a window where most is new, and at the whole in half the size. There it sees the picture, its
+    difference from the clip's background, and how new that is; of the place, the background and where anything moved
+    at all. Takes any number of frames of any size; gives an answer for each frame too. Pixels are folded so that
+    large pictures cost no more than small ones.
 
     >>> network = Motion(ClipSpec(30, 64, 64, "rgb"), species_count=24, options=MotionOptions())
     >>> sum(p.numel() for p in network.parameters())
-    502681
+    531409
     """
 
     options_type = MotionOptions
@@ -75,8 +84,9 @@ class Motion(Network):
         self.fold_px = choose_fold(spec)
         places = self.fold_px**2
         seen = spec.channels * (1 + options.appearance) + 1
-        self.moving = Tower(seen * places + 1, width=options.width, depth=options.depth)
-        features = self.moving.features
+        self.moving = Tower(seen * places + 2, width=options.width, depth=options.depth)
+        self.views = 2 if options.view == "both" else 1
+        features = self.moving.features * self.views
         self.place: Tower | None = None
         if options.place:
             self.place = Tower(
@@ -97,10 +107,10 @@ class Motion(Network):
         """Clips uint8 or float (B, T, H, W, C), pixels 0-255 -> clip logits (B, S), frame logits (B, T, S)."""
         with torch.no_grad():
             moving, place = self.make_input(x)
-        frames = moving.flatten(0, 1).permute(
+        frames = moving.flatten(0, 2).permute(
             0, 3, 1, 2
-        )  # (B, T, h, w, C') -> (B*T, C', h, w), channels_last
-        features = self.moving(frames).view(*moving.shape[:2], -1)  # (B*T, D) -> (B, T, D)
+        )  # (B, T, V, h, w, C') -> (B*T*V, C', h, w), channels_last
+        features = self.moving(frames).view(*moving.shape[:2], -1)  # (B*T*V, D) -> (B, T, V*D)
         if self.place is not None:
             once = self.place(place.permute(0, 3, 1, 2))[:, None]  # (B, D')
             features = torch.cat([features, once.expand(-1, features.shape[1], -1)], -1)
@@ -108,30 +118,49 @@ class Motion(Network):
         return clip, answers
 
     def make_input(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Clips (B, T, H, W, C) -> frames (B, T, h, w, C') and places (B, h', w', C''), scaled to about 1."""
+        """Clips (B, T, H, W, C) -> views of frames (B, T, V, h, w, C') and places (B, h', w', C''), about 1."""
+        dtype, colours = working_dtype(x), self.spec.channels
         x = fold_pixels(x, side_px=self.fold_px)
         background = find_background(x)
-        if self.training and self.options.training_frames < x.shape[1]:
-            x = draw_frames(x, count=self.options.training_frames)
-        dtype = working_dtype(x)
-        x, background = x.to(dtype), background.to(dtype)
-        difference, novelty = measure_novelty(x, background, colours=self.spec.channels)
-        picture = (background - MIDDLE_GREY) / CONTRAST
+        still = follow_light(x, background, colours=colours)
+        change = measure_change(x, still, colours=colours)
+        usual = find_usual_change(change)
+        novelty = measure_novelty(change, usual.to(dtype))  # (B, T, h, w, places)
+        peaks = novelty.amax(-1)
+        picture = (background.to(dtype) - MIDDLE_GREY) / CONTRAST
         place = torch.cat([picture, novelty.amax(1), novelty.mean(1)], -1)
-        # How low in the picture something stands tells how near it is, and so how large.
-        low = torch.linspace(-1, 1, x.shape[2], dtype=dtype, device=x.device).view(1, 1, -1, 1, 1)
-        parts = [difference / (CONTRAST / 2), novelty, low.expand(*x.shape[:4], 1)]
+        if self.training and self.options.training_frames < x.shape[1]:
+            chosen = choose_frames(measure_activity(peaks), count=self.options.training_frames)
+            x, still, novelty, peaks = (take_frames(part, chosen) for part in (x, still, novelty, peaks))
+        parts = [(x.to(dtype) - still.to(dtype)) / (CONTRAST / 2), novelty]
         if self.options.appearance:
-            parts.append((x - MIDDLE_GREY) / CONTRAST)
+            parts.append((x.to(dtype) - MIDDLE_GREY) / CONTRAST)
+        return self.look(parts, peaks), place
+
+    def look(self, parts: list[Tensor], peaks: Tensor) -> Tensor:
+        """What is seen of frames, parts (B, T, h, w, C) and where most is new (B, T, h, w): (B, T, V, h', w', C')."""
+        # How low in the picture something stands tells how near it is, and so how large.
+        low = torch.linspace(-1, 1, peaks.shape[2], dtype=parts[0].dtype, device=peaks.device)
+        low = low.view(1, 1, -1, 1, 1).expand(*peaks.shape, 1)
+        whole = torch.cat([*parts, low, torch.zeros_like(low)], -1)
+        if self.options.view == "whole":
+            return whole[:, :, None]
+        window = cut_windows(whole, find_windows(peaks))
         if self.options.view == "window":
-            parts = cut_windows(parts, find_windows(novelty))
-        return torch.cat(parts, -1), place
+            return window[:, :, None]
+        halved = [halve(part, side_px=self.fold_px) for part in parts]
+        rest = low[:, :, 1::2, 1::2]
+        small = torch.cat([*halved, rest, torch.ones_like(rest)], -1)
+        sides = [a - b for a, b in zip(window.shape[2:4], small.shape[2:4], strict=True)]
+        small = F.pad(small, (0, 0, 0, sides[1], 0, sides[0]))  # of tiny pictures a window is more than half
+        return torch.stack([window, small], 2)
 
     def layer_rows(self) -> list[LayerRow]:
         """(layer, output shape of a clip, parameters) from the pixels to the logits."""
         sizes = [self.spec.height_px // self.fold_px, self.spec.width_px // self.fold_px]
-        window = window_sides(sizes[0], sizes[1]) if self.options.view == "window" else sizes
-        rows = self.moving.layer_rows("frame", shape=(self.spec.frames,), sides=window)
+        window = sizes if self.options.view == "whole" else window_sides(sizes[0], sizes[1])
+        shape = (self.spec.frames, 2) if self.options.view == "both" else (self.spec.frames,)
+        rows = self.moving.layer_rows("frame", shape=shape, sides=window)
         if self.place is not None:
             rows += self.place.layer_rows("place", shape=(), sides=sizes)
         return [*rows, ("head (TemporalHead)", (self.head.species_count,), count_parameters(self.head))]
@@ -200,30 +229,49 @@ def window_sides(height: int, width: int) -> tuple[int, int]:
     return max(height // 2, min(8, height)), max(width // 2, min(8, width))
 
 
-def find_windows(novelty: Tensor) -> Tensor:
-    """Novelty (B, T, h, w, n) -> the top left corner (2, B, T) of the window in which most is new."""
-    clips, frames, height, width = novelty.shape[:4]
+def measure_activity(peaks: Tensor) -> Tensor:
+    """How much of each frame is new beyond the usual, (B, T, h, w) -> float32 (B, T)."""
+    return F.relu(peaks.float() - 1).mean((2, 3))
+
+
+def find_windows(peaks: Tensor) -> Tensor:
+    """How new each place is (B, T, h, w) -> the top left corner (2, B, T) of the window in which most is new."""
+    clips, frames, height, width = peaks.shape
     window = window_sides(height, width)
-    peaks = novelty.amax(-1).flatten(0, 1)[:, None]  # (B*T, 1, h, w)
-    spread = (2 * (height // 8) + 1, 2 * (width // 8) + 1)  # an animal, not a single pixel
-    blurred = F.avg_pool2d(peaks, spread, 1, (spread[0] // 2, spread[1] // 2))
+    spread = (2 * (height // 12) + 1, 2 * (width // 12) + 1)  # an animal, not a single pixel
+    blurred = F.avg_pool2d(peaks.flatten(0, 1)[:, None], spread, 1, (spread[0] // 2, spread[1] // 2))
     best = blurred.flatten(1).argmax(1).view(clips, frames)
     corner = [best // width - window[0] // 2, best % width - window[1] // 2]
     return torch.stack([corner[0].clamp(0, height - window[0]), corner[1].clamp(0, width - window[1])])
 
 
-def cut_windows(parts: list[Tensor], corners: Tensor) -> list[Tensor]:
-    """The windows of several (B, T, h, w, C) at these corners (2, B, T): each (B, T, h', w', C)."""
-    clips, frames, height, width = parts[0].shape[:4]
-    sides, device = window_sides(height, width), parts[0].device
+def cut_windows(x: Tensor, corners: Tensor) -> Tensor:
+    """The windows of (B, T, h, w, C) at these corners (2, B, T): (B, T, h', w', C)."""
+    clips, frames, height, width = x.shape[:4]
+    sides, device = window_sides(height, width), x.device
     rows = corners[0][..., None] + torch.arange(sides[0], device=device)  # (B, T, h')
     columns = corners[1][..., None] + torch.arange(sides[1], device=device)  # (B, T, w')
     frame = torch.arange(clips * frames, device=device).view(clips, frames, 1, 1)
     index = ((frame * height + rows[..., None]) * width + columns[..., None, :]).flatten()
-    return [
-        part.reshape(-1, part.shape[-1]).index_select(0, index).view(clips, frames, *sides, -1)
-        for part in parts
-    ]
+    return x.reshape(-1, x.shape[-1]).index_select(0, index).view(clips, frames, *sides, -1)
+
+
+def halve(x: Tensor, *, side_px: int) -> Tensor:
+    """Folded pictures (B, T, h, w, C*side*side) in half the size, folded alike: (B, T, h/2, w/2, C*side*side).
+
+    >>> halve(torch.tensor([1.0, 3, 5, 7]).view(1, 1, 2, 2, 1), side_px=1).flatten().tolist()
+    [4.0]
+    """
+    height, width = x.shape[2] // 2, x.shape[3] // 2
+    x = x[:, :, : 2 * height, : 2 * width]
+    if side_px == 1:
+        return x.reshape(*x.shape[:2], height, 2, width, 2, -1).mean((3, 5))
+    half = side_px // 2
+    x = x.reshape(*x.shape[:4], -1, half, 2, half, 2).mean((6, 8))  # (B, T, 2h', 2w', C, s/2, s/2)
+    squares = [x[:, :, top::2, left::2] for top in range(2) for left in range(2)]
+    x = torch.stack(squares, -1)  # (B, T, h', w', C, s/2, s/2, 4)
+    x = x.view(*x.shape[:-1], 2, 2)
+    return x.permute(0, 1, 2, 3, 4, 7, 5, 8, 6).flatten(4)
 
 
 def working_dtype(x: Tensor) -> torch.dtype:
