@@ -36,7 +36,7 @@ from primatrix.tables import write_table
 HERE = Path(__file__).resolve().parent
 NANO, MICRO = pm.ClipSpec(15, 16, 16), pm.ClipSpec(15, 64, 64)
 COLOUR = pm.ClipSpec(30, 64, 64, "rgb")
-PILOT_STEPS = (4, 12)  # the first are not counted: buffers are made, kernels are chosen
+PILOT_STEPS = (8, 32)  # the first are not counted: buffers are made, kernels are chosen
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def test_yaml_over_the_recommended_settings_changes_only_what_it_names(tmp_path:
         ("epochs: 2.5", "epochs: got 2.5, wanted a whole number"),
         ("epochs: yes", "epochs: got True, wanted a whole number"),
         ("learning_rate: .nan", "learning_rate: got nan, wanted a finite number"),
-        ("optimiser: sgd", "optimiser: got 'sgd', wanted one of rmsprop, adamw"),
+        ("optimiser: sgd", "optimiser: got 'sgd', wanted one of rmsprop, adamw, muon"),
         ("dry_run: 1", "dry_run: got 1, wanted true or false"),
         ("ema: 1.0", "ema: got 1.0, wanted 0 to below 1"),
         ("weight_decay: 0.1", "weight_decay: got 0.1 with rmsprop, wanted optimiser adamw or muon"),
@@ -65,7 +65,7 @@ def test_defaults_are_the_benchmarks_and_unknown_architectures_get_them() -> Non
         "constant",
         None,
     )
-    for name in ("motion", "backbone"):
+    for name, optimiser in (("motion", "muon"), ("backbone", "adamw")):
         spec = TrainSpec.for_model(name)
-        assert (spec.optimiser, spec.schedule) == ("adamw", "cosine")
+        assert (spec.optimiser, spec.schedule) == (optimiser, "cosine")
         assert isinstance(spec.augmentation, Augmentation)

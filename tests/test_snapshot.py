@@ -34,6 +34,7 @@ FULL = TrainSpec(
 )  # fmt: skip
 
 
+MUON = dataclasses.replace(FULL, optimiser="muon")
 KILLS = 8
 
 
@@ -93,7 +94,7 @@ def stop_at(step: int) -> Callable[[Progress], None]:
     return stop
 
 
-@pytest.mark.parametrize("spec", [PLAIN, dataclasses.replace(PLAIN, precision="bf16"), FULL])
+@pytest.mark.parametrize("spec", [PLAIN, dataclasses.replace(PLAIN, precision="bf16"), FULL, MUON])
 def test_stopped_at_every_single_step_training_ends_bit_equal(tmp_path: Path, spec: TrainSpec) -> None:
     whole = make_model()
     expected = train(whole, Noise(), spec=spec)
