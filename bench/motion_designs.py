@@ -22,20 +22,25 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from primatrix import ClipSpec
+from primatrix.averages import WeightAverage
+from primatrix.devices import choose_device
 from primatrix.files import find_videos
 from primatrix.models import Model, build_model
+from primatrix.optimisers import build_optimiser, set_learning_rate
 from primatrix.store import Store
 
 DESIGNS: dict[str, dict] = {
-    "conv3d": {"name": "conv3d", "views_per_axis": 1},
-    "whole": {},
-    "whole, place, 6 frames": {"place": True, "training_frames": 6},
-    "window, place": {"view": "window", "place": True},
-    "whole, place": {"place": True},
+    "both": {},
+    "both, adamw": {"optimiser": "adamw"},
+    "whole, 12 frames": {"view": "whole", "training_frames": 12},
     "window": {"view": "window"},
+    "wide": {"width": 48},
+    "4 frames": {"training_frames": 4},
+    "both, place": {"place": True},
     "logits": {"pooling": "logits"},
     "no appearance": {"appearance": False},
     "context": {"context_frames": 3},
+    "conv3d": {"name": "conv3d", "views_per_axis": 1, "optimiser": "adamw"},
 }
 SPEC = ClipSpec(30, 64, 64, "rgb")
 BATCH = 32
@@ -62,33 +67,23 @@ def augment(x: Tensor) -> Tensor:
     )
     x = x[:, :, top : top + height, left : left + width]
     gain = 0.8 * 1.5 ** torch.rand(len(x), 1, 1, 1, 1)
-    return (x.to(torch.bfloat16) * gain.to(torch.bfloat16)).clamp_(0, 255).to(torch.uint8)
-
-
-class Average:
-    """The exponential moving average of a network's weights and statistics."""
-
-    def __init__(self, network: torch.nn.Module, *, decay: float) -> None:
-        self.network, self.decay, self.steps = network, decay, 0
-        self.values = {k: v.clone() for k, v in network.state_dict().items()}
-
-    def update(self) -> None:
-        self.steps += 1
-        decay = min(self.decay, self.steps / (self.steps + 10))
-        for name, value in self.network.state_dict().items():
-            if value.is_floating_point():
-                self.values[name].lerp_(value, 1 - decay)
+    return (x.float() * gain).clamp_(0, 255).to(torch.uint8)
 
 
 def train(
-    model: Model, x: np.ndarray, y: np.ndarray, *, seconds: float, rate: float, smoothing: float, decay: float
+    model: Model,
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    seconds: float,
+    rate: float,
+    smoothing: float,
+    optimiser: str,
 ) -> dict[str, float]:
     """Train for so many processor seconds; the network ends with its averaged weights."""
     network, rng = model.network.train(), np.random.default_rng(0)
-    grouped = [[p for p in network.parameters() if (p.ndim > 1) == big] for big in (True, False)]
-    optimiser = torch.optim.AdamW([{"params": grouped[0], "weight_decay": decay},
-                                   {"params": grouped[1], "weight_decay": 0.0}], lr=rate)  # fmt: skip
-    average, order, losses, step = Average(network, decay=0.995), np.empty(0, int), [], 0
+    mover = build_optimiser(optimiser, network.parameters(), learning_rate=rate, weight_decay=0.05)
+    average, order, losses, step = WeightAverage(network, decay=0.995), np.empty(0, int), [], 0
     began, wall = time.process_time(), time.perf_counter()
     while (done := (time.process_time() - began) / seconds) < 1:
         if len(order) < BATCH:
@@ -97,21 +92,20 @@ def train(
         clips, target = torch.from_numpy(x[rows]), torch.from_numpy(y[rows])
         if model.name != "conv3d":  # which crops and flips by itself
             clips = augment(clips)
-        with torch.autocast("cpu", torch.bfloat16):
+        with choose_device("cpu").autocast():
             logits = network(clips)
         loss = F.binary_cross_entropy_with_logits(logits.float(), target * (1 - smoothing) + smoothing / 2)
-        for group in optimiser.param_groups:
-            group["lr"] = rate * min(1.0, done / 0.05) * 0.5 * (1 + np.cos(np.pi * done))
-        optimiser.zero_grad()
+        set_learning_rate(mover, rate * min(1.0, done / 0.05) * 0.5 * (1 + np.cos(np.pi * done)))
+        mover.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        average.update()
+        mover.step()
+        average.update(network, step=step)
         losses.append(loss.item())
         step += 1
         if step % 50 == 0:
             print(f"  {done:.2f} step {step} loss {np.mean(losses[-50:]):.4f}", flush=True)
-    network.load_state_dict(average.values)
+    network.load_state_dict(average.weights)
     used = time.process_time() - began
     return {"epochs": step * BATCH / len(x), "clips_per_cpu_second": step * BATCH / used,
             "wall_seconds": time.perf_counter() - wall, "train_loss": float(np.mean(losses[-150:]))}  # fmt: skip
@@ -119,7 +113,7 @@ def train(
 
 def predict(model: Model, x: np.ndarray) -> np.ndarray:
     model.network.eval()
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+    with torch.inference_mode(), choose_device("cpu").autocast():
         parts = [model.network(torch.from_numpy(x[i : i + 16])).float() for i in range(0, len(x), 16)]
     return torch.cat(parts).sigmoid().numpy()
 
@@ -137,7 +131,6 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=5)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--smoothing", type=float, default=0.0)
-    parser.add_argument("--weight-decay", type=float, default=0.05)
     parser.add_argument("--option", nargs=2, action="append", default=[], metavar=("NAME", "JSON"))
     parser.add_argument("--out", type=Path, default=Path("runs/motion_designs"))
     parser.add_argument("--threads", type=int, default=1)
@@ -150,10 +143,11 @@ def main() -> None:
     extra = {name: json.loads(value) for name, value in options.option}
     for design in options.designs:
         settings = {"name": "motion", **DESIGNS[design], **extra}
+        optimiser = settings.pop("optimiser", "muon")
         torch.manual_seed(0)
         model = build_model(species=list(labels.columns), spec=SPEC, **settings)
         told = train(model, x[~held_out], y[~held_out], seconds=60 * options.minutes, rate=options.rate,
-                     smoothing=options.smoothing, decay=options.weight_decay)  # fmt: skip
+                     smoothing=options.smoothing, optimiser=optimiser)  # fmt: skip
         began = time.perf_counter()
         p = predict(model, x[held_out])
         told |= {"loss": log_loss(y[held_out], p), "blank_loss": log_loss(y[held_out][:, 1], p[:, 1]),
