@@ -135,6 +135,22 @@ def test_what_cannot_be_used_is_said_before_any_work(footage: Path, model: Model
     assert not (tmp_path / "out").exists()
 
 
+def test_results_of_another_folder_are_not_written_over(
+    footage: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    predict_folder(footage / "north", model, "results", workers=0)
+    before = read_files(tmp_path / "results")
+    with pytest.raises(
+        InputError, match=r"^results: holds the results of .*north, wanted a place for those of card"
+    ):
+        predict_folder("card", model, "results", workers=0)
+    assert read_files(tmp_path / "results") == before
+    predict_folder("card/../card/north", model, "results", workers=0)  # the same footage by another name
+    (tmp_path / "results" / "run.json").write_text("{}")
+    assert len(predict_folder("card", model, "results", workers=0).results.clips) == 6
+
+
 def test_answers_kept_are_not_asked_for_again(
     footage: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

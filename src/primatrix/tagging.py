@@ -80,7 +80,7 @@ def predict_folder(
 
     A clip is walked in windows of about the length the model was trained on; `workers` processes decode (default:
     one per core). Nothing is written into `folder`. Killed at any moment, the same call goes on. Raises InputError
-    before any work where the folder, the pattern or the table in `spec` cannot be used.
+    before any work where the folder, the pattern or the table in `spec` cannot be used, or `out` has another folder's.
 
     >>> from primatrix.models import build_model
     >>> from primatrix.records import ClipSpec
@@ -93,6 +93,7 @@ def predict_folder(
         raise InputError(f"{out}: wanted a folder for the results of {folder}, in which predictions.csv will be; "
                          f"name it without .csv, as {out.with_suffix('')}")  # fmt: skip
     videos = find_videos(folder, media=spec.media)
+    _spare_others(out, folder)
     places = find_places(videos, spec)
     if spec.neighbours:
         spec = replace(spec, neighbours=spec.neighbours.order_for(model.species))
@@ -282,6 +283,17 @@ def _read_chunks(answers: Answers, chunks: Sequence[list[Video]]) -> Iterator[li
 
 def _identify(chunk: Sequence[Video]) -> list[tuple[str, int, int]]:
     return [video.identity for video in chunk]
+
+
+def _spare_others(out: Path, folder: str | Path) -> None:
+    """Results of the same footage are replaced; InputError where another folder's lie there."""
+    try:
+        before = str(json.loads((out / "run.json").read_text(encoding="utf-8"))["folder"])
+    except (OSError, ValueError, KeyError, TypeError):  # nothing finished that could be lost
+        return
+    if before and Path(before).resolve() != Path(folder).resolve():
+        raise InputError(f"{out}: holds the results of {before}, wanted a place for those of {folder}: give another "
+                         "--out, or delete it")  # fmt: skip
 
 
 def _digest(model: Model, device: Device) -> str:
