@@ -438,7 +438,7 @@ def test_the_command_writes_the_page_and_tells_of_clips_it_cannot_show(
     assert done.exit_code == 1
     assert re.match(r".*r.html: 0.\d MB, 5 filmstrips\n", done.stdout)
     assert f"no picture of {ODD_NAMES[3]}: no such file" in done.stdout
-    assert "1 clips could not be read; see " in done.stderr
+    assert "1 clip could not be read; see " in done.stderr
 
 
 # ---- in a browser

@@ -354,7 +354,8 @@ def _check_words(table: pd.DataFrame, name: str, *, column: str, words: Sequence
 def _read_facts(path: Path) -> dict[str, Any]:  # Any: JSON values of several types
     if not path.is_file():
         raise InputError(
-            f"{path.parent}: no run.json, so no finished results; run `primatrix predict … --out {path.parent}`"
+            f"{path.parent}: no run.json, so no finished results; wanted the folder that `primatrix predict` wrote to "
+            "its end: name it, or run the same predict again"
         )
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
