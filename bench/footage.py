@@ -31,6 +31,7 @@ from primatrix.simulation import SimulationSpec
 from primatrix.simulation.footage import claim_folder, draw_all, list_present, list_tasks
 from primatrix.simulation.survey import Survey, draw_survey
 from primatrix.species import BENCHMARK_SPECIES
+from primatrix.tables import write_whole
 from validators import judge
 
 HERE = Path(__file__).resolve().parent
@@ -109,12 +110,15 @@ def answer(work: Path, footage: Path, model: Path, *, workers: int) -> dict[str,
     """Predict, score, look at neighbours, report; figures."""
     out = work / f"results-{footage.name}-{model.name}"
     figures_path = out.with_suffix(".json")
-    figures = json.loads(figures_path.read_text()) if figures_path.is_file() else {}
+    figures: dict[str, object] = json.loads(figures_path.read_text()) if figures_path.is_file() else {}
     if not (out / "run.json").is_file():
         _, figures["predict_seconds"] = run(
             "predict", footage, "--model", model, "--out", out, "--site-from", "{site}/{file}", "--deployments",
             work / "times.csv", "--timezone", TIMEZONE, "--frames", "--no-neighbours", "--workers", workers,
         )  # fmt: skip
+        keep_figures(
+            figures, figures_path
+        )  # what a kill later must not take; of a resumed run, its last part's seconds
     scores, _ = run("score", out / "predictions.csv", work / "labels.csv")
     figures["score"] = scores.partition("aggregated log loss")[2]
     figures["neighbours"], _ = run(
@@ -135,8 +139,13 @@ def answer(work: Path, footage: Path, model: Path, *, workers: int) -> dict[str,
             "--workers",
             workers,
         )
-    figures_path.write_text(json.dumps(figures, indent=1))
+    keep_figures(figures, figures_path)
     return {**figures, "results": str(out), "figures": str(figures_path)}
+
+
+def keep_figures(figures: dict[str, object], path: Path) -> None:
+    """As JSON, whole."""
+    write_whole(path, lambda temporary: temporary.write_text(json.dumps(figures, indent=1), encoding="utf-8"))
 
 
 def describe(results: Results) -> dict[str, object]:
@@ -170,7 +179,7 @@ def main() -> None:
     figures["export_problems"] = judge(results, schemas=options.schemas, megadetector=options.megadetector)
     figures |= describe(results)
     print("\n" + "\n".join(f"{name}: {value}" for name, value in figures.items()))
-    Path(str(figures["figures"])).write_text(json.dumps(figures, indent=1))
+    keep_figures(figures, Path(str(figures["figures"])))
 
 
 if __name__ == "__main__":
