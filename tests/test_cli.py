@@ -1,5 +1,6 @@
 """The command line, run as a person runs it: what it prints, what it writes, how it ends."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -93,7 +94,7 @@ def test_the_whole_job_by_commands(data: Path, tmp_path: Path, run: Run) -> None
         frequencies = (labels.sum() + 0.5) / (len(labels) + 1)
         for name in lost["filename"]:
             np.testing.assert_allclose(table.loc[name], frequencies, rtol=1e-5)
-        assert f"{len(lost)} clips could not be read; see {failures}" in ended.err
+        assert f"{len(lost)} clip{'s' * (len(lost) != 1)} could not be read; see {failures}" in ended.err
     else:
         assert not failures.exists()
 
@@ -134,7 +135,7 @@ def test_a_folder_of_ones_own_gets_a_row_per_video_and_no_invented_number(
     assert lines[0].endswith("4 read, 1 not (failures.csv says why)")
     assert "1 site" in lines[3]
     assert lines[4].startswith(f"written to {out}: predictions.csv, clips.csv, sightings.csv, failures.csv")
-    assert f"1 clips could not be read; see {out / 'failures.csv'}" in ended.err
+    assert f"1 clip could not be read; see {out / 'failures.csv'}" in ended.err
     table = pd.read_csv(out / "predictions.csv", index_col="filepath")
     assert table.index.tolist() == sorted(table.index)
     assert "Cämera 1/ÉK000000.MP4" in table.index
@@ -356,6 +357,10 @@ def test_every_command_has_one_line_of_help_and_an_example() -> None:
         lines = (command.callback.__doc__ or "").strip().splitlines()
         assert lines[0].endswith("."), command
         assert any(line.strip().startswith("Example: primatrix ") for line in lines), command
+        for parameter in inspect.signature(command.callback, eval_str=True).parameters.values():
+            (about,) = parameter.annotation.__metadata__
+            assert about.help.endswith("."), parameter
+            assert "[" not in about.help, f"{parameter}: would be taken for markup and not be shown"
 
 
 def test_the_demo_does_the_whole_job_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:

@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,15 +17,25 @@ from primatrix.cli import app
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 TOO_LONG = {"demo"}  # tests/test_cli.py runs it
-WITHOUT_PROGRESS = {"info", "score", "export", "calibrate"}
-DONE_HERE = {"benchmark.md", "footage.md"}  # their commands work on what they simulate first
+WITHOUT_PROGRESS = {"info", "score", "export", "calibrate", "neighbours"}
+DONE_HERE = {"benchmark.md", "footage.md", "folds.md"}  # they work on what they simulate first
+
+
+def steps_of(page: Path) -> Iterator[tuple[str, list[list[str]]]]:
+    """The console and Python blocks of a page in its order: source, and the words of each `$ primatrix …` line."""
+    for kind, block in re.findall(
+        r"```(console|python)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL
+    ):
+        lines = [line.removeprefix("$ ") for line in block.splitlines()] if kind == "console" else []
+        yield (
+            block if kind == "python" else "",
+            [shlex.split(line)[1:] for line in lines if line.startswith("primatrix ")],
+        )
 
 
 def commands_of(page: Path) -> list[list[str]]:
-    """The words of each `$ primatrix …` line in a page's console blocks."""
-    blocks = re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
-    return [shlex.split(line)[1:] for line in lines if line.startswith("primatrix ")]
+    """The words of each command of a page."""
+    return [words for _, commands in steps_of(page) for words in commands]
 
 
 @pytest.mark.parametrize("name", sorted(DONE_HERE))
@@ -33,14 +43,14 @@ def test_what_a_page_shows_runs_in_its_order(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    commands = commands_of(ROOT / "docs" / name)
-    assert len(commands) > 3
-    for words in commands:
-        quiet = [] if words[0] in WITHOUT_PROGRESS else ["--quiet"]
-        done = CliRunner().invoke(app, [*words, *quiet])
-        assert done.exit_code == 0, f"{words}: {done.output} {done.exception}"
-    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / name).read_text(), re.DOTALL):
-        exec(compile(block, name, "exec"), {})
+    assert len(commands_of(ROOT / "docs" / name)) > 3
+    names: dict[str, object] = {}
+    for source, commands in steps_of(ROOT / "docs" / name):
+        exec(compile(source, name, "exec"), names)
+        for words in commands:
+            quiet = [] if words[0] in WITHOUT_PROGRESS else ["--quiet"]
+            done = CliRunner().invoke(app, [*words, *quiet])
+            assert done.exit_code == 0, f"{words}: {done.output} {done.exception}"
 
 
 def test_the_commands_of_other_pages_are_known() -> None:

@@ -21,7 +21,10 @@ def test_videos_are_found_in_any_case_below_subfolders_and_sorted_by_name(tmp_pa
     assert videos[2].path == tmp_path / "b.MP4"
     assert videos[2].size_bytes == 5
     assert videos[2].mtime_ns == (tmp_path / "b.MP4").stat().st_mtime_ns
-    assert " ".join(sorted(VIDEO_SUFFIXES)) == ".asf .avi .m4v .mkv .mov .mp4 .mpg .mts .webm .wmv"
+    assert (
+        " ".join(sorted(VIDEO_SUFFIXES))
+        == ".3gp .asf .avi .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .webm .wmv"
+    )
 
 
 def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:
@@ -55,7 +58,7 @@ def test_a_name_that_is_not_utf8_is_spelt_out_and_still_opens(tmp_path: Path) ->
     [
         ("absent", "absent: got no such folder, wanted a folder of videos; check the path"),
         ("file.txt", "file.txt: got a file, wanted a folder of videos; check the path"),
-        ("empty", "empty: got no video in it, wanted files ending in one of: asf avi m4v"),
+        ("empty", "empty: got no video in it, wanted files ending in one of: 3gp asf avi m2ts"),
     ],
 )
 def test_what_is_no_folder_of_videos_is_refused_in_one_line(tmp_path: Path, name: str, message: str) -> None:

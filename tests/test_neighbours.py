@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from primatrix.errors import InputError
+from primatrix.fitting import fit_calibration
 from primatrix.neighbours import (
     Neighbours,
     fit_neighbours,
@@ -140,6 +141,32 @@ def test_species_are_matched_by_name_and_not_by_their_place(tmp_path: Path) -> N
         InputError, match=r"learned for 4 species \(blank, hog, bird, …\), wanted the model's 3"
     ):
         learned.order_for(SPECIES)
+
+
+def test_answers_out_of_fold_are_calibrated_as_the_model_is_before_they_are_learned_from(
+    tmp_path: Path,
+) -> None:
+    predictions, labels, sites, times = draw_footage(100, clips_per_visit=2)
+    calibration = fit_calibration(labels, predictions, source="out-of-fold")
+    (tmp_path / "model.json").write_text(
+        json.dumps({"weights_sha256": "a", "calibration": calibration.to_dict()})
+    )
+    calibrated = pd.DataFrame(calibration.apply(predictions.to_numpy()), index=labels.index, columns=SPECIES)
+    predictions.assign(fold=0).to_csv(tmp_path / "oof.csv", index_label="filepath")
+    calibrated.to_csv(tmp_path / "val.csv", index_label="filepath")
+    predictions.to_csv(tmp_path / "raw.csv", index_label="filepath")
+    labels.to_csv(tmp_path / "y.csv", index_label="filename")
+    places = pd.DataFrame({"filename": labels.index, "site": sites, "time": times.astype(str)})
+    places.to_csv(tmp_path / "d.csv", index=False)
+    learned = {
+        name: learn_neighbours(
+            tmp_path / f"{name}.csv", tmp_path / "y.csv", deployments=tmp_path / "d.csv", model=tmp_path
+        )
+        for name in ("oof", "val", "raw")
+    }
+    np.testing.assert_allclose(learned["oof"].usual, learned["val"].usual)
+    assert learned["oof"].losses == pytest.approx(learned["val"].losses)
+    assert learned["oof"].losses[0] != pytest.approx(learned["raw"].losses[0])
 
 
 def make_ensemble(folder: Path, *, member: str) -> None:

@@ -32,7 +32,7 @@ from primatrix.report.tallies import (
     count_species_by_hour,
 )
 from primatrix.report.watching import Footage, count_points, count_watching, measure_footage
-from primatrix.results import Results, complete_facts
+from primatrix.results import Results, complete_facts, make_example
 
 Browse = Callable[[Path], tuple[Path, set[str]]]
 ODD_NAMES = (
@@ -212,6 +212,24 @@ def test_sheets_show_the_surest_the_least_sure_and_the_wrong(tmp_path: Path) -> 
     assert chosen["duiker", "missed"].filepath == ODD_NAMES[2]
     assert chosen["hog<b>", "missed"].filepath == ODD_NAMES[0]
     assert ("hog<b>", "not labelled so") not in chosen
+
+
+def test_a_clip_without_sighting_is_shown_at_its_best_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = make_example()
+    bare = replace(example, sightings=example.sightings[:0])
+    looks = pd.DataFrame({"pts_seconds": [0.1, 1.0], "blank": 0.1, "duiker": [0.2, 0.9]})
+    looks.insert(0, "filepath", "a/IMG_1.MP4")
+    assert [strip.centre_seconds for strip in choose_strips(replace(bare, frames=looks))] == [1.0]
+    drawn: list[Strip] = []
+    monkeypatch.setattr(
+        "primatrix.report.page.draw_filmstrips", lambda strips, *_, **__: drawn.extend(strips) or {}
+    )
+    for frames in ([looks], None):
+        bare.write(tmp_path / "results", frames=frames)
+        write_report(tmp_path / "results", tmp_path / "r.html", spec=ReportSpec(workers=0))
+    assert [strip.centre_seconds for strip in drawn] == [1.0, None]
 
 
 @settings(max_examples=50, deadline=None)
@@ -420,7 +438,7 @@ def test_the_command_writes_the_page_and_tells_of_clips_it_cannot_show(
     assert done.exit_code == 1
     assert re.match(r".*r.html: 0.\d MB, 5 filmstrips\n", done.stdout)
     assert f"no picture of {ODD_NAMES[3]}: no such file" in done.stdout
-    assert "1 clips could not be read; see " in done.stderr
+    assert "1 clip could not be read; see " in done.stderr
 
 
 # ---- in a browser

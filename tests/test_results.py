@@ -52,6 +52,17 @@ def test_results_come_back_as_they_were(tmp_path: Path) -> None:
     assert Results.read(tmp_path / "many", frames=False).frames is None
 
 
+def test_frames_come_in_tables_one_after_the_other(tmp_path: Path) -> None:
+    many = make_many(6, frames=2)
+    assert many.frames is not None
+    parts = [many.frames[:4], many.frames[4:]]
+    same(Results.read(replace(many, frames=None).write(tmp_path, frames=iter(parts))), many)
+    strange = many.frames[:1].assign(filepath="other.MP4")
+    with pytest.raises(InputError, match=r"frames: other\.MP4 is no clip of predictions"):
+        many.write(tmp_path, frames=[*parts, strange])
+    assert not (tmp_path / "run.json").exists()  # not done
+
+
 def test_ten_thousand_clips_take_little_time_to_read(tmp_path: Path) -> None:
     make_many(10_000, frames=15).write(tmp_path)
     began = time.process_time()  # other work on the machine does not count

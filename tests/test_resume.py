@@ -130,11 +130,11 @@ def test_a_prediction_killed_at_20_random_moments_gives_the_same_bytes(
     server: Server, footage: Path, model: Model, tmp_path: Path
 ) -> None:
     model.save(tmp_path / "model")
-    command = ("predict", footage, "--model", tmp_path / "model", "--workers", 0, "--quiet")
+    command = ("predict", footage, "--model", tmp_path / "model", "--frames", "--workers", 0, "--quiet")
     began = time.perf_counter()
     assert server.run(*command, "--out", tmp_path / "whole") == 1
     seconds = time.perf_counter() - began
-    names = ("predictions.csv", "clips.csv", "sightings.csv", "failures.csv")
+    names = ("predictions.csv", "clips.csv", "sightings.csv", "failures.csv", "frames.parquet")
     expected = read_files(*(tmp_path / "whole" / name for name in names))
     assert expected[0].count(b"\n") == 161
     out, left_over = tmp_path / "out", set()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from primatrix import tagging
@@ -134,6 +135,22 @@ def test_what_cannot_be_used_is_said_before_any_work(footage: Path, model: Model
     assert not (tmp_path / "out").exists()
 
 
+def test_results_of_another_folder_are_not_written_over(
+    footage: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    predict_folder(footage / "north", model, "results", workers=0)
+    before = read_files(tmp_path / "results")
+    with pytest.raises(
+        InputError, match=r"^results: holds the results of .*north, wanted a place for those of card"
+    ):
+        predict_folder("card", model, "results", workers=0)
+    assert read_files(tmp_path / "results") == before
+    predict_folder("card/../card/north", model, "results", workers=0)  # the same footage by another name
+    (tmp_path / "results" / "run.json").write_text("{}")
+    assert len(predict_folder("card", model, "results", workers=0).results.clips) == 6
+
+
 def test_answers_kept_are_not_asked_for_again(
     footage: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +171,35 @@ def test_answers_kept_are_not_asked_for_again(
     assert read_files(tmp_path / "out") == first
 
 
+def test_frames_are_written_chunk_by_chunk_and_never_kept_all(
+    footage: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = TagSpec(frames=True)
+    predict_folder(footage, model, tmp_path / "one", spec=spec, workers=0)
+    monkeypatch.setattr(tagging, "CHUNK_VIDEOS", 2)
+    run = predict_folder(footage, model, tmp_path / "out", spec=spec, workers=0)
+    assert run.results.frames is None
+    assert "frames.parquet" in run.summary()
+    assert pq.ParquetFile(run.path / "frames.parquet").num_row_groups == 3
+    whole, parts = (Results.read(tmp_path / name).frames for name in ("one", "out"))
+    assert whole is not None
+    assert parts is not None
+    pd.testing.assert_frame_equal(whole[["filepath", "pts_seconds"]], parts[["filepath", "pts_seconds"]])
+    np.testing.assert_allclose(whole[SPECIES], parts[SPECIES], atol=4e-3)  # other batches
+    predict_folder(footage, model, tmp_path / "out", workers=0)
+    assert not (run.path / "frames.parquet").exists()  # it was not asked for this time
+
+
+def test_frames_of_a_folder_where_nothing_can_be_read_are_none(model: Model, tmp_path: Path) -> None:
+    (tmp_path / "card").mkdir()
+    (tmp_path / "card" / "broken.mp4").write_bytes(b"no video")
+    predict_folder(tmp_path / "card", model, tmp_path / "out", spec=TagSpec(frames=True), workers=0)
+    frames = Results.read(tmp_path / "out").frames
+    assert frames is not None
+    assert frames.columns.tolist() == ["filepath", "pts_seconds", *SPECIES]
+    assert frames.empty
+
+
 def read_files(folder: Path) -> dict[str, bytes]:
     """All result files; run.json without its time of writing."""
     found = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
@@ -171,9 +217,8 @@ def test_windows_are_as_long_as_the_clips_the_model_was_trained_on(
         model = build_model("lrcn", species=SPECIES, spec=ClipSpec(5, 16, 16))
         model.clip_seconds = seconds
         out = tmp_path / str(seconds)
-        frames = predict_folder(
-            tmp_path / "card", model, out, spec=TagSpec(frames=True), workers=0
-        ).results.frames
+        predict_folder(tmp_path / "card", model, out, spec=TagSpec(frames=True), workers=0)
+        frames = Results.read(out).frames
         assert frames is not None
         looked_at[seconds] = len(frames)
     assert looked_at == {None: 20, 30.0: 10, 60.0: 5}
@@ -181,7 +226,8 @@ def test_windows_are_as_long_as_the_clips_the_model_was_trained_on(
 
 def test_a_model_that_answers_per_frame_is_asked_for_them(footage: Path, tmp_path: Path) -> None:
     model = build_model("motion", species=SPECIES, spec=ClipSpec(6, 32, 32))
-    found = predict_folder(footage, model, tmp_path / "out", spec=TagSpec(frames=True), workers=0).results
+    predict_folder(footage, model, tmp_path / "out", spec=TagSpec(frames=True), workers=0)
+    found = Results.read(tmp_path / "out")
     assert found.frames is not None
     assert found.frames["filepath"].value_counts().max() == 24
     assert found.predictions["status"].tolist() == ["failed", "ok", "ok", "ok", "failed", "partial"]

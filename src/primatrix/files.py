@@ -11,7 +11,24 @@ from primatrix.records import Media, Video
 
 __all__ = ["STILL_SUFFIXES", "VIDEO_SUFFIXES", "describe_video", "find_videos", "is_still"]
 
-VIDEO_SUFFIXES = frozenset([".mp4", ".avi", ".mov", ".mkv", ".asf", ".wmv", ".m4v", ".mpg", ".mts", ".webm"])
+# Not .ts, which is TypeScript more often than video.
+VIDEO_SUFFIXES = frozenset(
+    [
+        ".mp4",
+        ".avi",
+        ".mov",
+        ".mkv",
+        ".asf",
+        ".wmv",
+        ".m4v",
+        ".mpg",
+        ".mpeg",
+        ".mts",
+        ".m2ts",
+        ".3gp",
+        ".webm",
+    ]
+)
 STILL_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"])
 SUFFIXES: dict[Media, frozenset[str]] = {
     "videos": VIDEO_SUFFIXES,
@@ -58,7 +75,7 @@ def find_videos(folder: str | Path, *, media: Media = "videos") -> list[Video]:
 
 def _hint_at_stills(root: Path, media: Media) -> str:
     count = sum(1 for _ in _walk(root, STILL_SUFFIXES)) if media == "videos" else 0
-    return f"; it holds {count} still{'s' * (count > 1)}: ask for stills with media='stills'" if count else ""
+    return f"; it holds {count} still{'s' * (count > 1)}: ask for stills with --media stills" if count else ""
 
 
 def is_still(path: str | Path) -> bool:

@@ -1,7 +1,7 @@
 """From a model's answers for the videos of a folder to results people use: when, where, in which event, what is seen.
 
 Answers come in chunks that are read from disk one after the other, so what is held in memory is a row per video and
-sighting and the answers of one chunk; and the rows of frames, where they are asked for.
+sighting and the answers of one chunk.
 """
 
 import json
@@ -26,7 +26,15 @@ from primatrix.sightings import find_sightings
 from primatrix.sites import PLACE_COLUMNS, match_sites, read_deployments
 from primatrix.times import TimeSpec, find_recorded_time, parse_times
 
-__all__ = ["Answer", "TagSpec", "find_places", "gather_results", "pack_answers", "unpack_answers"]
+__all__ = [
+    "Answer",
+    "TagSpec",
+    "find_places",
+    "gather_results",
+    "list_frames",
+    "pack_answers",
+    "unpack_answers",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +154,10 @@ def gather_results(
     places: pd.DataFrame,
     facts: Mapping[str, Any],
 ) -> Results:
-    """The results of a folder; `read_chunks` gives the answers of all videos in order, and is called twice."""
+    """The results of a folder, without its frames, which `list_frames` gives.
+
+    `read_chunks` gives the answers of all videos in order, and is called twice.
+    """
     species = list(facts["species"])
     clips, words, chances = _list_clips(videos, read_chunks(), spec, places)
     if spec.neighbours:
@@ -154,7 +165,7 @@ def gather_results(
             chances, sites=group_sites(clips).to_numpy(), times=parse_times(clips["recorded_at"])
         )
     thresholds = [float(facts["thresholds"][name]) for name in species]
-    sightings, frames = [], []
+    sightings = []
     for row, answer in enumerate(answer for chunk in read_chunks() for answer in chunk):
         if answer.status == "failed":
             continue
@@ -163,8 +174,6 @@ def gather_results(
             thresholds=thresholds, duration_seconds=clips["duration_seconds"].iloc[row],
         )  # fmt: skip
         sightings += [(videos[row].name, *asdict(one).values()) for one in found]
-        if spec.frames:
-            frames.append(_list_frames(videos[row].name, answer, species))
     predictions = pd.DataFrame(chances, columns=species)
     predictions.insert(0, "filepath", clips["filepath"])
     predictions.insert(1, "status", words["status"])
@@ -174,7 +183,7 @@ def gather_results(
         pd.DataFrame({"filename": failed["filepath"], "stage": failed["stage"], "reason": failed["reason"]}),
         clips,
         pd.DataFrame(sightings, columns=list(COLUMNS["sightings"])),
-        pd.concat(frames, ignore_index=True) if frames else None,
+        None,
         complete_facts(facts),
     )
 
@@ -205,11 +214,26 @@ def _list_clips(
     return clips, table, np.array(chances, np.float64)
 
 
-def _list_frames(name: str, answer: Answer, species: Sequence[str]) -> pd.DataFrame:
-    table = pd.DataFrame(answer.frames, columns=list(species))
-    table.insert(0, "filepath", name)
-    table.insert(1, "pts_seconds", answer.pts_seconds)
-    return table
+def list_frames(
+    videos: Sequence[Video], chunks: Iterable[list[Answer]], *, species: Sequence[str]
+) -> Iterator[pd.DataFrame]:
+    """The rows of frames.parquet, a table per chunk of answers; `chunks` hold those of all videos in order.
+
+    >>> answer = Answer("ok", pts_seconds=np.array([0.0, 0.5]), frames=np.array([[0.25], [0.5]]))
+    >>> next(list_frames([Video(Path("a.mp4"), "a.mp4", 10, 0)], [[answer]], species=["hog"]))
+      filepath  pts_seconds   hog
+    0    a.mp4          0.0  0.25
+    1    a.mp4          0.5  0.50
+    """
+    names = iter([video.name for video in videos])
+    for chunk in chunks:
+        seen = [(name, answer) for answer, name in zip(chunk, names, strict=False) if len(answer.pts_seconds)]
+        if seen:
+            table = pd.DataFrame(np.concatenate([answer.frames for _, answer in seen]), columns=list(species))
+            counts = [len(answer.pts_seconds) for _, answer in seen]
+            table.insert(0, "filepath", np.repeat(np.array([name for name, _ in seen], object), counts))
+            table.insert(1, "pts_seconds", np.concatenate([answer.pts_seconds for _, answer in seen]))
+            yield table
 
 
 def cut_chunks(videos: Sequence[Video], *, most: int, most_bytes: int) -> Iterator[list[Video]]:

@@ -17,13 +17,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from primatrix.calibration import Calibration
 from primatrix.errors import InputError
 from primatrix.events import group_sites
 from primatrix.labels import read_labels
 from primatrix.metrics import match_rows
 from primatrix.scoring import read_predictions
 from primatrix.sites import read_deployments
-from primatrix.tables import write_whole
+from primatrix.tables import read_table, write_whole
 from primatrix.times import parse_times
 
 __all__ = ["NEIGHBOURS_FILE", "Neighbours", "fit_neighbours", "learn_neighbours", "read_neighbours"]
@@ -142,14 +143,15 @@ def learn_neighbours(
 ) -> Neighbours:
     """Learn from a predictions CSV, its labels and a table of sites and times; write it into the model's folder.
 
-    The clips must not be those the model was trained on. Raises InputError where files do not fit together, or where
-    `model` is no folder of a model.
+    The clips must not be those the model was trained on, and the probabilities those that `predict` gives, calibrated
+    where the model is; the out-of-fold answers of `train_folds` (oof.csv) are calibrated here. Raises InputError
+    where files do not fit together, or where `model` is no folder of a model.
     """
     if not (Path(model) / "model.json").is_file():
         raise InputError(
             f"{model}: no model.json in it; wanted the folder of the trained model, as predict takes it"
         )
-    table, labelled = read_predictions(predictions), read_labels(labels).table
+    table, labelled = _read_as_predicted(predictions, Path(model)), read_labels(labels).table
     # A species that no label names is in no clip; one that was not predicted is refused by match_rows.
     columns = [*table.columns, *labelled.columns.difference(table.columns)]
     known = labelled.reindex(columns=columns, fill_value=0.0)
@@ -164,6 +166,19 @@ def learn_neighbours(
                             learned_for=_digest_of(Path(model)))  # fmt: skip
     fitted.write(model)
     return fitted
+
+
+def _read_as_predicted(path: str | Path, model: Path) -> pd.DataFrame:
+    """The table of probabilities; answers out of fold, which are the model's own, calibrated as the model now is."""
+    table = read_predictions(path)
+    calibration = json.loads((model / "model.json").read_text(encoding="utf-8")).get("calibration")
+    if "fold" not in read_table(path).columns or not calibration:
+        return table
+    kept = Calibration.from_dict(calibration)
+    if not set(kept.species) <= set(table.columns):
+        return table  # predictions of another model: refused where they are matched
+    species = list(kept.species)
+    return pd.DataFrame(kept.apply(table[species].to_numpy(np.float64)), index=table.index, columns=species)
 
 
 def fit_neighbours(

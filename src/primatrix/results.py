@@ -9,9 +9,9 @@ run.json          which model, when, with what thresholds; written last, so its 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -28,7 +28,7 @@ from primatrix.records import Failure
 from primatrix.species import BLANK
 from primatrix.tables import write_failures, write_table, write_whole
 
-__all__ = ["COLUMNS", "DEFAULT_THRESHOLD", "RUN_FACTS", "Results", "complete_facts"]
+__all__ = ["COLUMNS", "DEFAULT_THRESHOLD", "RUN_FACTS", "Results", "complete_facts", "read_frames"]
 
 Kind = Literal["text", "number", "count", "probability"]
 
@@ -68,6 +68,7 @@ RESERVED = ("", "filepath", "filename", "status", "pts_seconds", "label", "label
 STATUSES = ("ok", "partial", "failed")
 TIME_SOURCES = ("", "container", "exif", "name", "table", "modified")
 DTYPES: dict[Kind, str] = {"text": "str", "number": "float64", "count": "Int64", "probability": "float32"}
+ARROW_TYPES = {"text": pa.string(), "number": pa.float64(), "probability": pa.float32()}  # those of frames
 ISO_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?"
 DEFAULT_THRESHOLD = (
     0.5  # of a species for which a run states none, and of a model that has not been calibrated
@@ -93,7 +94,8 @@ class Results:
 
     `predictions` and `clips` have one row per video, in the same order; a failed one has no numbers, and stands in
     `failures` with its reason. `sightings` has one row per stretch in which a species is seen, `frames` one per frame
-    the model looked at, or is None. Seconds count from the video's first frame. `facts` says what `RUN_FACTS` lists.
+    the model looked at, or is None where they were not asked for or not read. Seconds count from the video's first
+    frame. `facts` says what `RUN_FACTS` lists.
     Raises InputError where a table is not what it should be.
 
     >>> import tempfile
@@ -140,7 +142,7 @@ class Results:
 
     @classmethod
     def read(cls, folder: str | Path, *, frames: bool = True) -> "Results":
-        """The results in a folder; `frames=False` leaves out the largest table.
+        """The results in a folder; `frames=False` leaves out the largest table, of which `read_frames` gives a part.
 
         Raises InputError where the folder holds none, an unfinished one, or tables that are not as they should be.
         """
@@ -150,17 +152,17 @@ class Results:
         tables: dict[str, pd.DataFrame | None] = {
             name: _read_csv(folder / f"{name}.csv", name, species) for name in COLUMNS if name != "frames"
         }
-        path = folder / "frames.parquet"
-        tables["frames"] = _read_frames(path) if frames and path.exists() else None
+        tables["frames"] = read_frames(folder) if frames else None
         try:
             return cls(**tables, facts=facts)  # type: ignore[arg-type]  # only frames may be None
         except InputError as error:
             raise InputError(f"{folder}: {error}; correct it, or run `primatrix predict` again") from error
 
-    def write(self, folder: str | Path) -> Path:
+    def write(self, folder: str | Path, *, frames: Iterable[pd.DataFrame] | None = None) -> Path:
         """Write the folder, each file whole and run.json last; results that were there are replaced.
 
-        Probabilities and seconds come back from `read` as they were, to the last bit.
+        Probabilities and seconds come back from `read` as they were, to the last bit. `frames` are tables that are
+        written one after the other in the place of the results' own, so that all of them are never in memory.
         """
         folder = Path(folder)
         (folder / "run.json").unlink(missing_ok=True)  # not done until it is there again
@@ -168,10 +170,36 @@ class Results:
             write_table(getattr(self, name), folder / f"{name}.csv", index=False)
         rows = self.failures.itertuples(index=False, name=None)
         write_failures((Failure(*row) for row in rows), folder / "failures.csv")
-        _write_frames(self.frames, folder / "frames.parquet")
+        own = None if self.frames is None else [self.frames]
+        _write_frames(own if frames is None else frames, folder / "frames.parquet", self)
         text = json.dumps(dict(self.facts), indent=1, ensure_ascii=False) + "\n"
         write_whole(folder / "run.json", lambda path: path.write_text(text, encoding="utf-8"))
         return folder
+
+
+def read_frames(folder: str | Path, *, clips: Collection[str] | None = None) -> pd.DataFrame | None:
+    """The probabilities per frame in a results folder, of all clips or of some; None where they were not asked for.
+
+    >>> import tempfile
+    >>> looks = pd.DataFrame({"filepath": "a/IMG_1.MP4", "pts_seconds": [0.5], "blank": [0.1], "duiker": [0.9]})
+    >>> folder = make_example().write(tempfile.mkdtemp(), frames=[looks])
+    >>> read_frames(folder, clips=["a/IMG_1.MP4"])["duiker"].tolist(), len(read_frames(folder, clips=["other.MP4"]))
+    ([0.8999999761581421], 0)
+    """
+    path = Path(folder, "frames.parquet")
+    if not path.exists():
+        return None
+    chosen = None if clips is None else [("filepath", "in", list(clips))]
+    try:
+        table: pd.DataFrame = pq.read_table(path, filters=chosen).to_pandas()
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: not a Parquet table ({reason}); run `primatrix predict` again") from error
+    return (
+        table
+        if clips is None
+        else _type_table(table, "frames", _read_facts(path.with_name("run.json"))["species"])
+    )
 
 
 def complete_facts(facts: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON values of several types
@@ -256,20 +284,22 @@ def _check_rows(results: Results) -> None:
     if clips.tolist() != results.clips["filepath"].tolist():
         raise InputError(f"clips: {len(results.clips)} rows, not those of predictions ({len(clips)}); wanted the same "
                          "clips in the same order")  # fmt: skip
-    for table, column in (
-        (results.failures, "filename"),
-        (results.sightings, "filepath"),
-        (results.frames, "filepath"),
-    ):
-        if table is not None and not table[column].isin(clips).all():
-            name = next(field.name for field in fields(Results) if getattr(results, field.name) is table)
-            stranger = table.loc[~table[column].isin(clips), column].iloc[0]
-            raise InputError(
-                f"{name}: {stranger} is no clip of predictions; wanted only clips that are there"
-            )
+    _check_known(results.failures, "failures", clips)
+    _check_known(results.sightings, "sightings", clips)
+    if results.frames is not None:
+        _check_known(results.frames, "frames", clips)
     _check_predictions(results.predictions, results.species, set(results.failures["filename"]))
     _check_sightings(results.sightings, results.species)
     _check_clips(results.clips)
+
+
+def _check_known(table: pd.DataFrame, name: str, clips: "pd.Series[str]") -> None:
+    """Rows are of clips that there are."""
+    column = table["filename" if name == "failures" else "filepath"]
+    known = column.isin(clips)
+    if not known.all():
+        stranger = column[~known].iloc[0]
+        raise InputError(f"{name}: {stranger} is no clip of predictions; wanted only clips that are there")
 
 
 def _check_predictions(table: pd.DataFrame, species: Sequence[str], failed: set[str]) -> None:
@@ -324,7 +354,8 @@ def _check_words(table: pd.DataFrame, name: str, *, column: str, words: Sequence
 def _read_facts(path: Path) -> dict[str, Any]:  # Any: JSON values of several types
     if not path.is_file():
         raise InputError(
-            f"{path.parent}: no run.json, so no finished results; run `primatrix predict … --out {path.parent}`"
+            f"{path.parent}: no run.json, so no finished results; wanted the folder that `primatrix predict` wrote to "
+            "its end: name it, or run the same predict again"
         )
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
@@ -350,18 +381,19 @@ def _read_csv(path: Path, name: str, species: Sequence[str]) -> pd.DataFrame:
         raise InputError(f"{path}: not a CSV table ({reason}); run `primatrix predict` again") from error
 
 
-def _read_frames(path: Path) -> pd.DataFrame:
-    try:
-        table: pd.DataFrame = pq.read_table(path).to_pandas()
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: not a Parquet table ({reason}); run `primatrix predict` again") from error
-    return table
-
-
-def _write_frames(table: pd.DataFrame | None, path: Path) -> None:
-    if table is None:
+def _write_frames(tables: Iterable[pd.DataFrame] | None, path: Path, results: Results) -> None:
+    """A group of rows per table; without tables, an older file is removed."""
+    if tables is None:
         path.unlink(missing_ok=True)
         return
-    arrow = pa.Table.from_pandas(table, preserve_index=False)
-    write_whole(path, lambda temporary: pq.write_table(arrow, temporary))
+    columns = _columns_of("frames", results.species)
+    schema = pa.schema([(column, ARROW_TYPES[kind]) for column, kind in columns.items()])
+
+    def write(temporary: Path) -> None:
+        with pq.ParquetWriter(temporary, schema) as writer:
+            for table in tables:
+                typed = _type_table(table, "frames", results.species)
+                _check_known(typed, "frames", results.predictions["filepath"])
+                writer.write_table(pa.Table.from_pandas(typed, schema=schema, preserve_index=False))
+
+    write_whole(path, write)

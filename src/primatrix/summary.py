@@ -103,7 +103,7 @@ def _say_where(results: Results) -> str:
 
 def _say_files(results: Results, path: Path) -> str:
     absent = {"failures.csv"} if results.failures.empty else set()
-    absent |= {"frames.parquet"} if results.frames is None else set()
+    absent |= set() if (path / "frames.parquet").is_file() else {"frames.parquet"}
     return f"written to {path}: {', '.join(name for name in FILES if name not in absent)}"
 
 

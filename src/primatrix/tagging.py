@@ -26,6 +26,7 @@ from primatrix.findings import (
     cut_chunks,
     find_places,
     gather_results,
+    list_frames,
     name_facts,
     pack_answers,
     unpack_answers,
@@ -51,7 +52,10 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TagRun:
-    """What `predict_folder` found, the folder it is written in, and how long it took."""
+    """What `predict_folder` found, the folder it is written in, and how long it took.
+
+    The rows of frames, where they were asked for, are in the folder only: `Results.read(run.path)` has them.
+    """
 
     results: Results
     path: Path
@@ -76,7 +80,7 @@ def predict_folder(
 
     A clip is walked in windows of about the length the model was trained on; `workers` processes decode (default:
     one per core). Nothing is written into `folder`. Killed at any moment, the same call goes on. Raises InputError
-    before any work where the folder, the pattern or the table in `spec` cannot be used.
+    before any work where the folder, the pattern or the table in `spec` cannot be used, or `out` has another folder's.
 
     >>> from primatrix.models import build_model
     >>> from primatrix.records import ClipSpec
@@ -89,6 +93,7 @@ def predict_folder(
         raise InputError(f"{out}: wanted a folder for the results of {folder}, in which predictions.csv will be; "
                          f"name it without .csv, as {out.with_suffix('')}")  # fmt: skip
     videos = find_videos(folder, media=spec.media)
+    _spare_others(out, folder)
     places = find_places(videos, spec)
     if spec.neighbours:
         spec = replace(spec, neighbours=spec.neighbours.order_for(model.species))
@@ -97,13 +102,12 @@ def predict_folder(
     answers = Answers(out / ".parts", made_by=_digest(model, chosen))
     chunks = list(cut_chunks(videos, most=CHUNK_VIDEOS, most_bytes=CHUNK_BYTES))
     _Tagger(model, answers, chosen, on_progress).tag(chunks, workers=workers)
-    results = gather_results(
-        videos, lambda: (_read_answers(answers, chunk) for chunk in chunks), spec, places=places,
-        facts=facts,
-    )  # fmt: skip
+    read_chunks = partial(_read_chunks, answers, chunks)
+    results = gather_results(videos, read_chunks, spec, places=places, facts=facts)
     for left_over in out.glob(".*.part"):  # of a run killed while it wrote
         left_over.unlink(missing_ok=True)
-    results.write(out)
+    frames = list_frames(videos, read_chunks(), species=model.species) if spec.frames else None
+    results.write(out, frames=frames)
     answers.remove()
     return TagRun(results, out, perf_counter() - began)
 
@@ -266,17 +270,30 @@ def find_window_seconds(model: Model) -> float:
     return model.clip_seconds or DEFAULT_WINDOW_SECONDS
 
 
-def _read_answers(answers: Answers, chunk: list[Video]) -> list[Answer]:
-    arrays = answers.read_arrays(_identify(chunk))
-    if arrays is None:
-        raise InputError(
-            f"{answers.folder}: answers kept there were deleted meanwhile; run the same command again"
-        )
-    return unpack_answers(arrays)
+def _read_chunks(answers: Answers, chunks: Sequence[list[Video]]) -> Iterator[list[Answer]]:
+    """The answers kept, chunk by chunk."""
+    for chunk in chunks:
+        arrays = answers.read_arrays(_identify(chunk))
+        if arrays is None:
+            raise InputError(
+                f"{answers.folder}: answers kept there were deleted meanwhile; run the same command again"
+            )
+        yield unpack_answers(arrays)
 
 
 def _identify(chunk: Sequence[Video]) -> list[tuple[str, int, int]]:
     return [video.identity for video in chunk]
+
+
+def _spare_others(out: Path, folder: str | Path) -> None:
+    """Results of the same footage are replaced; InputError where another folder's lie there."""
+    try:
+        before = str(json.loads((out / "run.json").read_text(encoding="utf-8"))["folder"])
+    except (OSError, ValueError, KeyError, TypeError):  # nothing finished that could be lost
+        return
+    if before and Path(before).resolve() != Path(folder).resolve():
+        raise InputError(f"{out}: holds the results of {before}, wanted a place for those of {folder}: give another "
+                         "--out, or delete it")  # fmt: skip
 
 
 def _digest(model: Model, device: Device) -> str:

@@ -62,5 +62,8 @@ def stop(message: str) -> None:
 def finish(failures: int, listed_in: Path | None = None) -> None:
     """Exit 1 where inputs failed, after saying how many and where they are listed."""
     if failures:
-        tell(f"{failures} clips could not be read" + (f"; see {listed_in}" if listed_in else ""))
+        tell(
+            f"{failures} clip{'s' * (failures != 1)} could not be read"
+            + (f"; see {listed_in}" if listed_in else "")
+        )
         raise typer.Exit(1)

@@ -13,7 +13,6 @@ from primatrix.cli.options import (
     Look,
     ModelFolder,
     Quiet,
-    StoreFolder,
     Workers,
     is_benchmark,
 )
@@ -34,7 +33,7 @@ def predict(
     model: ModelFolder,
     out: Annotated[
         Path | None,
-        typer.Option(help="The results folder; for a benchmark folder the CSV. [results, predictions.csv]"),
+        typer.Option(help="The results folder (default: results); of a benchmark the CSV (predictions.csv)."),
     ] = None,
     kind: Kind = "nano",
     media: Look = "videos",
@@ -54,9 +53,15 @@ def predict(
     interval: Annotated[
         float, typer.Option(help="Minutes apart that make another event.")
     ] = INTERVAL_MINUTES,
-    frames: Annotated[bool, typer.Option("--frames", help="Write frames.parquet, too.")] = False,
+    frames: Annotated[
+        bool, typer.Option("--frames", help="Write frames.parquet, too: the probabilities of single frames.")
+    ] = False,
     use_neighbours: Annotated[
-        bool, typer.Option("--neighbours/--no-neighbours", help="Weigh clips close in time, where learned.")
+        bool,
+        typer.Option(
+            "--neighbours/--no-neighbours",
+            help="Weigh clips close in time, where `primatrix neighbours` learned to.",
+        ),
     ] = True,
     device: Device = "auto",
     raw: Annotated[
@@ -65,7 +70,9 @@ def predict(
             "--raw", help="The model's own probabilities, neither calibrated nor weighed by neighbours."
         ),
     ] = False,
-    store: StoreFolder = None,
+    store: Annotated[
+        Path | None, typer.Option("--store", help="Where a benchmark folder's decoded clips are kept.")
+    ] = None,
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
@@ -171,12 +178,19 @@ def refuse_store(store: Path | None) -> None:
 
 @app.command()
 def neighbours(
-    predictions: Annotated[Path, typer.Argument(help="CSV of probabilities for clips not trained on.")],
+    predictions: Annotated[
+        Path, typer.Argument(help="predict's CSV for clips the model did not train on, or oof.csv.")
+    ],
     labels: Annotated[Path, typer.Argument(help="Their labels, wide or long.")],
-    deployments: Annotated[Path, typer.Option(help="CSV: filepath, site, recorded_at.")],
-    model: ModelFolder,
+    deployments: Annotated[Path, typer.Option(help="CSV: filepath or folder, then site, recorded_at.")],
+    model: Annotated[
+        Path,
+        typer.Option(help="Folder of the model that predicted; gets neighbours.json, which predict reads."),
+    ],
 ) -> None:
     """Learn what clips close in time at one site tell of each other; predict uses it where it helps.
+
+    Judged by log loss on sites not learned on; the line printed says whether it is on and what it gained.
 
     Example: primatrix neighbours val.csv labels.csv --deployments deployments.csv --model runs/mine
     """

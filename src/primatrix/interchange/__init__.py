@@ -85,7 +85,7 @@ def export_results(
         raise InputError(f"--to: got {to!r}, wanted one of {', '.join(get_args(Format))}")
     options = options or ExportOptions()
     if not isinstance(results, Results):
-        results = Results.read(results)
+        results = Results.read(results, frames=to == "megadetector")  # no other tells of single frames
     out = Path(out)
     if out.is_dir() != (to == "camtrap-dp") and out.exists():
         raise InputError(f"--out: {out} is a {'folder' if out.is_dir() else 'file'}; wanted a "

@@ -34,7 +34,8 @@ PUBLISHED = "https://raw.githubusercontent.com/tdwg/camtrap-dp/1.0.2"
 MEDIA_TYPES = {
     ".mp4": "video/mp4", ".avi": "video/x-msvideo", ".mov": "video/quicktime", ".mkv": "video/x-matroska",
     ".asf": "video/x-ms-asf", ".wmv": "video/x-ms-wmv", ".m4v": "video/x-m4v", ".mpg": "video/mpeg",
-    ".mts": "video/mp2t", ".webm": "video/webm", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png",
+    ".mpeg": "video/mpeg", ".mts": "video/mp2t", ".m2ts": "video/mp2t", ".3gp": "video/3gpp",
+    ".webm": "video/webm", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png",
     ".tif": "image/tiff", ".tiff": "image/tiff", ".webp": "image/webp",
 }  # fmt: skip
 NAME_COMMENT = "file: "  # before the true name of a file whose path the format does not allow

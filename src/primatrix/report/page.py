@@ -26,7 +26,7 @@ from primatrix.report.figures import (
 from primatrix.report.learning import draw_training, read_epochs
 from primatrix.report.pictures import draw_filmstrips, list_reasons
 from primatrix.report.sheets import Sheet, make_sheets
-from primatrix.report.strips import choose_strips
+from primatrix.report.strips import centre_by_frames, choose_strips
 from primatrix.report.tallies import (
     SpeciesRow,
     count_by_hour,
@@ -36,7 +36,7 @@ from primatrix.report.tallies import (
     count_species_by_hour,
 )
 from primatrix.report.watching import count_points, count_watching, measure_footage, shows_something
-from primatrix.results import Results
+from primatrix.results import Results, read_frames
 from primatrix.tables import write_whole
 
 __all__ = ["ReportRun", "ReportSpec", "write_report"]
@@ -108,10 +108,12 @@ def write_report(
     >>> run.pictures, run.without
     (0, (('a/IMG_1.MP4', 'no such file; check the path'),))
     """
-    spec, found = spec or ReportSpec(), Results.read(results)
+    spec, found = spec or ReportSpec(), Results.read(results, frames=False)  # they may be many
     labels = None if spec.labels is None else match_labels(spec.labels, found)
     epochs = [] if spec.model is None else read_epochs(spec.model)
     strips = choose_strips(found, labels=labels, count=spec.strips)
+    unseen = {strip.filepath for strip in strips if strip.centre_seconds is None}
+    strips = centre_by_frames(strips, read_frames(results, clips=unseen) if unseen else None)
     folder = spec.videos or Path(str(found.facts["folder"]))
     pictures = draw_filmstrips(strips, folder, workers=spec.workers, on_progress=on_progress)
     species = count_by_species(found)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from primatrix.labels import BLANK
 from primatrix.results import DEFAULT_THRESHOLD, Results
 
-__all__ = ["Kind", "Strip", "choose_strips", "list_shown_species"]
+__all__ = ["Kind", "Strip", "centre_by_frames", "choose_strips", "list_shown_species"]
 
 LEAST_EXPECTED = 0.5  # clips: a species rarer than that, and nowhere above its threshold, has no sheet
 
@@ -48,6 +48,8 @@ def list_shown_species(results: Results, *, labels: pd.DataFrame | None = None) 
 def choose_strips(results: Results, *, labels: pd.DataFrame | None = None, count: int = 4) -> list[Strip]:
     """The strips of all contact sheets, `count` of a kind, first what every sheet should have first.
 
+    Each has the second its species is seen best, by its sightings, else by the results' frames where they are there.
+
     >>> from primatrix.results import make_example
     >>> [(strip.filepath, strip.kind, strip.centre_seconds) for strip in choose_strips(make_example())]
     [('a/IMG_1.MP4', 'surest', 4.0)]
@@ -63,7 +65,8 @@ def choose_strips(results: Results, *, labels: pd.DataFrame | None = None, count
                 strip = Strip(str(table.index[row]), species, kind, float(values[row]))
                 chosen.append((rank, strip))
     chosen.sort(key=lambda item: item[0])  # stable: by rank, then species and kind in order
-    return _add_centres([strip for _, strip in chosen], results)
+    strips = _centre_by_sightings([strip for _, strip in chosen], results.sightings)
+    return centre_by_frames(strips, results.frames)
 
 
 def _choose_rows(
@@ -92,25 +95,30 @@ def _logit(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.log(clipped / (1 - clipped)))
 
 
-def _add_centres(strips: list[Strip], results: Results) -> list[Strip]:
-    """Each strip with the second its species is seen best: by its sightings, else by its frames."""
-    seen = results.sightings.sort_values("probability", ascending=False)
-    best = seen.drop_duplicates(["filepath", "species"])
-    pairs = zip(best["filepath"], best["species"], strict=True)
-    known: dict[tuple[str, str], float] = dict(zip(pairs, best["best_seconds"].tolist(), strict=True))
-    frames = _group_frames(results.frames, {strip.filepath for strip in strips})
+def _centre_by_sightings(strips: Sequence[Strip], sightings: pd.DataFrame) -> list[Strip]:
+    """Each strip with the best second of its species' surest sighting, where it has one."""
+    surest = sightings.sort_values("probability", ascending=False).drop_duplicates(["filepath", "species"])
+    pairs = zip(surest["filepath"], surest["species"], strict=True)
+    known: dict[tuple[str, str], float] = dict(zip(pairs, surest["best_seconds"].tolist(), strict=True))
+    return [replace(strip, centre_seconds=known.get((strip.filepath, strip.species))) for strip in strips]
+
+
+def centre_by_frames(strips: Sequence[Strip], frames: pd.DataFrame | None) -> list[Strip]:
+    """Each strip that has no second yet with the one whose frame has most of its species, where frames tell.
+
+    >>> looks = pd.DataFrame({"filepath": "a.mp4", "pts_seconds": [0.5, 1.5], "hog": [0.1, 0.3]})
+    >>> [strip.centre_seconds for strip in centre_by_frames([Strip("a.mp4", "hog", "missed", 0.3)], looks)]
+    [1.5]
+    """
+    if frames is None:
+        return list(strips)
+    wanted = frames[frames["filepath"].isin({strip.filepath for strip in strips})]
+    looks = {str(name): rows for name, rows in wanted.groupby("filepath", sort=False)}
     centred = []
     for strip in strips:
-        centre = known.get((strip.filepath, strip.species))
-        if centre is None and strip.filepath in frames:
-            of_clip = frames[strip.filepath]
-            centre = float(of_clip["pts_seconds"].iloc[int(of_clip[strip.species].to_numpy().argmax())])
-        centred.append(replace(strip, centre_seconds=centre))
+        if strip.centre_seconds is None and strip.filepath in looks:
+            of_clip = looks[strip.filepath]
+            best = int(of_clip[strip.species].to_numpy().argmax())
+            strip = replace(strip, centre_seconds=float(of_clip["pts_seconds"].iloc[best]))
+        centred.append(strip)
     return centred
-
-
-def _group_frames(frames: pd.DataFrame | None, clips: set[str]) -> dict[str, pd.DataFrame]:
-    if frames is None:
-        return {}
-    wanted = frames[frames["filepath"].isin(clips)]
-    return {str(name): rows for name, rows in wanted.groupby("filepath", sort=False)}
