@@ -11,6 +11,7 @@ was stopped. The last row averages the probabilities of three seeds of `motion`,
 """
 
 import argparse
+import dataclasses
 import json
 import math
 import os
@@ -119,7 +120,8 @@ def predict_validation(model: pm.Model, data: pm.Dataset) -> pd.DataFrame:
     batches = (next(data.val_batches())[0] for _ in range(data.num_val_batches))
     data.seek_val(0)
     probabilities = np.concatenate(list(pm.predict_batches(model, batches)))
-    return pd.DataFrame(probabilities, index=data.y_val.index, columns=data.class_names)
+    names = pd.Index(data.y_val.index, name="filename")
+    return pd.DataFrame(probabilities, index=names, columns=data.class_names)
 
 
 def count_core_seconds() -> float:
@@ -134,7 +136,8 @@ def measure_step(rung: Rung, data: pm.Dataset) -> tuple[float, float]:
     for steps in PILOT_STEPS:
         model = build(rung, data)
         began = count_core_seconds()
-        pm.train(model, data, spec=recipe(rung, epochs=1, steps_per_epoch=steps, validation_steps=0))
+        pilot = recipe(rung, epochs=1, steps_per_epoch=steps, validation_steps=0)
+        pm.train(model, data, spec=dataclasses.replace(pilot, patience=None))
         seconds.append(count_core_seconds() - began)
     step = (seconds[1] - seconds[0]) / (PILOT_STEPS[1] - PILOT_STEPS[0])
     began = count_core_seconds()
