@@ -116,9 +116,7 @@ def answer(work: Path, footage: Path, model: Path, *, workers: int) -> dict[str,
             "predict", footage, "--model", model, "--out", out, "--site-from", "{site}/{file}", "--deployments",
             work / "times.csv", "--timezone", TIMEZONE, "--frames", "--no-neighbours", "--workers", workers,
         )  # fmt: skip
-        keep_figures(
-            figures, figures_path
-        )  # what a kill later must not take; of a resumed run, its last part's seconds
+        keep_figures(figures, figures_path)  # seconds of a predict that was killed are of its last part
     scores, _ = run("score", out / "predictions.csv", work / "labels.csv")
     figures["score"] = scores.partition("aggregated log loss")[2]
     figures["neighbours"], _ = run(
@@ -128,17 +126,8 @@ def answer(work: Path, footage: Path, model: Path, *, workers: int) -> dict[str,
     report = out.with_suffix(".html")
     if not report.is_file():
         figures["report"], figures["report_seconds"] = run(
-            "report",
-            out,
-            "--labels",
-            work / "labels.csv",
-            "--model",
-            model,
-            "--out",
-            report,
-            "--workers",
-            workers,
-        )
+            "report", out, "--labels", work / "labels.csv", "--model", model, "--out", report, "--workers", workers
+        )  # fmt: skip
     keep_figures(figures, figures_path)
     return {**figures, "results": str(out), "figures": str(figures_path)}
 
