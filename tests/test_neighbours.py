@@ -89,7 +89,9 @@ def test_failed_clips_and_clips_without_a_time_neither_change_nor_lend() -> None
 def test_few_sites_are_cut_into_weeks_and_too_few_are_refused() -> None:
     predictions, labels, _, times = draw_footage(60, clips_per_visit=2)
     one = np.full(len(labels), "n")
-    assert fit_neighbours(predictions, labels, sites=one, times=times).clips == 120
+    kept = fit_neighbours(predictions, labels, sites=one, times=times)
+    assert kept.clips == 120
+    assert "held-out weeks of these sites (120 clips)" in kept.summary()
     with pytest.raises(InputError, match="got clips of 1 sites and weeks, wanted 5"):
         fit_neighbours(predictions, labels, sites=one, times=np.full(len(labels), FIRST))
 

@@ -44,8 +44,9 @@ class Neighbours:
     """What neighbouring clips are worth, and the evidence for it.
 
     Columns of probabilities are in the order of `species`. `usual` has one logit per species. `losses` are mean log
-    losses per clip and species on held-out sites: of the probabilities as they came, of those scaled by `own` and
-    `offset` alone, and with neighbours. `others` 0 means that neighbours did not help: nothing is changed then.
+    losses per clip and species on what was held out (`judged_on`): of the probabilities as they came, of those
+    scaled by `own` and `offset` alone, and with neighbours. `others` 0 means that neighbours did not help: nothing
+    is changed then.
     """
 
     species: tuple[str, ...]
@@ -56,6 +57,7 @@ class Neighbours:
     lag_minutes: float = LAGS_MINUTES[0]
     losses: tuple[float, float, float] = (0.0, 0.0, 0.0)
     clips: int = 0
+    judged_on: str = "sites"  # or weeks of them
     learned_for: str = ""  # digest of the model's weights and calibration
 
     @property
@@ -103,8 +105,8 @@ class Neighbours:
     def summary(self) -> str:
         """One line for the terminal: what the neighbours gained, or that they did not."""
         before, alone, with_others = self.losses
-        text = f"log loss on held-out sites ({self.clips} clips): {before:.5f} as it came, {alone:.5f} rescaled, "
-        text += f"{with_others:.5f} with neighbours"
+        text = f"log loss on held-out {self.judged_on} ({self.clips} clips): {before:.5f} as it came, "
+        text += f"{alone:.5f} rescaled, {with_others:.5f} with neighbours"
         if not self.used:
             return f"neighbours: off, they did not help; {text}"
         weights = (
@@ -216,7 +218,8 @@ def fit_neighbours(
     losses = (_loss(z, y), _loss(alone, y), _loss(with_others, y))
     gain, error = _gain(_losses(alone, y) - _losses(with_others, y), blocks)
     kept = Neighbours(tuple(map(str, predictions.columns)), tuple(z.mean(axis=0).tolist()), losses=losses,
-                      clips=len(z), learned_for=learned_for)  # fmt: skip
+                      clips=len(z), judged_on="sites" if _has_enough(sites) else "weeks of these sites",
+                      learned_for=learned_for)  # fmt: skip
     if not (gain > error and losses[2] < losses[0]):
         return kept
     lag = _choose_lag(looks, z, y, np.ones(len(z), np.bool_))
@@ -320,10 +323,15 @@ def _gain(differences: Floats, blocks: NDArray[np.int64]) -> tuple[float, float]
     return mean, float(np.sqrt((sums**2).sum()) / len(differences))
 
 
+def _has_enough(sites: NDArray[Any]) -> bool:
+    """Whether there are sites enough to hold whole ones out."""
+    return len(pd.unique(pd.Series(sites))) >= FOLDS
+
+
 def _make_blocks(sites: NDArray[Any], times: NDArray[np.datetime64]) -> NDArray[np.int64]:
     """Clips that stay in one fold (N,): those of a site, or of a week of it where sites are few."""
     code, _ = pd.factorize(sites)
-    if len(set(code)) < FOLDS:
+    if not _has_enough(sites):
         weeks = times.astype("datetime64[W]").astype(np.int64)
         code, _ = pd.factorize(pd.Series(code).astype(str) + "/" + pd.Series(weeks).astype(str))
     count = len(set(code))
