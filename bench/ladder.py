@@ -7,7 +7,7 @@ keeps a sixth of the training cameras for validation, and gives each model the s
 training: core-minutes of its process as the system counts them, since the machine may be shared. Steps are
 chosen from a pilot run, so that a falling learning rate reaches its end just as the time is over; validation takes
 a twentieth of it. Each rung runs in a process of its own, its results are kept, and the same command goes on where it
-was stopped. The last row averages the probabilities of three seeds of `motion`, each trained for the whole time.
+was stopped. The last row averages the probabilities of the seeds of `motion` that are done, each trained for all of it.
 """
 
 import argparse
