@@ -50,18 +50,19 @@ class Rung:
     batch_size: int = 32
     options: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    validations: int = 12  # at most
     seed: int = 0
 
 
 SCALED = {"input_scale": 1 / 255}  # as published, unscaled, LRCN learns next to nothing (LOG.md)
-MOST_VALIDATIONS, SHARE_VALIDATING = 12, 0.05
-SOON_LEARNT = {
-    "schedule": "cosine",
-    "patience": 4,
-}  # LRCN knows its clips by heart long before the time is over
+SHARE_VALIDATING = 0.05
+# LRCN knows its clips by heart long before the time is over: it is looked at often, and stopped.
+SOON_LEARNT: dict[str, Any] = {
+    "options": SCALED, "settings": {"schedule": "cosine", "patience": 4}, "validations": 48,
+}  # fmt: skip
 RUNGS = {
-    "lrcn on nano": Rung("lrcn", "nano", NANO, options=SCALED, settings=SOON_LEARNT),
-    "lrcn on micro": Rung("lrcn", "micro", MICRO, options=SCALED, settings=SOON_LEARNT),
+    "lrcn on nano": Rung("lrcn", "nano", NANO, **SOON_LEARNT),
+    "lrcn on micro": Rung("lrcn", "micro", MICRO, **SOON_LEARNT),
     # One view in place of 27, which take 27 times as long: what they are worth stands in LOG.md.
     "conv3d": Rung("conv3d", "micro", COLOUR, options={"views_per_axis": 1}),
     "motion": Rung("motion", "micro", COLOUR),
@@ -195,7 +196,7 @@ def plan_training(rung: Rung, data: pm.Dataset, *, out: Path, core_minutes: floa
     if not path.exists():
         step, validation = measure_step(rung, data)
         wanted = core_minutes * 60
-        epochs = min(MOST_VALIDATIONS, max(1, round(SHARE_VALIDATING * wanted / validation)))
+        epochs = min(rung.validations, max(1, round(SHARE_VALIDATING * wanted / validation)))
         steps = max(1, math.floor((wanted / epochs - validation) / step))
         path.write_text(json.dumps({"epochs": epochs, "steps_per_epoch": steps}))
     plan: dict[str, int] = json.loads(path.read_text())

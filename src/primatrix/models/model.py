@@ -15,6 +15,7 @@ from primatrix.calibration import Calibration
 from primatrix.checkpoint import read_model_folder, write_model_folder
 from primatrix.devices import seeded
 from primatrix.errors import InputError, ModelError
+from primatrix.memory import keep_freed_memory
 from primatrix.models.backbone import Backbone
 from primatrix.models.conv3d import Conv3d
 from primatrix.models.lrcn import Lrcn
@@ -106,6 +107,8 @@ class Model:
     def running_on(self, device: torch.device, *, training: bool) -> Iterator[None]:
         """A scope in which the network lies on `device` in training or eval mode; put back after."""
         home, was_training = next(self.network.parameters()).device, self.network.training
+        if device.type == "cpu":
+            keep_freed_memory()
         self.network.to(device).train(training)
         try:
             yield

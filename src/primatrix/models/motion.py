@@ -111,14 +111,14 @@ class Motion(Network):
             0, 3, 1, 2
         )  # (B, T, V, h, w, C') -> (B*T*V, C', h, w), channels_last
         features = self.moving(frames).view(*moving.shape[:2], -1)  # (B*T*V, D) -> (B, T, V*D)
-        if self.place is not None:
+        if self.place is not None and place is not None:
             once = self.place(place.permute(0, 3, 1, 2))[:, None]  # (B, D')
             features = torch.cat([features, once.expand(-1, features.shape[1], -1)], -1)
         clip, answers = self.head(features)
         return clip, answers
 
-    def make_input(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Clips (B, T, H, W, C) -> views of frames (B, T, V, h, w, C') and places (B, h', w', C''), about 1."""
+    def make_input(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Clips (B, T, H, W, C) -> views of frames (B, T, V, h, w, C'), and places (B, h', w', C'') if seen."""
         dtype, colours = working_dtype(x), self.spec.channels
         x = fold_pixels(x, side_px=self.fold_px)
         background = find_background(x)
@@ -127,8 +127,10 @@ class Motion(Network):
         usual = find_usual_change(change)
         novelty = measure_novelty(change, usual.to(dtype))  # (B, T, h, w, places)
         peaks = novelty.amax(-1)
-        picture = (background.to(dtype) - MIDDLE_GREY) / CONTRAST
-        place = torch.cat([picture, novelty.amax(1), novelty.mean(1)], -1)
+        place = None
+        if self.place is not None:
+            picture = (background.to(dtype) - MIDDLE_GREY) / CONTRAST
+            place = torch.cat([picture, novelty.amax(1), novelty.mean(1)], -1)
         if self.training and self.options.training_frames < x.shape[1]:
             chosen = choose_frames(measure_activity(peaks), count=self.options.training_frames)
             x, still, novelty, peaks = (take_frames(part, chosen) for part in (x, still, novelty, peaks))
