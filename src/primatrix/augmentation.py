@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from primatrix.errors import InputError
+from primatrix.pasting import paste_on_blanks
 from primatrix.settings import check_least, check_shares, check_types
 
 __all__ = ["Augmentation", "augment_clips"]
@@ -28,6 +30,7 @@ class Augmentation:
     grey          chance that colour becomes grey, as under infrared light
     jitter        up to this share of the clip's time is left out, the rest stretched by repeating frames
     drop          chance of each frame to be lost, the frame before staying in its place
+    paste         chance that what moves in a clip is put on the place of a blank clip of the same batch
 
     >>> Augmentation(flip=0.5, crop=0.2).is_on, Augmentation().is_on
     (True, False)
@@ -41,10 +44,11 @@ class Augmentation:
     grey: float = 0.0
     jitter: float = 0.0
     drop: float = 0.0
+    paste: float = 0.0
 
     def __post_init__(self) -> None:
         check_types(self)
-        check_shares(self, "flip", "brightness", "grey")
+        check_shares(self, "flip", "brightness", "grey", "paste")
         check_shares(self, "crop", "jitter", "drop", below_one=True)
         check_least(self, contrast=0, gamma=0)
 
@@ -60,10 +64,12 @@ def augment_clips(
     augmentation: Augmentation,
     seed: int,
     step: int,
+    blank: NDArray[np.bool_] | None = None,
 ) -> NDArray[Any]:
     """Clips (B, T, H, W, C), pixels 0-255, changed at random: the same from the same seed and step.
 
-    Runs on the CPU, mostly on uint8, and gives back uint8 for uint8 and else float32.
+    `blank` (B,) says which clips show no animal; `paste` asks for it. Runs on the CPU, mostly on uint8, and gives
+    back uint8 for uint8 and else float32.
 
     >>> clips = np.arange(2 * 3 * 4 * 4, dtype=np.uint8).reshape(2, 3, 4, 4, 1)
     >>> flipped = augment_clips(clips, augmentation=Augmentation(flip=1.0), seed=0, step=0)
@@ -74,6 +80,10 @@ def augment_clips(
     if not augmentation.is_on:
         return x
     rng = np.random.default_rng([seed, step])
+    if augmentation.paste:
+        if blank is None:
+            raise InputError("augmentation: paste: wanted to be told which clips are blank")
+        x = paste_on_blanks(x, blank=blank, chance=augmentation.paste, rng=rng)
     changed = np.empty_like(x)
     for clip, target in zip(x, changed, strict=True):
         target[...] = augment_clip(clip, augmentation=augmentation, rng=rng)

@@ -22,7 +22,7 @@ from primatrix.averages import WeightAverage, copy_weights, holding_weights
 from primatrix.calibration import Calibration
 from primatrix.checkpoint import read_model_folder, read_state, write_state
 from primatrix.devices import choose_device, compile_network, seeded
-from primatrix.errors import ModelError
+from primatrix.errors import InputError, ModelError
 from primatrix.models import Model, load_model, load_weights
 from primatrix.objective import LossMean, clip_loss
 from primatrix.optimisers import build_optimiser, set_learning_rate
@@ -31,6 +31,7 @@ from primatrix.prediction import predict_batches
 from primatrix.recipe import Batch, EpochScores, History, TrainingData, TrainSpec, best_epoch, settle
 from primatrix.records import OnProgress, Progress
 from primatrix.snapshot import check_settings, digest_labels, pack_optimiser, restore_optimiser, take_tensors
+from primatrix.species import BLANK
 from primatrix.streams import open_stream, use_sampling
 
 __all__ = ["EpochScores", "History", "TrainSpec", "TrainingData", "train"]
@@ -165,6 +166,7 @@ class Run:
         self.best: dict[str, Tensor] = {}
         self.streams: tuple[Iterator[Batch], Iterator[Batch]] | None = None
         self.labels = digest_labels(data)
+        self.blank = find_blank(model, spec=spec)
         self.step = 0  # steps taken, over all epochs
         self.losses, self.clips, self.seconds = LossMean(), 0, 0.0  # of the epoch at hand
         self.saved_at, self.save_seconds = time.monotonic(), 0.0
@@ -221,9 +223,11 @@ class Run:
     def add_gradients(self, batch: Batch, *, number: int, is_last: bool) -> Tensor:
         """Add one batch's part to the gradients of the step; the batch's mean loss is returned."""
         if self.spec.augmentation is not None:
+            blank = None if self.blank is None else np.asarray(batch[1])[:, self.blank] > 0
             clips = augment_clips(
-                np.asarray(batch[0]), augmentation=self.spec.augmentation, seed=self.spec.seed, step=number
-            )
+                np.asarray(batch[0]), augmentation=self.spec.augmentation, seed=self.spec.seed, step=number,
+                blank=blank,
+            )  # fmt: skip
             batch = (clips, batch[1])
         x, y = self.to_device(batch)
         self.clips += len(x)
@@ -393,6 +397,17 @@ class Run:
         self.step, self.clips, self.seconds = facts["step"], facts["clips"], facts["seconds"]
         self.losses = LossMean(**facts["losses"])
         logger.info("%s: goes on after step %d of epoch %d", source, self.step, len(self.epochs) + 1)
+
+
+def find_blank(model: Model, *, spec: TrainSpec) -> int | None:
+    """The column of clips that show no animal, where there is one; InputError where `paste` asks in vain."""
+    if BLANK in model.species:
+        return model.species.index(BLANK)
+    if spec.augmentation is not None and spec.augmentation.paste:
+        raise InputError(
+            f"augmentation: paste: got a model without species {BLANK!r}, onto whose clips to paste"
+        )
+    return None
 
 
 def seed_of_step(seed: int, *, step: int) -> int:
