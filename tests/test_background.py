@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from primatrix.models.background import (
+from primatrix.background import (
     find_background,
     find_usual_change,
     fold_pixels,

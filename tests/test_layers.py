@@ -9,8 +9,8 @@ import primatrix
 
 SOURCE = Path(primatrix.__file__).parent
 LAYERS = [
-    {"errors", "process", "locks", "loss", "riff"},
-    {"records", "species", "settings"},
+    {"errors", "memory", "locks", "loss", "riff"},
+    {"records", "species", "settings", "process"},
     {"tables", "calibration", "times"},
     {"taxonomy", "results", "files"},
     {"interchange"},
@@ -35,6 +35,8 @@ LAYERS = [
     {"store", "downsample", "scan", "neighbours", "walk", "report"},
     {"loader", "answers", "findings", "summary"},
     {"dataset"},
+    {"background"},
+    {"pasting"},
     {"checkpoint", "devices", "optimisers", "objective", "augmentation", "averages", "snapshot"},
     {"models", "recipe", "parallel", "calibrator", "verdict"},
     {"keras_weights", "prediction", "streams"},

@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from primatrix import ClipSpec, ModelError
+from primatrix.background import fold_pixels
 from primatrix.devices import choose_device
 from primatrix.models import build_model, load_model
-from primatrix.models.background import fold_pixels
 from primatrix.models.motion import Motion, MotionOptions, cut_windows, find_windows, halve
 from primatrix.prediction import predict_batches, predict_frames
 

@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from primatrix.errors import ModelError
-from primatrix.models.background import (
+from primatrix.background import (
     find_background,
     find_usual_change,
     fold_pixels,
@@ -17,6 +16,7 @@ from primatrix.models.background import (
     measure_change,
     measure_novelty,
 )
+from primatrix.errors import ModelError
 from primatrix.models.frames import choose_frames, take_frames
 from primatrix.models.network import LayerRow, Network, count_parameters, max_pool
 from primatrix.models.temporal import Pooling, TemporalHead
