@@ -1,5 +1,7 @@
 import hashlib
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +40,16 @@ def digest_files(folder: Path) -> dict[str, str]:
 def test_same_seed_gives_the_same_bytes_with_one_worker_or_two(made: Path, tmp_path: Path) -> None:
     simulate(tmp_path, spec=SMALL, workers=2)
     assert digest_files(tmp_path) == digest_files(made)
+
+
+def test_no_main_guard_is_needed_not_even_a_file(tmp_path: Path) -> None:
+    script = (
+        "from primatrix import SimulationSpec, simulate\n"
+        f"made = simulate({str(tmp_path)!r}, spec=SimulationSpec(train_clips=30, test_clips=10), workers=2)\n"
+        "print(made.files_written)\n"
+    )
+    ran = subprocess.run([sys.executable, "-"], input=script, capture_output=True, text=True, timeout=120)
+    assert (ran.stdout, ran.stderr) == ("40\n", "")
 
 
 def test_another_seed_gives_other_files(made: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from primatrix.encode import write_clip
 from primatrix.errors import InputError, PrimatrixError
+from primatrix.process import main_hidden
 from primatrix.records import OnProgress, Progress
 from primatrix.simulation.damage import DAMAGES, damage_file
 from primatrix.simulation.render import draw_clip
@@ -187,10 +188,11 @@ def draw_in_pool(
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         try:
             while True:
-                waiting |= {
-                    pool.submit(draw_tasks, folder, spec, chunk)
-                    for chunk in islice(chunks, 3 * workers - len(waiting))
-                }
+                with main_hidden():  # the first starts the processes
+                    waiting |= {
+                        pool.submit(draw_tasks, folder, spec, chunk)
+                        for chunk in islice(chunks, 3 * workers - len(waiting))
+                    }
                 if not waiting:
                     return
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
