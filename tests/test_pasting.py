@@ -36,7 +36,8 @@ def test_the_animal_stands_on_the_other_place_and_nothing_else_is_changed() -> N
     place, other = make_place(0), make_place(1)
     clip, where = walk_through(place)
     clips = np.stack([clip, other])
-    pasted = paste([clip, other], blank=[False, True])
+    blank = np.array([False, True])
+    pasted = paste_on_blanks(clips, blank=blank, chance=1.0, rng=np.random.default_rng(0))
     inner = where.copy()
     inner[:, [10, 15]] = False
     assert (pasted[0][inner] == 230).mean() > 0.9
@@ -44,7 +45,10 @@ def test_the_animal_stands_on_the_other_place_and_nothing_else_is_changed() -> N
     far[:, 8:18] = False
     np.testing.assert_array_equal(pasted[0][far], other[far])
     np.testing.assert_array_equal(pasted[1], other)
-    np.testing.assert_array_equal(np.stack([clip, other]), clips)  # what went in is as it was
+    np.testing.assert_array_equal(clips, np.stack([clip, other]))  # what went in is as it was
+    floats = paste([clip.astype(np.float32), other.astype(np.float32)], blank=[False, True])
+    assert floats.dtype == np.float32
+    np.testing.assert_array_equal(floats, pasted)
 
 
 @pytest.mark.parametrize("grey", [False, True])
@@ -77,11 +81,12 @@ def test_only_the_pixels_of_the_animal_move() -> None:
 
 def test_augmenting_asks_which_clips_are_blank_and_draws_the_same_again() -> None:
     clips = np.stack([walk_through(make_place(0))[0], make_place(1), make_place(2)])
-    augmentation, blank = Augmentation(flip=0.5, paste=0.5), np.array([False, True, True])
+    augmentation, blank = Augmentation(paste=1.0), np.array([False, True, True])
     one, two = (
         augment_clips(clips, augmentation=augmentation, seed=0, step=1, blank=blank) for _ in range(2)
     )
     np.testing.assert_array_equal(one, two)
+    assert (one[0] != clips[0]).any()
     with pytest.raises(InputError, match="which clips are blank"):
         augment_clips(clips, augmentation=augmentation, seed=0, step=1)
 

@@ -41,10 +41,10 @@ def paste_on_blanks(
     [200, 90, 90]
     """
     tried = np.flatnonzero(~blank & (rng.random(len(x)) < chance))
-    dark = (x[:, 0].max(-1) - x[:, 0].min(-1)).mean((1, 2)) < COLOURLESS
-    places = [np.flatnonzero(blank & (dark == kind)) for kind in (False, True)]
-    tried = np.array([clip for clip in tried if len(places[int(dark[clip])])], np.int64)
-    onto = np.array([rng.choice(places[int(dark[clip])]) for clip in tried], np.int64)
+    colourless = (x[:, 0].max(-1) - x[:, 0].min(-1)).mean((1, 2)) < COLOURLESS
+    places = [np.flatnonzero(blank & (colourless == kind)) for kind in (False, True)]
+    tried = np.array([clip for clip in tried if len(places[int(colourless[clip])])], np.int64)
+    onto = np.array([rng.choice(places[int(colourless[clip])]) for clip in tried], np.int64)
     if not len(tried):
         return x
     animals = torch.from_numpy(x[tried])

@@ -88,7 +88,7 @@ def start_worker(answer: Answer, *, memory_limit_bytes: int) -> Worker:
     process = context.Process(
         target=_serve, args=(theirs, answer, memory_limit_bytes), name="primatrix-decoder", daemon=True
     )
-    with _starting, main_hidden(), _interrupts_held():
+    with main_hidden(), _interrupts_held():
         process.start()
     theirs.close()
     return Worker(process, ours)
@@ -147,13 +147,17 @@ def _limit_memory(limit_bytes: int) -> None:
 
 @contextmanager
 def main_hidden() -> Iterator[None]:
-    """Keep a new interpreter from running the user's script again, so that no script needs a main guard."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+    """Keep a new interpreter from running the user's script again, so that no script needs a main guard.
+
+    One thread at a time: two would put back each other's stand-in.
+    """
+    with _starting:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
 
 
 @contextmanager
