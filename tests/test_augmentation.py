@@ -5,7 +5,17 @@ from primatrix.augmentation import Augmentation, augment_clips
 from primatrix.errors import InputError
 
 FULL = Augmentation(
-    flip=0.5, crop=0.3, brightness=0.2, contrast=0.3, gamma=0.3, grey=0.3, jitter=0.3, drop=0.2
+    flip=0.5,
+    crop=0.3,
+    rotate=10,
+    zoom=0.3,
+    shift=0.1,
+    brightness=0.2,
+    contrast=0.3,
+    gamma=0.3,
+    grey=0.3,
+    jitter=0.3,
+    drop=0.2,
 )
 
 
@@ -32,7 +42,7 @@ def test_nothing_is_changed_where_nothing_is_asked() -> None:
     assert augment(x) is x
 
 
-@pytest.mark.parametrize("name", ["flip", "crop", "brightness", "contrast", "gamma", "grey"])
+@pytest.mark.parametrize("name", ["flip", "crop", "zoom", "shift", "brightness", "contrast", "gamma", "grey"])
 def test_all_frames_of_a_clip_are_changed_alike_and_clips_each_in_its_own_way(name: str) -> None:
     still = np.repeat(make_clips(1, 1, 16, 16, 3), 8, axis=0).repeat(5, axis=1)  # 8 times the same still clip
     changed = augment(still, **{name: 0.5})
@@ -57,6 +67,44 @@ def test_a_crop_shows_a_part_enlarged() -> None:
     assert (widths >= 0.48).all()
     assert widths.min() < 0.9
     assert (np.diff(cut[:, 0, 0, :, 0].astype(int), axis=1) >= 0).all()
+
+
+def test_rotation_turns_about_the_middle_in_pixels() -> None:
+    x = np.zeros((40, 1, 33, 65, 1), np.uint8)
+    x[:, :, 16, :] = 255  # a level line through the middle of pictures twice as wide as high
+    turned = augment(x, rotate=20)[:, 0, :, :, 0].astype(float)
+    rows = np.arange(33)[:, None]
+    heights = (turned * rows).sum(axis=1) / turned.sum(axis=1)  # (40, 65): where the line lies in each column
+    np.testing.assert_allclose(heights[:, 32], 16, atol=0.1)
+    degrees = np.rad2deg(np.arctan((heights[:, 52] - heights[:, 12]) / 40))
+    assert -20.5 < degrees.min() < -10 < 10 < degrees.max() < 20.5
+
+
+def test_zoom_enlarges_and_makes_smaller_about_the_middle() -> None:
+    x = np.zeros((60, 1, 64, 64, 1), np.uint8)
+    x[:, :, 24:40, 24:40] = 255
+    zoomed = augment(x, zoom=np.log(1.5))[:, 0, :, :, 0] / 255.0
+    heights, widths = zoomed[:, :, 32].sum(axis=1), zoomed[:, 32].sum(axis=1)
+    for sides in (heights, widths):
+        assert 16 / 1.5 / 1.08 < sides.min() < 13 < 20 < sides.max() < 16 * 1.5 * 1.08
+    assert (np.abs(np.log(heights / widths)) < np.log(1.5) / 3 + 0.05).all()
+    assert np.abs(np.log(heights / widths)).max() > 0.06
+    np.testing.assert_allclose(
+        (zoomed * np.arange(64)).sum(axis=(1, 2)) / zoomed.sum(axis=(1, 2)), 31.5, atol=0.1
+    )
+
+
+def test_shift_moves_a_picture_and_mirrors_it_at_its_edges() -> None:
+    x = np.zeros((60, 1, 32, 64, 1), np.uint8)
+    x[:, :, 15:17, 31:33] = 252
+    moved = augment(x, shift=0.25)[:, 0, :, :, 0].astype(float)
+    rows = (moved.sum(axis=2) * np.arange(32)).sum(axis=1) / moved.sum(axis=(1, 2)) - 15.5
+    columns = (moved.sum(axis=1) * np.arange(64)).sum(axis=1) / moved.sum(axis=(1, 2)) - 31.5
+    assert -8.1 < rows.min() < -5 < 5 < rows.max() < 8.1
+    assert -16.1 < columns.min() < -10 < 10 < columns.max() < 16.1
+    ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[:, None], (20, 1, 8, 64, 1))
+    seen = augment(ramp, shift=0.25)[:, 0, 0, :, 0].astype(int)
+    assert (np.abs(np.diff(seen, axis=1)) <= 1).all()  # no jump where the mirrored part begins
 
 
 def test_light_follows_its_formulas() -> None:
@@ -95,6 +143,8 @@ def test_lost_frames_repeat_the_one_before_and_jitter_keeps_the_order() -> None:
     [
         ({"flip": 1.5}, "flip: got 1.5, wanted 0 to 1"),
         ({"crop": 1.0}, "crop: got 1.0, wanted 0 to below 1"),
+        ({"rotate": -5}, "rotate: got -5, wanted 0 or more"),
+        ({"shift": 1.0}, "shift: got 1.0, wanted 0 to below 1"),
         ({"gamma": -1.0}, "gamma: got -1.0, wanted 0 or more"),
         ({"drop": "often"}, "drop: got 'often', wanted a finite number"),
     ],

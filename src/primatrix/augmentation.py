@@ -24,6 +24,9 @@ class Augmentation:
 
     flip          chance of mirroring left and right
     crop          up to this share of height and of width is cut off, the rest enlarged to the old size
+    rotate        turned by up to this many degrees, either way
+    zoom          enlarged or made smaller by a factor of up to exp(zoom), height and width by a third of it apart
+    shift         moved by up to this share of height and of width; beyond its edges a picture is mirrored
     brightness    up to this share of white is added or taken away
     contrast      distances from mid-grey grow or shrink by a factor of up to exp(contrast)
     gamma         exponent of up to exp(gamma), or its inverse
@@ -38,6 +41,9 @@ class Augmentation:
 
     flip: float = 0.0
     crop: float = 0.0
+    rotate: float = 0.0
+    zoom: float = 0.0
+    shift: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
     gamma: float = 0.0
@@ -50,7 +56,8 @@ class Augmentation:
         check_types(self)
         check_shares(self, "flip", "brightness", "grey", "paste")
         check_shares(self, "crop", "jitter", "drop", below_one=True)
-        check_least(self, contrast=0, gamma=0)
+        check_shares(self, "shift", below_one=True)
+        check_least(self, rotate=0, zoom=0, contrast=0, gamma=0)
 
     @property
     def is_on(self) -> bool:
@@ -98,6 +105,8 @@ def augment_clip(
         clip = clip[draw_frames(len(clip), augmentation=augmentation, rng=rng)]
     if augmentation.crop:
         clip = crop_and_enlarge(clip, most=augmentation.crop, rng=rng)
+    if augmentation.rotate or augmentation.zoom or augmentation.shift:
+        clip = warp(clip, augmentation=augmentation, rng=rng)
     if rng.random() < augmentation.flip:
         clip = clip[:, :, ::-1]
     if rng.random() < augmentation.grey and clip.shape[-1] == len(LUMA):
@@ -130,6 +139,27 @@ def crop_and_enlarge(clip: NDArray[Pixels], *, most: float, rng: np.random.Gener
     pictures = torch.from_numpy(part).permute(0, 3, 1, 2)  # (T, H, W, C) -> (T, C, H, W), a view
     enlarged = F.interpolate(pictures, size=(height_px, width_px), mode="bilinear")
     return enlarged.permute(0, 2, 3, 1).numpy()
+
+
+def warp(clip: NDArray[Pixels], *, augmentation: Augmentation, rng: np.random.Generator) -> NDArray[Pixels]:
+    """All frames turned, enlarged or made smaller, and moved (bilinear), as a camera that hangs otherwise has them."""
+    frames, height_px, width_px, colours = clip.shape
+    angle = np.deg2rad(augmentation.rotate) * rng.uniform(-1, 1)
+    apart = augmentation.zoom / 3 * rng.uniform(-1, 1)
+    factor = augmentation.zoom * rng.uniform(-1, 1)
+    taller, wider = np.exp(factor - apart / 2), np.exp(factor + apart / 2)
+    down, right = 2 * augmentation.shift * rng.uniform(-1, 1, 2)  # a picture is 2 high and 2 wide
+    # Where in the old picture each place of the new one lies; both are measured in half heights and half widths.
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    sides = np.array([width_px, height_px])
+    places = turn * sides[None, :] / sides[:, None] / np.array([wider, taller])[None, :]
+    theta = torch.from_numpy(np.column_stack([places, [right, down]])).float()[None]
+    pictures = torch.from_numpy(clip).permute(0, 3, 1, 2).reshape(1, frames * colours, height_px, width_px)
+    grid = F.affine_grid(theta, list(pictures.shape), align_corners=False)
+    warped = F.grid_sample(pictures.float(), grid, padding_mode="reflection", align_corners=False)
+    if clip.dtype == np.uint8:
+        warped = warped.round().to(torch.uint8)
+    return warped.view(frames, colours, height_px, width_px).permute(0, 2, 3, 1).numpy()
 
 
 def relight(
