@@ -7,6 +7,7 @@ from primatrix.background import (
     find_usual_change,
     fold_pixels,
     follow_light,
+    level_contrast,
     measure_change,
     measure_novelty,
     median_network,
@@ -88,3 +89,36 @@ def test_bytes_and_floats_see_the_same_but_for_rounding() -> None:
         see(fold_pixels(x, side_px=2)), see(fold_pixels(x.float(), side_px=2)), strict=True
     ):
         assert (bytes_see - floats_see).abs().max() <= 1
+
+
+def test_levelled_contrast_knows_neither_sun_nor_shade() -> None:
+    rng = np.random.default_rng(0)
+    place = torch.from_numpy(rng.integers(0, 256, (1, 48, 64, 3)).astype(np.float32))
+    shade = place.clone()
+    shade[:, :, 32:] = shade[:, :, 32:] / 2 + 20
+    whole, half = (level_contrast(x, colours=3)[..., 0] for x in (place, shade))
+    assert whole.shape == (1, 48, 64)
+    far = torch.cat([whole[:, :, :24] - half[:, :, :24], whole[:, :, 40:] - half[:, :, 40:]], 2)
+    assert far.abs().max() < 0.35  # a spread of 6 grey levels is added to one of 20
+    assert whole.std() > 0.8
+    other = torch.from_numpy(rng.integers(0, 256, (1, 48, 64, 3)).astype(np.float32))
+    assert (level_contrast(other, colours=3)[..., 0] - whole).abs().mean() > 0.8
+
+
+def test_levelled_contrast_takes_mean_and_spread_of_the_square_around_a_pixel() -> None:
+    picture = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 17, 19, 1)).astype(np.float64))
+    leveled = level_contrast(picture, colours=1)[0, ..., 0].numpy()
+    square = picture[0, 4:9, 8:13, 0].numpy()  # an eighth of 17 rows: two each way
+    expected = (picture[0, 6, 10, 0].item() - square.mean()) / (square.std() + 6)
+    assert leveled[6, 10] == pytest.approx(expected, rel=1e-4)
+    corner = picture[0, :3, :3, 0].numpy()  # beyond the edge nothing is counted in
+    expected = (picture[0, 0, 0, 0].item() - corner.mean()) / (corner.std() + 6)
+    assert leveled[0, 0] == pytest.approx(expected, rel=1e-4)
+
+
+def test_levelled_contrast_of_folded_pixels_keeps_their_places() -> None:
+    picture = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 1, 32, 32, 3), np.uint8))
+    folded = level_contrast(fold_pixels(picture, side_px=2)[:, 0], colours=3)
+    again = fold_pixels(level_contrast(picture[:, 0], colours=3)[:, None], side_px=2)[:, 0]
+    assert folded.shape == again.shape == (1, 16, 16, 4)
+    assert np.corrcoef(folded.flatten().numpy(), again.flatten().numpy())[0, 1] > 0.98

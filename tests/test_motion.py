@@ -41,15 +41,22 @@ def test_layer_rows_name_every_parameter() -> None:
     for view, shape in (("window", (30, 16, 16, 24)), ("whole", (30, 32, 32, 24))):
         other = Motion(ClipSpec(30, 64, 64, "rgb"), species_count=24, options=MotionOptions(view=view))
         assert other.layer_rows()[0][1] == shape
+    alone = Motion(
+        ClipSpec(30, 64, 64, "rgb"), species_count=24, options=MotionOptions(view="none", place=True)
+    )
+    assert [shape for _, shape, _ in alone.layer_rows()] == [
+        (32, 32, 12), (16, 16, 24), (8, 8, 48), (4, 4, 72), (24,),
+    ]  # fmt: skip
+    assert sum(count for *_, count in alone.layer_rows()) == sum(p.numel() for p in alone.parameters())
 
 
 @pytest.mark.parametrize(
     "spec",
     [ClipSpec(1, 16, 16), ClipSpec(2, 5, 9, "rgb"), ClipSpec(7, 64, 37), ClipSpec(3, 200, 120, "rgb")],
 )
-@pytest.mark.parametrize("view", ["whole", "window", "both"])
+@pytest.mark.parametrize("view", ["whole", "window", "both", "none"])
 def test_any_number_of_frames_of_any_size_gets_an_answer_per_frame(spec: ClipSpec, view: str) -> None:
-    model = make_model(spec, view=view, place=view == "window")
+    model = make_model(spec, view=view, place=view in ("window", "none"))
     clips, frames = model.forward_frames(torch.from_numpy(make_clips(spec)))
     assert (clips.shape, frames.shape) == ((2, 3), (2, spec.frames, 3))
     assert torch.isfinite(clips).all()
@@ -66,6 +73,7 @@ def test_any_number_of_frames_of_any_size_gets_an_answer_per_frame(spec: ClipSpe
         {"context_frames": 3, "depth": 0},
         {"view": "window", "place": True},
         {"view": "whole"},
+        {"view": "none", "place": True},
     ],
 )
 def test_the_clips_answer_is_the_one_without_frames(options: dict) -> None:
@@ -108,6 +116,18 @@ def test_without_appearance_the_place_itself_is_not_seen() -> None:
     with_it = make_model()
     one, two = (with_it.forward(torch.from_numpy(clips)).detach() for clips in (x, brighter))
     assert (one - two).abs().max() > 0.05
+
+
+def test_the_place_shows_what_stands_still_in_any_light() -> None:
+    model = make_model(appearance=False, place=True)
+    empty = np.repeat(make_clips(SMALL)[:, :1] // 2, SMALL.frames, axis=1)
+    filled = empty.copy()
+    filled[:, :, 8:24, 8:24] = 120  # from the first frame to the last, so that nothing moves
+    with torch.no_grad():
+        places = [model.network.make_input(torch.from_numpy(x))[1] for x in (empty, filled, filled * 2)]
+    other, brighter = ((places[1] - place).abs().mean() for place in (places[0], places[2]))
+    assert other > 0.05
+    assert brighter < 0.3 * other
 
 
 def test_a_window_lies_where_most_is_new() -> None:
@@ -197,7 +217,8 @@ def test_a_thing_that_moves_is_learnt_and_its_frames_found() -> None:
         ("depth", -1, "motion: depth: got -1, wanted 0 or more"),
         ("dropout", 1.0, "dropout: got 1.0, wanted 0 to below 1"),
         ("context_frames", 0, "context_frames: got 0, wanted 1 or more"),
-        ("view", "all", "motion: view: got 'all', wanted one of whole, window, both"),
+        ("view", "all", "motion: view: got 'all', wanted one of whole, window, both, none"),
+        ("view", "none", "motion: view: got 'none' without place, wanted place=True with it"),
         ("pooling", "last", "pooling: got 'last', wanted one of logits, features, both"),
     ],
 )

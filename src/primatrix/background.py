@@ -6,6 +6,7 @@ A camera trap does not move, so the median over a clip's frames is the place wit
 from functools import cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "find_usual_change",
     "fold_pixels",
     "follow_light",
+    "level_contrast",
     "measure_change",
     "measure_novelty",
     "pick_frames",
@@ -20,6 +22,7 @@ __all__ = [
 
 MOST_FRAMES = 15  # the median of 15 frames in place of 30 halves the time; animals rarely fill 8 of them
 MOST_LIGHT = 16  # grey levels: an animal near by is no change of light
+LEAST_SPREAD = 6.0  # grey levels: what is smoother than that shows noise
 NOISE_FLOOR = 2.0  # of 255: what the encoder alone does to a pixel that stands still
 
 
@@ -148,3 +151,27 @@ def measure_novelty(change: Tensor, usual: Tensor) -> Tensor:
     2.0
     """
     return (change.to(usual.dtype) / (4 * usual[:, None])).clamp_(max=4)
+
+
+def level_contrast(picture: Tensor, *, colours: int) -> Tensor:
+    """Pictures (B, h, w, C*n), 0-255, grey and as contrasty everywhere: float32 (B, h, w, n), about -2 to 2.
+
+    From each pixel the mean around it is taken, and what is left is divided by the spread around it (within an eighth
+    of the picture's shorter side), so that sun, dusk and infrared light show the same place. Local contrast
+    normalisation: Jarrett et al., 2009, "What is the best multi-stage architecture for object recognition?"
+
+    >>> bright = torch.randint(100, 200, (1, 16, 16, 1))
+    >>> leveled = [level_contrast(x, colours=1) for x in (bright, bright / 2 + 30)]
+    >>> bool((leveled[0] - leveled[1]).abs().max() < 0.5)
+    True
+    """
+    grey = picture.float().view(*picture.shape[:-1], colours, -1).mean(-2)
+    height, width = grey.shape[1:3]
+    side = 2 * (min(height, width) // 8) + 1
+    moments = torch.stack([grey.mean(-1), (grey * grey).mean(-1)], 1)  # (B, 2, h, w)
+    for kernel in ((side, 1), (1, side)):  # a square is a column of rows
+        padding = (kernel[0] // 2, kernel[1] // 2)
+        moments = F.avg_pool2d(moments, kernel, 1, padding, count_include_pad=False)
+    mean, square = moments[..., None].unbind(1)
+    spread = (square - mean * mean).clamp(min=0).sqrt()
+    return (grey - mean) / (spread + LEAST_SPREAD)

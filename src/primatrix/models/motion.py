@@ -13,6 +13,7 @@ from primatrix.background import (
     find_usual_change,
     fold_pixels,
     follow_light,
+    level_contrast,
     measure_change,
     measure_novelty,
 )
@@ -24,10 +25,12 @@ from primatrix.records import ClipSpec
 
 __all__ = ["Motion", "MotionOptions"]
 
-View = Literal["whole", "window", "both"]
+View = Literal["whole", "window", "both", "none"]
 WIDENING = (1, 2, 4, 6)  # channels of the four stages, in units of `width`
 STEM_SIDE_PX = 32  # about what the fold brings a picture's shorter side down to
 MIDDLE_GREY, CONTRAST = 112.0, 64.0
+MUCH_CHANGE, SOME_CHANGE = 40.0, 12.0  # grey levels: of a pixel's largest and of its mean change over a clip
+MOST_CHANGE = 5.0  # of either: beyond that a flash is no stronger evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,11 @@ class MotionOptions:
     `width` is the number of channels of the first of four stages, `depth` how many further convolutions each later
     stage has. `view` "whole" looks at all of each frame, "window" only where most is new, a quarter of the pixels;
     "both" looks through such a window and at the whole in half the size, with the same weights: half the pixels. With
-    `place` the background and where anything moved are seen too, once per clip: for what stands in the scene, not for
-    animals, where it learns the training sites by heart (bench/LOG.md); without `appearance` frames are seen as
-    differences from the background only. In training it looks at `training_frames` of a clip's frames, half of them
-    where most is new; the background is that of all. `pooling`, `context_frames` and `dropout` are those of
+    `place` the background, its contrast levelled, and how much each pixel changes are seen too, once per clip: for what
+    stands in the scene, not for animals, where it learns the training sites by heart (bench/LOG.md); with `view` "none"
+    the place is all that is seen, and every frame of a clip gets the clip's answer. Without `appearance` frames are
+    seen as differences from the background only. In training it looks at `training_frames` of a clip's frames, half of
+    them where most is new; the background is that of all. `pooling`, `context_frames` and `dropout` are those of
     `TemporalHead`.
     """
 
@@ -60,15 +64,17 @@ class MotionOptions:
                 raise ModelError(f"motion: {name}: got {getattr(self, name)}, wanted {least} or more")
         if self.view not in get_args(View):
             raise ModelError(f"motion: view: got {self.view!r}, wanted one of {', '.join(get_args(View))}")
+        if self.view == "none" and not self.place:
+            raise ModelError("motion: view: got 'none' without place, wanted place=True with it")
 
 
 class Motion(Network):
     """A small convolutional network on each frame, and if asked one on the place, once per clip.
 
     It looks through a window where most is new, and at the whole in half the size. There it sees the picture, its
-    difference from the clip's background, and how new that is; of the place, the background and where anything moved
-    at all. Takes any number of frames of any size; gives an answer for each frame too. Pixels are folded so that
-    large pictures cost no more than small ones.
+    difference from the clip's background, and how new that is; of the place, the background in levelled contrast and
+    how much each pixel changes, at most and in the mean. Takes any number of frames of any size; gives an answer for
+    each frame too. Pixels are folded so that large pictures cost no more than small ones.
 
     >>> network = Motion(ClipSpec(30, 64, 64, "rgb"), species_count=24, options=MotionOptions())
     >>> sum(p.numel() for p in network.parameters())
@@ -84,14 +90,14 @@ class Motion(Network):
         self.fold_px = choose_fold(spec)
         places = self.fold_px**2
         seen = spec.channels * (1 + options.appearance) + 1
-        self.moving = Tower(seen * places + 2, width=options.width, depth=options.depth)
-        self.views = 2 if options.view == "both" else 1
-        features = self.moving.features * self.views
+        self.moving: Tower | None = None
         self.place: Tower | None = None
+        features = 0
+        if options.view != "none":
+            self.moving = Tower(seen * places + 2, width=options.width, depth=options.depth)
+            features += self.moving.features * (2 if options.view == "both" else 1)
         if options.place:
-            self.place = Tower(
-                (spec.channels + 2) * places, width=max(1, options.width // 2), depth=options.depth
-            )
+            self.place = Tower(3 * places, width=max(1, options.width // 2), depth=options.depth)
             features += self.place.features
         self.head = TemporalHead(
             features, species_count=species_count, pooling=options.pooling,
@@ -107,37 +113,45 @@ class Motion(Network):
         """Clips uint8 or float (B, T, H, W, C), pixels 0-255 -> clip logits (B, S), frame logits (B, T, S)."""
         with torch.no_grad():
             moving, place = self.make_input(x)
-        frames = moving.flatten(0, 2).permute(
-            0, 3, 1, 2
-        )  # (B, T, V, h, w, C') -> (B*T*V, C', h, w), channels_last
-        features = self.moving(frames).view(*moving.shape[:2], -1)  # (B*T*V, D) -> (B, T, V*D)
+        features = []
+        if self.moving is not None and moving is not None:
+            # (B, T, V, h, w, C') -> (B*T*V, C', h, w), channels_last
+            frames = self.moving(moving.flatten(0, 2).permute(0, 3, 1, 2))
+            features.append(frames.view(*moving.shape[:2], -1))  # (B*T*V, D) -> (B, T, V*D)
         if self.place is not None and place is not None:
-            once = self.place(place.permute(0, 3, 1, 2))[:, None]  # (B, D')
-            features = torch.cat([features, once.expand(-1, features.shape[1], -1)], -1)
-        clip, answers = self.head(features)
-        return clip, answers
+            once = self.place(place.permute(0, 3, 1, 2))[:, None]  # (B, 1, D')
+            features.append(once.expand(-1, features[0].shape[1] if features else 1, -1))
+        clip, answers = self.head(torch.cat(features, -1))
+        return clip, answers if self.moving is not None else answers.expand(-1, x.shape[1], -1)
 
-    def make_input(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Clips (B, T, H, W, C) -> views of frames (B, T, V, h, w, C'), and places (B, h', w', C'') if seen."""
-        dtype, colours = working_dtype(x), self.spec.channels
+    def make_input(self, x: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Clips (B, T, H, W, C) -> views of frames (B, T, V, h, w, C') and places (B, h', w', C''); None: not seen."""
         x = fold_pixels(x, side_px=self.fold_px)
         background = find_background(x)
-        still = follow_light(x, background, colours=colours)
-        change = measure_change(x, still, colours=colours)
-        usual = find_usual_change(change)
-        novelty = measure_novelty(change, usual.to(dtype))  # (B, T, h, w, places)
+        still = follow_light(x, background, colours=self.spec.channels)
+        change = measure_change(x, still, colours=self.spec.channels)
+        place = None if self.place is None else self.look_at_place(background, change).to(working_dtype(x))
+        moving = None if self.moving is None else self.look_at_frames(x, still, change)
+        return moving, place
+
+    def look_at_place(self, background: Tensor, change: Tensor) -> Tensor:
+        """The background (B, h, w, C) in levelled contrast and changes (B, T, h, w, n) over time: (B, h, w, 3*n)."""
+        picture = level_contrast(background, colours=self.spec.channels)
+        most, mean = change.amax(1).float() / MUCH_CHANGE, change.float().mean(1) / SOME_CHANGE
+        return torch.cat([picture, most.clamp(max=MOST_CHANGE), mean.clamp(max=MOST_CHANGE)], -1)
+
+    def look_at_frames(self, x: Tensor, still: Tensor, change: Tensor) -> Tensor:
+        """Folded clips, their background in each frame's light, and changes from it -> views (B, T, V, h, w, C')."""
+        dtype = working_dtype(x)
+        novelty = measure_novelty(change, find_usual_change(change).to(dtype))  # (B, T, h, w, places)
         peaks = novelty.amax(-1)
-        place = None
-        if self.place is not None:
-            picture = (background.to(dtype) - MIDDLE_GREY) / CONTRAST
-            place = torch.cat([picture, novelty.amax(1), novelty.mean(1)], -1)
         if self.training and self.options.training_frames < x.shape[1]:
             chosen = choose_frames(measure_activity(peaks), count=self.options.training_frames)
             x, still, novelty, peaks = (take_frames(part, chosen) for part in (x, still, novelty, peaks))
         parts = [(x.to(dtype) - still.to(dtype)) / (CONTRAST / 2), novelty]
         if self.options.appearance:
             parts.append((x.to(dtype) - MIDDLE_GREY) / CONTRAST)
-        return self.look(parts, peaks), place
+        return self.look(parts, peaks)
 
     def look(self, parts: list[Tensor], peaks: Tensor) -> Tensor:
         """What is seen of frames, parts (B, T, h, w, C) and where most is new (B, T, h, w): (B, T, V, h', w', C')."""
@@ -162,7 +176,9 @@ class Motion(Network):
         sizes = [self.spec.height_px // self.fold_px, self.spec.width_px // self.fold_px]
         window = sizes if self.options.view == "whole" else window_sides(sizes[0], sizes[1])
         shape = (self.spec.frames, 2) if self.options.view == "both" else (self.spec.frames,)
-        rows = self.moving.layer_rows("frame", shape=shape, sides=window)
+        rows: list[LayerRow] = []
+        if self.moving is not None:
+            rows += self.moving.layer_rows("frame", shape=shape, sides=window)
         if self.place is not None:
             rows += self.place.layer_rows("place", shape=(), sides=sizes)
         return [*rows, ("head (TemporalHead)", (self.head.species_count,), count_parameters(self.head))]
