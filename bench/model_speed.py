@@ -34,6 +34,7 @@ MODELS = {
     "motion": ("motion", MICRO, {}),
     "motion, window": ("motion", MICRO, {"view": "window"}),
     "motion, whole": ("motion", MICRO, {"view": "whole", "training_frames": 12}),
+    "motion, place alone": ("motion", MICRO, {"view": "none", "place": True}),
     "backbone, ViT tiny": ("backbone", MICRO, {"config": VIT_TINY, "side_px": 224, "unfrozen_stages": 2}),
 }
 

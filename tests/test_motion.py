@@ -54,9 +54,9 @@ def test_layer_rows_name_every_parameter() -> None:
     "spec",
     [ClipSpec(1, 16, 16), ClipSpec(2, 5, 9, "rgb"), ClipSpec(7, 64, 37), ClipSpec(3, 200, 120, "rgb")],
 )
-@pytest.mark.parametrize("view", ["whole", "window", "both", "none"])
+@pytest.mark.parametrize("view", ["whole", "window", "both"])
 def test_any_number_of_frames_of_any_size_gets_an_answer_per_frame(spec: ClipSpec, view: str) -> None:
-    model = make_model(spec, view=view, place=view in ("window", "none"))
+    model = make_model(spec, view=view, place=view == "window")
     clips, frames = model.forward_frames(torch.from_numpy(make_clips(spec)))
     assert (clips.shape, frames.shape) == ((2, 3), (2, spec.frames, 3))
     assert torch.isfinite(clips).all()
@@ -73,7 +73,6 @@ def test_any_number_of_frames_of_any_size_gets_an_answer_per_frame(spec: ClipSpe
         {"context_frames": 3, "depth": 0},
         {"view": "window", "place": True},
         {"view": "whole"},
-        {"view": "none", "place": True},
     ],
 )
 def test_the_clips_answer_is_the_one_without_frames(options: dict) -> None:
@@ -116,6 +115,18 @@ def test_without_appearance_the_place_itself_is_not_seen() -> None:
     with_it = make_model()
     one, two = (with_it.forward(torch.from_numpy(clips)).detach() for clips in (x, brighter))
     assert (one - two).abs().max() > 0.05
+
+
+@pytest.mark.parametrize("spec", [ClipSpec(1, 16, 16), ClipSpec(7, 64, 37), ClipSpec(3, 200, 120, "rgb")])
+def test_of_the_place_alone_there_is_an_answer_for_the_clip_but_not_per_frame(spec: ClipSpec) -> None:
+    model = make_model(spec, view="none", place=True)
+    x = make_clips(spec)
+    assert not model.gives_frames
+    [p] = predict_batches(model, [x], device=choose_device("cpu"))
+    assert p.shape == (2, 3)
+    assert np.isfinite(p).all()
+    with pytest.raises(ModelError, match="motion: got asked for an answer per frame with view 'none'"):
+        model.forward_frames(torch.from_numpy(x))
 
 
 def test_the_place_shows_what_stands_still_in_any_light() -> None:

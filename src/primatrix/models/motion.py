@@ -42,9 +42,9 @@ class MotionOptions:
     "both" looks through such a window and at the whole in half the size, with the same weights: half the pixels. With
     `place` the background, its contrast levelled, and how much each pixel changes are seen too, once per clip: for what
     stands in the scene, not for animals, where it learns the training sites by heart (bench/LOG.md); with `view` "none"
-    the place is all that is seen, and every frame of a clip gets the clip's answer. Without `appearance` frames are
-    seen as differences from the background only. In training it looks at `training_frames` of a clip's frames, half of
-    them where most is new; the background is that of all. `pooling`, `context_frames` and `dropout` are those of
+    the place is all that is seen, and there is no answer per frame. Without `appearance` frames are seen as differences
+    from the background only. In training it looks at `training_frames` of a clip's frames, half of them where most is
+    new; the background is that of all. `pooling`, `context_frames` and `dropout` are those of
     `TemporalHead`.
     """
 
@@ -82,7 +82,6 @@ class Motion(Network):
     """
 
     options_type = MotionOptions
-    gives_frames = True
 
     def __init__(self, spec: ClipSpec, *, species_count: int, options: MotionOptions) -> None:
         super().__init__()
@@ -105,24 +104,37 @@ class Motion(Network):
         )  # fmt: skip
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
 
+    @property
+    def gives_frames(self) -> bool:  # type: ignore[override]  # of the place there is one answer for all frames
+        """Whether it looks at frames."""
+        return self.moving is not None
+
     def forward(self, x: Tensor) -> Tensor:
         """Clips uint8 or float (B, T, H, W, C), pixels 0-255 -> logits (B, S)."""
-        return self.forward_frames(x)[0]
+        return self.answer(x)[0]
 
     def forward_frames(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Clips uint8 or float (B, T, H, W, C), pixels 0-255 -> clip logits (B, S), frame logits (B, T, S)."""
+        if not self.gives_frames:
+            raise ModelError(
+                "motion: got asked for an answer per frame with view 'none', which has one per clip; use another view"
+            )
+        return self.answer(x)
+
+    def answer(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Clip logits (B, S) and those of the frames looked at (B, t, S), of the place alone (B, 1, S)."""
         with torch.no_grad():
             moving, place = self.make_input(x)
         features = []
         if self.moving is not None and moving is not None:
             # (B, T, V, h, w, C') -> (B*T*V, C', h, w), channels_last
-            frames = self.moving(moving.flatten(0, 2).permute(0, 3, 1, 2))
-            features.append(frames.view(*moving.shape[:2], -1))  # (B*T*V, D) -> (B, T, V*D)
+            each = self.moving(moving.flatten(0, 2).permute(0, 3, 1, 2))
+            features.append(each.view(*moving.shape[:2], -1))  # (B*T*V, D) -> (B, T, V*D)
         if self.place is not None and place is not None:
             once = self.place(place.permute(0, 3, 1, 2))[:, None]  # (B, 1, D')
             features.append(once.expand(-1, features[0].shape[1] if features else 1, -1))
-        clip, answers = self.head(torch.cat(features, -1))
-        return clip, answers if self.moving is not None else answers.expand(-1, x.shape[1], -1)
+        clip, frames = self.head(torch.cat(features, -1))
+        return clip, frames
 
     def make_input(self, x: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Clips (B, T, H, W, C) -> views of frames (B, T, V, h, w, C') and places (B, h', w', C''); None: not seen."""
