@@ -5,18 +5,9 @@ from primatrix.augmentation import Augmentation, augment_clips
 from primatrix.errors import InputError
 
 FULL = Augmentation(
-    flip=0.5,
-    crop=0.3,
-    rotate=10,
-    zoom=0.3,
-    shift=0.1,
-    brightness=0.2,
-    contrast=0.3,
-    gamma=0.3,
-    grey=0.3,
-    jitter=0.3,
-    drop=0.2,
-)
+    flip=0.5, crop=0.3, rotate=10, zoom=0.3, shift=0.1, brightness=0.2, contrast=0.3, gamma=0.3, grey=0.3,
+    jitter=0.3, drop=0.2,
+)  # fmt: skip
 
 
 def make_clips(*shape: int, seed: int = 0) -> np.ndarray:
@@ -42,7 +33,9 @@ def test_nothing_is_changed_where_nothing_is_asked() -> None:
     assert augment(x) is x
 
 
-@pytest.mark.parametrize("name", ["flip", "crop", "zoom", "shift", "brightness", "contrast", "gamma", "grey"])
+@pytest.mark.parametrize(
+    "name", ["flip", "crop", "rotate", "zoom", "shift", "brightness", "contrast", "gamma", "grey"]
+)
 def test_all_frames_of_a_clip_are_changed_alike_and_clips_each_in_its_own_way(name: str) -> None:
     still = np.repeat(make_clips(1, 1, 16, 16, 3), 8, axis=0).repeat(5, axis=1)  # 8 times the same still clip
     changed = augment(still, **{name: 0.5})

@@ -44,8 +44,7 @@ class MotionOptions:
     stands in the scene, not for animals, where it learns the training sites by heart (bench/LOG.md); with `view` "none"
     the place is all that is seen, and there is no answer per frame. Without `appearance` frames are seen as differences
     from the background only. In training it looks at `training_frames` of a clip's frames, half of them where most is
-    new; the background is that of all. `pooling`, `context_frames` and `dropout` are those of
-    `TemporalHead`.
+    new; the background is that of all. `pooling`, `context_frames` and `dropout` are those of `TemporalHead`.
     """
 
     width: int = 24
