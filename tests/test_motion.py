@@ -194,6 +194,35 @@ def test_same_seed_gives_the_same_weights_and_a_saved_model_the_same_answers(tmp
     assert np.array_equal(back.probabilities(x), one.probabilities(x))
 
 
+def learn(model, x: np.ndarray, y: np.ndarray, *, steps: int) -> None:
+    network = model.network.train()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for _ in range(steps):
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(
+                network(torch.from_numpy(x)), torch.from_numpy(y)
+            )
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    network.eval()
+
+
+def test_what_stands_in_the_scene_is_learnt_and_told_elsewhere_in_darker_light() -> None:
+    spec, rng = ClipSpec(6, 32, 32), np.random.default_rng(0)
+    x = np.repeat(rng.integers(20, 200, (96, 1, 32, 32, 1), np.uint8), 6, axis=1)
+    y = np.zeros((96, 2), np.float32)
+    y[::2, 0], y[1::2, 1] = 1, 1
+    x[1::2, :, 8:20, 10:22] = 110  # every second clip has a grey square in it that never moves
+    model = build_model("motion", species=["empty", "square"], spec=spec, width=8, view="none", place=True)
+    learn(model, x[:64], y[:64], steps=60)
+    device = choose_device("cpu", precision="fp32")
+    by_day, at_dusk = predict_batches(model, [x[64:], x[64:] // 2], device=device)
+    assert ((by_day[:, 1] > 0.5) == (y[64:, 1] > 0)).all()
+    assert ((at_dusk[:, 1] > 0.5) == (y[64:, 1] > 0)).mean() > 0.85
+
+
 def test_a_thing_that_moves_is_learnt_and_its_frames_found() -> None:
     spec, rng = ClipSpec(6, 32, 32), np.random.default_rng(0)
     x = np.repeat(rng.integers(40, 200, (32, 1, 32, 32, 1), np.uint8), 6, axis=1)
@@ -203,18 +232,7 @@ def test_a_thing_that_moves_is_learnt_and_its_frames_found() -> None:
     model = build_model(
         "motion", species=["blank", "square"], spec=spec, width=8, appearance=False, place=False
     )
-    network = model.network.train()
-    optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        for _ in range(25):
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(
-                network(torch.from_numpy(x)), torch.from_numpy(y)
-            )
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-    network.eval()
+    learn(model, x, y, steps=25)
     [(clips, frames)] = predict_frames(model, [x[:8]], device=choose_device("cpu", precision="fp32"))
     assert ((clips[:, 1] > 0.5) == (y[:8, 1] > 0)).all()
     assert (frames[1::2, :, 1].argmax(1) == 2).all()
