@@ -68,6 +68,18 @@ def test_one_view_is_the_middle() -> None:
         torch.testing.assert_close(network(x), network.classify(x[:, 1:9, 1:11, 1:19]), atol=1e-5, rtol=1e-4)
 
 
+def test_by_difference_what_stands_still_is_not_seen() -> None:
+    network, x = make_network(difference=True).eval(), make_clips(SMALL)
+    still = x[:, :1].expand_as(x)
+    moving = still.clone()
+    moving[:, 4, 3:9, 5:12] = 255 - moving[:, 4, 3:9, 5:12]
+    with torch.no_grad():
+        assert torch.equal(network(still), network(still // 2))  # the light is that of the place
+        assert torch.equal(network(moving)[0] - network(still)[0] == 0, torch.zeros(3, dtype=torch.bool))
+        plain = make_network().eval()
+        assert not torch.equal(plain(still), plain(still // 2))
+
+
 def test_training_crops_are_parts_of_the_clip_and_follow_from_torchs_seed() -> None:
     network, x = make_network(shift=0.0), make_clips(SMALL, 16)
     with torch.random.fork_rng():
