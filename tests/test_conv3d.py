@@ -43,6 +43,12 @@ def test_parameters_are_those_of_the_entry_layer_by_layer() -> None:
     assert sum(p.numel() for p in network.parameters()) == 1_439_752
 
 
+def test_untrained_it_takes_one_species_in_all_for_shown() -> None:
+    model = build_model("conv3d", species=[str(i) for i in range(24)], spec=SMALL)
+    grey = np.full((1, *SMALL.shape), 127.5, np.float32)  # nothing to see: what is left is the head's bias
+    assert model.probabilities(grey)[0] == pytest.approx(np.full(24, 1 / 24), rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("spec", "crop"),
     [(MICRO, (24, 56, 56)), (SMALL, (8, 10, 18)), (ClipSpec(15, 16, 16), (12, 14, 14))],

@@ -74,6 +74,8 @@ class Conv3d(Network):
         self.dense = nn.ModuleList([nn.Linear(features, UNITS), nn.Linear(UNITS, UNITS)])
         self.head = nn.Linear(UNITS, species_count)
         initialise_like_keras(self)
+        # One species in `species_count`, as `TemporalHead` begins: the way there from 1/2 is long at a low rate.
+        nn.init.constant_(self.head.bias, -math.log(max(1, species_count - 1)))
         self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # not in torch's stubs
 
     def forward(self, x: Tensor) -> Tensor:
