@@ -8,6 +8,7 @@ from primatrix.calibration import Calibration
 from primatrix.calibrator import calibrate_model, describe_calibration
 from primatrix.errors import InputError
 from primatrix.models import build_model, load_model
+from primatrix.operating import Promise
 from primatrix.records import ClipSpec
 
 SPECIES = ["blank", "duiker", "hog"]
@@ -71,4 +72,30 @@ def test_labels_of_a_species_the_model_does_not_know_are_refused(folder: Path) -
     labels.loc["3.mp4"] = [0, 0, 0, 1]
     labels.to_csv(folder / "labels.csv")
     with pytest.raises(InputError, match="1 clips show lion, which the model does not know"):
+        calibrate(folder)
+
+
+def test_sites_of_other_clips_are_refused(folder: Path) -> None:
+    sites = pd.read_csv(folder / "sites.csv", index_col="filename").rename(lambda name: f"card/{name}")
+    sites.to_csv(folder / "sites.csv")
+    wanted = "none of the 600 labelled clips; got card/0.mp4, wanted names as in the labels: 0.mp4"
+    with pytest.raises(InputError, match=wanted):
+        calibrate(folder)
+
+
+def test_a_weak_models_own_predictions_may_be_used_for_another_promise(folder: Path) -> None:
+    path = folder / "predictions.csv"
+    weak = 0.2 + 0.4 * pd.read_csv(
+        path, index_col="filename"
+    )  # between floors and ceilings, as if calibrated
+    weak.to_csv(path, float_format="%.7g")
+    first = calibrate(folder)
+    again = calibrate_model(
+        folder / "model", predictions=path, labels=folder / "labels.csv", sites=folder / "sites.csv",
+        promise=Promise(max_loss=0.2),
+    )  # fmt: skip
+    assert again.weights == first.weights
+    assert again.operating_points["skip blank"].max_loss == 0.2
+    (weak + 0.001).to_csv(path, float_format="%.7g")  # of these nobody knows
+    with pytest.raises(InputError, match="so these are calibrated"):
         calibrate(folder)

@@ -1,5 +1,6 @@
 """The command line, run as a person runs it: what it prints, what it writes, how it ends."""
 
+import importlib
 import inspect
 import os
 import subprocess
@@ -374,3 +375,16 @@ def test_the_demo_does_the_whole_job_small(tmp_path: Path, monkeypatch: pytest.M
     for name in ("data/train_labels.csv", "model/model.safetensors", "submission.csv"):
         assert (tmp_path / "demo" / name).is_file()
         assert str(tmp_path / "demo") in ended.out
+
+
+def test_a_file_in_the_way_is_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+
+    def write() -> None:  # stands for any command that meets the file late
+        (tmp_path / "file" / "folder").mkdir()
+
+    program = importlib.import_module("primatrix.cli.app")  # the package has an `app` of its own
+    monkeypatch.setattr(program, "app", write)
+    ended = run("report")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.endswith("folder: Not a directory; choose another place, then run again\n")

@@ -112,6 +112,9 @@ def test_a_promise_over_sites_wants_sites() -> None:
     labels, predictions, _ = draw(100, seed=8)
     with pytest.raises(InputError, match="give --sites"):
         choose_points(labels, predictions.to_numpy(), promise=Promise(unit="sites"))
+    sites = pd.Series("north", index=labels.index[:60])
+    with pytest.raises(InputError, match="no site for 40 of 100 clips, wanted the site of every clip"):
+        choose_points(labels, predictions.to_numpy(), promise=Promise(unit="sites"), sites=sites)
     with pytest.raises(InputError, match="max_loss: got 5"):
         Promise(max_loss=5)
 

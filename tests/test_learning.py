@@ -78,6 +78,7 @@ def test_settings_come_from_the_file_then_words_then_flags(
         (("--config", "nowhere.yaml"), "nowhere.yaml: no such file"),
         (("--model", "magic"), "model: got 'magic'"),
         (("--folds", 40), "folds: got 40 for 18 clips of 6 sites"),
+        (("--folds", 40, "--dry-run"), "folds: got 40 for 18 clips of 6 sites"),
         (("--epochs", 0), "epochs: got 0, wanted 1 or more"),
         (("--option", "width=3"), "lrcn: got option width, wanted one of input_scale"),
         (("--option", "seed=3"), "--option seed: is no option of a network"),
@@ -120,3 +121,35 @@ def test_options_of_the_network_are_set_by_words(
     assert code == 0, err
     options = load_model(tmp_path / "m").options
     assert (options["width"], options["view"]) == (4, "window")
+
+
+def test_a_file_where_the_models_folder_should_be_is_refused_before_the_work(
+    run: Run, command: tuple[object, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "m").write_text("a file")
+    code, out, err = run(*command)
+    assert (code, out) == (2, "")
+    assert f"--out {tmp_path / 'm'}: {tmp_path / 'm'} is a file, wanted a folder" in err
+    assert not (tmp_path / "s").exists()
+    code, _, err = run(*command[:-1], tmp_path / "m" / "deeper")
+    assert (code, err.count("is a file, wanted a folder")) == (2, 1)
+
+
+def test_a_run_is_not_gone_on_with_in_other_batches_or_for_other_sites(
+    run: Run, command: tuple[object, ...], tmp_path: Path
+) -> None:
+    words = ("--held-out-sites", "site0")
+    code, _, err = run(*command, *words, "--epochs", 1)
+    assert code == 0, err
+    code, _, err = run(*command, *words, "--epochs", 2, "--batch-size", 3)
+    assert (code, "holds a run with batch_size 4" in err, "got batch_size 3" in err) == (2, True, True), err
+    code, _, err = run(*command, "--held-out-sites", "site1", "--epochs", 2)
+    assert (code, "holds a run with labels, or clips that validate, " in err) == (2, True), err
+
+
+def test_of_a_benchmark_folder_flags_of_footage_are_named(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("simulate", tmp_path / "d", "--train", 12, "--test", 4, "--quiet")
+    assert code == 0, err
+    code, _, err = run("train", tmp_path / "d", "--size", "32x32", "--dry-run", "--quiet", "--workers", 0)
+    assert code == 0, err
+    assert "primatrix: --size: not used, since this is a benchmark folder" in err

@@ -18,6 +18,14 @@ def test_a_site_is_drawn_whole() -> None:
     np.testing.assert_allclose(drawn.replicate_sums(values), by_hand)
 
 
+def test_clips_without_a_site_are_not_called_sites() -> None:
+    nowhere = pd.Series("", index=NAMES)
+    assert Resample.draw(NAMES, sites=nowhere, replicates=2).unit == "clips"
+    assert Resample.draw(NAMES, sites=nowhere.rename(lambda name: f"x/{name}"), replicates=2).unit == "clips"
+    partly = nowhere.where(NAMES[0] != NAMES, "north")
+    assert Resample.draw(NAMES, sites=partly, replicates=2).unit == "sites and clips without one"
+
+
 def test_interval_of_a_mean_over_clips_is_the_textbooks() -> None:
     names = pd.Index([f"{i}.mp4" for i in range(5000)])
     values = np.random.default_rng(1).normal(size=5000)

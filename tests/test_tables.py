@@ -54,3 +54,12 @@ def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path) -> 
     assert [path.name.split(".")[1] for path in tmp_path.iterdir()] == ["a"]  # .a.csv.….part
     write_whole(tmp_path / "a.csv", lambda path: path.write_text("whole"))
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_only_an_empty_cell_of_text_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("filepath,label,site,hog\nnull,None,NA,NA\nb.mp4,,,0.5\n")
+    table = read_table(path)
+    assert table.loc[0, ["filepath", "label", "site"]].tolist() == ["null", "None", "NA"]
+    assert table.loc[1, ["label", "site"]].isna().all()
+    assert table["hog"].isna().tolist() == [True, False]

@@ -13,7 +13,7 @@ from primatrix.models import build_model
 from primatrix.records import ClipSpec
 from primatrix.simulation import SimulationSpec, simulate
 from primatrix.species import BENCHMARK_SPECIES
-from primatrix.verdict import Beside, check_figures, evaluate_files, read_durations
+from primatrix.verdict import Beside, check_figures, evaluate_files, point_lines, read_durations
 
 SPECIES = ["blank", "duiker", "hog"]
 
@@ -100,3 +100,51 @@ def test_a_long_label_file_in_which_a_species_never_occurs_is_scored_at_the_mode
     label[label != "hog"].rename_axis("filepath").to_csv(folder / "long.csv")
     printed = run("evaluate", folder / "test.csv", folder / "long.csv", "--model", folder / "model")
     assert "skip blank (promised: at most 5% of animals lost)" in printed
+
+
+def test_what_was_not_promised_is_not_said_to_be() -> None:
+    shares = {f"{name}{end}": 0.5 for name in ("loss", "blanks_skipped") for end in ("", "_low", "_high")}
+    skip = {"threshold": 0.8, "promised_loss": 0.005, "clips": 4, "lost": 2} | shares
+
+    def say(**changes: object) -> str:
+        return point_lines(pd.DataFrame([skip | changes], index=["skip blank"]))[0]
+
+    assert "promised: at most 0.5% of animals lost): lost 2 of 4, 50.0 %" in say()
+    assert (
+        say(threshold=None) == "skip blank: too few clips were there to promise anything, so none is skipped"
+    )
+    nobody = say(clips=0, lost=0, loss=np.nan)
+    assert nobody == (
+        "skip blank: no clip here shows an animal, so none is lost; skipped 50.0 % of the blanks (50.0 to 50.0)"
+    )
+    assert say(blanks_skipped=np.nan).endswith("; no clip here is blank")
+
+
+def test_evaluate_looks_at_its_place_and_labels_before_it_predicts(folder: Path) -> None:
+    (folder / "file").write_text("")
+    words = [
+        "evaluate",
+        str(folder / "test.csv"),
+        str(folder / "test_labels.csv"),
+        "--out",
+        str(folder / "file"),
+    ]
+    with pytest.raises(InputError, match="file is a file, wanted a folder"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    (folder / "clips").mkdir()
+    words = [
+        "evaluate",
+        str(folder / "clips"),
+        "--model",
+        str(folder / "model"),
+        "--out",
+        str(folder / "out"),
+    ]
+    with pytest.raises(InputError, match="got no label file"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    assert not (folder / "out").exists()
+
+
+def test_sites_of_other_clips_are_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"has a site for none of the 400 labelled clips; got val0\.mp4"):
+        run("evaluate", folder / "test.csv", folder / "test_labels.csv", "--sites", folder / "val_clips.csv")

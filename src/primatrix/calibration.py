@@ -15,7 +15,8 @@ from primatrix.errors import InputError
 from primatrix.species import BLANK
 
 __all__ = [
-    "Calibration", "FittedOn", "OperatingPoint", "PredictedBy", "Unit", "drop_clips", "sample_names", "skip_scores",
+    "Calibration", "FittedOn", "OperatingPoint", "PredictedBy", "Unit", "drop_clips", "sample_names", "say_share",
+    "skip_scores",
 ]  # fmt: skip
 
 PredictedBy = Literal["out-of-fold", "validation"]
@@ -33,7 +34,8 @@ Task = Literal["skip", "find"]
 class FittedOn:
     """What a calibration was fitted on: `source` says how its predictions were made, `positives` count clips.
 
-    `sample` holds short digests of up to 256 clips' names, so that scoring on the same clips is noticed.
+    `sample` holds short digests of up to 256 clips' names, so that scoring on the same clips is noticed; `answers` is
+    a digest of the file of predictions, so that it is known again.
     """
 
     source: str
@@ -41,6 +43,7 @@ class FittedOn:
     sites: int
     positives: dict[str, int]
     sample: tuple[str, ...] = ()
+    answers: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,10 @@ class OperatingPoint:
             return (
                 f"{self.name}: {self.clips} clips of {self.units} {self.unit} are too few to promise anything"
             )
-        sure = "in the mean" if self.confidence is None else f"with {self.confidence:.0%} confidence"
+        sure = "in the mean" if self.confidence is None else f"with {say_share(self.confidence)} confidence"
         what = "skip above" if self.task == "skip" else "show from"
-        return (
-            f"{self.name}: {what} {self.score} {self.threshold:.4g}; loses at most {self.max_loss:.0%} {sure}"
-        )
+        lost = say_share(self.max_loss)
+        return f"{self.name}: {what} {self.score} {self.threshold:.4g}; loses at most {lost} {sure}"
 
     def drops(self, scores: NDArray[Any]) -> NDArray[np.bool_]:  # Any: float32 or float64
         """Which clips with these scores (N,) are dropped."""
@@ -161,6 +163,15 @@ class Calibration:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"calibration: got values that are none ({error}); calibrate again") from None
+
+
+def say_share(share: float) -> str:
+    """A promised share in percent, with all its digits: a promise must not be rounded into another.
+
+    >>> say_share(0.05), say_share(0.995), say_share(1 - 0.9)
+    ('5%', '99.5%', '10%')
+    """
+    return f"{100 * share:g}%"
 
 
 def drop_clips(

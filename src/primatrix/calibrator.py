@@ -1,5 +1,7 @@
 """Calibrates a saved model from tables: its own predictions for clips it was not trained on, and labels."""
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from primatrix.calibration import KNEE, Calibration, PredictedBy
 from primatrix.checkpoint import read_model_folder, update_facts
 from primatrix.errors import InputError
 from primatrix.fitting import fit_calibration
-from primatrix.labels import read_labels, read_sites
+from primatrix.labels import read_labels, read_sites_of
 from primatrix.operating import Promise
 from primatrix.scoring import read_predictions
 
@@ -43,8 +45,10 @@ def calibrate_model(
     refuse_strangers(true, species, path=labels)
     calibration = fit_calibration(
         true.reindex(columns=species, fill_value=np.float32(0)), table[species], source=source,
-        sites=read_sites(sites) if sites else known.sites, promise=promise,
+        sites=read_sites_of(true.index, sites) if sites else known.sites, promise=promise,
     )  # fmt: skip
+    fitted_on = replace(calibration.fitted_on, answers=digest_answers(table[species]))
+    calibration = replace(calibration, fitted_on=fitted_on)
     update_facts(folder, calibration=calibration.to_dict())
     return calibration
 
@@ -60,13 +64,24 @@ def refuse_strangers(true: pd.DataFrame, species: list[str], *, path: Path) -> N
 
 
 def check_own(table: pd.DataFrame, calibration: Calibration, *, path: Path) -> None:
-    """InputError where all probabilities lie within the model's calibration: fitting again would apply it twice."""
+    """InputError where all probabilities lie within the model's calibration: fitting again would apply it twice.
+
+    Those it was fitted on itself may be used again, for another promise: they were the model's own then.
+    """
+    if digest_answers(table[list(calibration.species)]) == calibration.fitted_on.answers:
+        return
     values = table[list(calibration.species)].to_numpy(np.float64)
     floors, ceilings = np.asarray(calibration.floors), np.asarray(calibration.ceilings)
     low, high = (1 - KNEE) * floors, ceilings + KNEE * (1 - ceilings)
     if (np.isnan(values) | ((values >= 0.999 * low) & (values <= 1.001 * high))).all():
         raise InputError(f"{path}: every probability lies within the floors and ceilings of the model's calibration, "
                          "so these are calibrated; wanted the model's own: predict with --raw")  # fmt: skip
+
+
+def digest_answers(table: pd.DataFrame) -> str:
+    """16 hexadecimal digits of a table of probabilities, its clips' names included."""
+    rows = pd.util.hash_pandas_object(table).to_numpy()
+    return hashlib.blake2b(rows.tobytes(), digest_size=8).hexdigest()
 
 
 def describe_calibration(calibration: Calibration) -> str:

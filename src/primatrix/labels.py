@@ -18,9 +18,11 @@ __all__ = [
     "Labels",
     "count_sites",
     "count_species",
+    "count_without_site",
     "number_units",
     "read_labels",
     "read_sites",
+    "read_sites_of",
     "read_submission_format",
 ]
 
@@ -119,6 +121,22 @@ def read_sites(path: str | Path) -> "pd.Series[str]":
     return sites
 
 
+def read_sites_of(index: pd.Index, path: str | Path) -> "pd.Series[str]":
+    """The sites that a file names for these clips, as `read_sites`; InputError where it names none of them.
+
+    >>> import tempfile, pathlib
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "deployments.csv")
+    >>> _ = file.write_text("filename,site\\na.mp4,north\\n")
+    >>> read_sites_of(pd.Index(["a.mp4", "b.mp4"]), file).to_dict()
+    {'a.mp4': 'north'}
+    """
+    sites = read_sites(path)
+    if len(index) and not count_sites(index, sites):
+        raise InputError(f"{path}: has a site for none of the {len(index)} labelled clips; got {sites.index[0]}, "
+                         f"wanted names as in the labels: {index[0]}")  # fmt: skip
+    return sites
+
+
 def count_species(labels: Labels) -> "pd.Series[int]":
     """Clips per species, most frequent first.
 
@@ -150,8 +168,19 @@ def count_sites(index: pd.Index, sites: "pd.Series[str] | None") -> int:
     """
     if sites is None:
         return 0
-    known = sites.reindex(index)
+    known = sites.reindex(index).fillna("")
     return int(known[known != ""].nunique())
+
+
+def count_without_site(index: pd.Index, sites: "pd.Series[str] | None") -> int:
+    """How many of these clips have no known site.
+
+    >>> count_without_site(pd.Index(["a", "b", "c"]), pd.Series({"a": "north", "b": ""}))
+    2
+    """
+    if sites is None:
+        return len(index)
+    return int((sites.reindex(index).fillna("") == "").sum())
 
 
 def check_blank(table: pd.DataFrame, path: Path) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from primatrix.calibration import OperatingPoint, Unit, skip_scores
 from primatrix.errors import InputError
-from primatrix.labels import number_units
+from primatrix.labels import count_without_site, number_units
 from primatrix.promises import METHODS, certify_cut, clopper_pearson
 from primatrix.resampling import Resample, percentiles
 from primatrix.species import BLANK
@@ -43,10 +43,10 @@ def choose_points(
     true: pd.DataFrame, prob: Floats, *, promise: Promise, sites: "pd.Series[str] | None" = None
 ) -> dict[str, OperatingPoint]:
     """ "skip blank" and a "find <species>" for every species, from labels (N, S) and probabilities (N, S)."""
-    if promise.unit != "clips" and sites is None:
-        raise InputError(
-            f"unit: got {promise.unit!r} and no sites, wanted the site of every clip; give --sites"
-        )
+    unknown = count_without_site(true.index, sites)
+    if promise.unit != "clips" and unknown:  # each for itself they would pass for as many sites
+        got = "no sites" if sites is None else f"no site for {unknown} of {len(true)} clips"
+        raise InputError(f"unit: got {promise.unit!r} and {got}, wanted the site of every clip; give --sites")
     units = number_units(true.index, sites)
     points = {SKIP_BLANK: skip_point(true, prob, promise=promise, sites=sites)}
     for number, species in enumerate(true.columns):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primatrix.labels import number_units
+from primatrix.labels import count_sites, count_without_site, number_units
 
 __all__ = ["Resample", "percentiles"]
 
@@ -35,18 +35,22 @@ class Resample:
     ) -> "Resample":
         """Draw the sites of these clips, or the clips themselves where no site is known.
 
+        A clip whose site alone is not known is drawn by itself, and `unit` says so.
+
         >>> sites = pd.Series({"a": "north", "b": "north", "c": "south"})
         >>> drawn = Resample.draw(pd.Index(list("abc")), sites=sites, replicates=2)
         >>> drawn.unit_of_clip.tolist(), drawn.weights.sum(axis=1).tolist()
         ([0, 0, 1], [2.0, 2.0])
         """
         rng = np.random.default_rng(seed)
+        sites = sites if count_sites(index, sites) else None
         units = number_units(index, sites)
         count = int(units.max(initial=-1)) + 1
         if count > MOST_UNITS and sites is None:
             units, count = rng.permutation(len(index)) % MOST_UNITS, MOST_UNITS
         weights = rng.multinomial(count, np.full(count, 1 / count), size=replicates).astype(np.float64)
-        return cls(weights, units, "clips" if sites is None else "sites")
+        unit = "sites and clips without one" if count_without_site(index, sites) else "sites"
+        return cls(weights, units, "clips" if sites is None else unit)
 
     def sum_by_unit(self, values: NDArray[np.float64]) -> Floats:
         """Values of clips (N, ...) summed by unit, (U, ...)."""

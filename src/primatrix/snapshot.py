@@ -13,6 +13,8 @@ from primatrix.errors import ModelError
 
 __all__ = ["check_settings", "digest_labels", "pack_optimiser", "restore_optimiser", "take_tensors"]
 
+SAID = {"labels": "labels, or clips that validate,"}  # a digest of both
+
 
 def pack_optimiser(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     """What the optimiser remembers of every weight, by the weight's number and the memory's name."""
@@ -61,8 +63,8 @@ def check_settings(
     """ModelError that names each setting in which a saved run differs, of those that it knew."""
     differ = [k for k in sorted(saved) if settings.get(k) != saved[k]]
     if differ:
-        was = ", ".join(f"{k} {saved[k]}" for k in differ)
-        now = ", ".join(f"{k} {settings.get(k)}" for k in differ)
+        was = ", ".join(f"{SAID.get(k, k)} {saved[k]}" for k in differ)
+        now = ", ".join(f"{SAID.get(k, k)} {settings.get(k)}" for k in differ)
         raise ModelError(
             f"{path}: holds a run with {was}; got {now}; use the same settings or another folder"
         )

@@ -19,6 +19,9 @@ NAME_COLUMNS = ("filename", "filepath")
 TEXT_COLUMNS = (
     *NAME_COLUMNS, "label", "site", "folder", "deployment", "time", "recorded_at", "locationID", "deploymentID",
 )  # fmt: skip
+# What stands for no number, as spreadsheets, R and pandas write it. In text only an empty cell is none: a site may be
+# called NA, and a label None.
+NO_NUMBER = ("", "NA", "N/A", "n/a", "#N/A", "nan", "NaN", "-nan", "-NaN", "null", "NULL", "None", "<NA>")
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
@@ -27,7 +30,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"{path}: no such file; wanted a CSV table with a column `filename` or `filepath`")
     try:
-        raw = pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str))
+        columns = pd.read_csv(path, nrows=0).columns
+        none = {name: [""] if name in TEXT_COLUMNS else list(NO_NUMBER) for name in columns}
+        text = dict.fromkeys(TEXT_COLUMNS, str)
+        raw = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=none)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"{path}: not a CSV table ({reason}); wanted comma-separated UTF-8 text") from error

@@ -338,7 +338,10 @@ class Run:
         if self.spec.schedule == "constant" and not 0 < self.spec.warmup < 1:
             del values["epochs"]  # more epochs of the same: a run may be made longer
         model = {"model": self.model.name, **self.model.options, "species": list(self.model.species)}
-        data = {"clips": self.model.spec.key, "num_batches": self.data.num_batches, "labels": self.labels}
+        data = {
+            "clips": self.model.spec.key, "num_batches": self.data.num_batches, "labels": self.labels,
+            "batch_size": getattr(self.data, "batch_size", None),
+        }  # fmt: skip
         values |= {"precision": self.device.precision, "device": self.device.kind, **model, **data}
         plain: dict[str, Any] = json.loads(
             json.dumps(values)

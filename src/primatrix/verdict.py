@@ -1,18 +1,19 @@
 """Evaluates the tables a person has and says what came out: in lines, in files and in figures."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from primatrix.calibration import Calibration
+from primatrix.calibration import Calibration, say_share
 from primatrix.errors import InputError
 from primatrix.evaluation import Evaluation, evaluate
 from primatrix.figures import write_figures
-from primatrix.labels import read_labels, read_sites
+from primatrix.labels import read_labels, read_sites_of
 from primatrix.metrics import class_frequencies
 from primatrix.scoring import read_predictions
 from primatrix.tables import NAME_COLUMNS, read_table
@@ -46,7 +47,7 @@ def evaluate_files(predictions: Path, labels: Path, *, beside: Beside | None = N
     return evaluate(
         add_species(known.table, calibration.species if calibration else ()),
         read_predictions(predictions),
-        sites=read_sites(beside.sites) if beside.sites else known.sites,
+        sites=read_sites_of(known.table.index, beside.sites) if beside.sites else known.sites,
         train_frequencies=frequencies,
         against=read_predictions(beside.against) if beside.against else None,
         calibration=calibration,
@@ -168,10 +169,14 @@ def overall_lines(table: pd.DataFrame) -> list[str]:
 def point_lines(points: pd.DataFrame) -> list[str]:
     """What skipping did, and how many promises about single species came out."""
     skip = points.to_dict("index")["skip blank"]
-    lines = [f"skip blank (promised: at most {skip['promised_loss']:.0%} of animals lost): lost {skip['lost']} of "
-             f"{skip['clips']}, {100 * skip['loss']:.1f} % ({100 * skip['loss_low']:.1f} to "
-             f"{100 * skip['loss_high']:.1f}); skipped {100 * skip['blanks_skipped']:.1f} % of the blanks "
-             f"({100 * skip['blanks_skipped_low']:.1f} to {100 * skip['blanks_skipped_high']:.1f})"]  # fmt: skip
+    if pd.isna(skip["threshold"]):
+        lines = ["skip blank: too few clips were there to promise anything, so none is skipped"]
+    elif not skip["clips"]:
+        lines = [f"skip blank: no clip here shows an animal, so none is lost; {skipped_blanks(skip)}"]
+    else:
+        lines = [f"skip blank (promised: at most {say_share(skip['promised_loss'])} of animals lost): lost "
+                 f"{skip['lost']} of {skip['clips']}, {100 * skip['loss']:.1f} % ({100 * skip['loss_low']:.1f} to "
+                 f"{100 * skip['loss_high']:.1f}); {skipped_blanks(skip)}"]  # fmt: skip
     if "hours" in points:
         lines.append(f"  {skip['hours_saved']:.1f} of {skip['hours']:.1f} hours need not be watched "
                      f"({skip['hours_saved_low']:.1f} to {skip['hours_saved_high']:.1f})")  # fmt: skip
@@ -179,6 +184,14 @@ def point_lines(points: pd.DataFrame) -> list[str]:
     kept = int((find["loss"] <= find["promised_loss"]).sum())
     lines.append(f"find: {kept} of {len(find)} species with a promise were found as often as promised")
     return lines
+
+
+def skipped_blanks(skip: dict[Hashable, Any]) -> str:  # Any: numbers and text
+    """The share of blank clips that is skipped, with its interval."""
+    if np.isnan(skip["blanks_skipped"]):
+        return "no clip here is blank"
+    value, low, high = (100 * skip[f"blanks_skipped{end}"] for end in ("", "_low", "_high"))
+    return f"skipped {value:.1f} % of the blanks ({low:.1f} to {high:.1f})"
 
 
 def number(value: float, digits: int) -> str:

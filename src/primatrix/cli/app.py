@@ -11,6 +11,9 @@ from primatrix.errors import PrimatrixError
 
 __all__ = ["app", "finish", "main", "stop", "tell"]
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EPERM)
+NO_PLACE = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)  # a file where a folder should be
+
 app = typer.Typer(
     name="primatrix",
     help="Tags the species in camera-trap video.",
@@ -31,18 +34,13 @@ def main() -> None:
     except PrimatrixError as error:
         stop(str(error))
     except OSError as error:
-        if error.errno not in (
-            errno.ENOSPC,
-            errno.EDQUOT,
-            errno.EFBIG,
-            errno.EACCES,
-            errno.EROFS,
-            errno.EPERM,
-        ):
+        if error.errno in NO_ROOM:
+            wanted = "make room or choose another place, then run again"
+        elif error.errno in NO_PLACE:
+            wanted = "choose another place, then run again"
+        else:
             raise
-        stop(
-            f"{error.filename or 'disk'}: {error.strerror}; make room or choose another place, then run again"
-        )
+        stop(f"{error.filename or 'disk'}: {error.strerror}; {wanted}")
     except KeyboardInterrupt:
         tell("stopped; the same command goes on from here")
         sys.exit(130)

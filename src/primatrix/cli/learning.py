@@ -23,9 +23,11 @@ from primatrix.cli.options import (
     Size,
     StoreFolder,
     Workers,
+    check_folder,
     is_benchmark,
     make_spec,
     split_commas,
+    tell_unused,
 )
 from primatrix.errors import InputError
 from primatrix.progress import ProgressDisplay
@@ -44,6 +46,7 @@ Change = Annotated[list[str] | None, typer.Option("--set", help="Any setting, as
 Option = Annotated[
     list[str] | None, typer.Option("--option", help="Of the network, as pretrained=NAME; may be repeated.")
 ]
+SIZE = "16x16"
 DRY_RUN_CLIPS = 4  # in a batch and decoded at a time, so that a dry run takes seconds with any footage
 
 
@@ -59,7 +62,7 @@ def train(
         str, typer.Option(help="Sites that validate, with commas; default: about a third.")
     ] = "",
     frames: Frames = 15,
-    size: Size = "16x16",
+    size: Size = SIZE,
     colour: Channels = "grey",
     media: Look = "videos",
     config: Config = None,
@@ -88,6 +91,7 @@ def train(
     from primatrix.dataset import Dataset
     from primatrix.models import build_model
 
+    check_folder(out)
     flags = {
         "epochs": epochs, "steps_per_epoch": steps, "validation_steps": validation_steps, "patience": patience,
         "learning_rate": learning_rate, "seed": seed, "devices": devices, "dry_run": dry_run or None,
@@ -96,6 +100,9 @@ def train(
     spec = read_recipe(architecture, config=config, change=change or [], flags=flags)
     batch_size = min(batch_size, DRY_RUN_CLIPS) if spec.dry_run else batch_size
     if is_benchmark(data):
+        given = {"--labels": labels, "--held-out-sites": held_out_sites, "--size": size != SIZE,
+                 "--media": media != "videos"}  # fmt: skip
+        tell_unused(given)
         clips = dataclasses.replace(benchmark_spec(kind), frames=frames, colour=colour)
         dataset = Dataset(
             data, kind, batch_size=batch_size, seed=spec.seed, spec=clips, store=store, workers=workers
@@ -161,8 +168,13 @@ def run_training(
     """Train once or by folds, and say what came of it."""
     from primatrix.folds import train_folds
     from primatrix.parallel import is_leader
+    from primatrix.splits import split_folds
     from primatrix.training import train as run
 
+    if folds is not None:
+        split_folds(
+            dataset.labels, sites=dataset.sites, folds=folds
+        )  # refuses what cannot be, in a dry run too
     if folds is not None and not spec.dry_run:
         done = train_folds(make_model, dataset, folder=out, folds=folds, spec=spec, on_progress=on_progress)
         text = done.summary()

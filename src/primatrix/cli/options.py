@@ -1,10 +1,12 @@
 """Options that several commands share, and how their words are read."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import typer
 
+from primatrix.cli.app import tell
 from primatrix.errors import InputError
 from primatrix.records import ClipSpec, Colour, DatasetType, Media
 
@@ -22,11 +24,13 @@ __all__ = [
     "Size",
     "StoreFolder",
     "Workers",
+    "check_folder",
     "is_benchmark",
     "make_spec",
     "parse_size",
     "parse_sizes",
     "split_commas",
+    "tell_unused",
 ]
 
 Data = Annotated[
@@ -46,6 +50,23 @@ Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Look = Annotated[Media, typer.Option("--media", help="What is looked for in one's own folder.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
 Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where the model runs.")]
+
+
+def tell_unused(given: Mapping[str, object]) -> None:
+    """One line about options that were given, but mean nothing for a benchmark folder."""
+    names = [name for name, is_given in given.items() if is_given]
+    if names:
+        tell(f"{', '.join(names)}: not used, since this is a benchmark folder; wanted with one's own footage")
+
+
+def check_folder(path: Path | None) -> None:
+    """InputError where a folder to write into, or one above it, is a file: before the work, not after it.
+
+    >>> check_folder(Path("not/there/yet"))
+    """
+    for place in [] if path is None else [path, *path.parents]:
+        if place.exists() and not place.is_dir():
+            raise InputError(f"--out {path}: {place} is a file, wanted a folder; choose another place")
 
 
 def split_commas(text: str) -> tuple[str, ...]:

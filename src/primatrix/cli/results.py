@@ -15,6 +15,7 @@ from primatrix.cli.options import (
     Quiet,
     Workers,
     is_benchmark,
+    tell_unused,
 )
 from primatrix.errors import InputError
 from primatrix.events import INTERVAL_MINUTES
@@ -96,7 +97,7 @@ def predict(
         shared = {"device": device, "workers": workers, "on_progress": display.on_progress}
         loaded = load_for_prediction(model, raw=raw)
         if is_benchmark(data):
-            tell_unused(spec)
+            tell_unused(options_of_footage(spec))
             ended = predict_submission(data, loaded, out, kind=kind, store=store, **shared)
         else:
             refuse_store(store)
@@ -117,9 +118,9 @@ def find_neighbours(model: Path, *, raw: bool) -> Neighbours | None:
     return None if raw else learned
 
 
-def tell_unused(spec: "TagSpec") -> None:
-    """One line about options that were given, but mean nothing for a benchmark folder."""
-    given = {
+def options_of_footage(spec: "TagSpec") -> dict[str, object]:
+    """Options that mean nothing for a benchmark folder, and whether they were given."""
+    return {
         "--media": spec.media != "videos",
         "--timezone": spec.times.timezone,
         "--container-clock": spec.times.container_clock != "local",
@@ -129,9 +130,6 @@ def tell_unused(spec: "TagSpec") -> None:
         "--interval": spec.interval_minutes != INTERVAL_MINUTES,
         "--frames": spec.frames,
     }
-    names = [name for name, is_given in given.items() if is_given]
-    if names:
-        tell(f"{', '.join(names)}: not used, since this is a benchmark folder; wanted with one's own footage")
 
 
 def load_for_prediction(folder: Path, *, raw: bool) -> "Model":

@@ -7,7 +7,7 @@ import typer
 
 from primatrix.calibration import PredictedBy, Unit
 from primatrix.cli.app import app, tell
-from primatrix.cli.options import Device, Kind, Quiet, Workers, is_benchmark
+from primatrix.cli.options import Device, Kind, Quiet, Workers, check_folder, is_benchmark
 from primatrix.errors import InputError
 from primatrix.progress import ProgressDisplay
 from primatrix.records import DatasetType
@@ -71,17 +71,19 @@ def evaluate(
     """
     from primatrix.verdict import Beside, check_figures, describe_evaluation, evaluate_files, write_evaluation
 
+    check_folder(out)
     if out and figures:
         check_figures()
     if predictions.is_dir():
-        folder, found = predictions, find_tables(predictions)
-        predictions = predict_first(
-            folder, model, out=out, kind=kind, device=device, workers=workers, quiet=quiet
-        )
+        found = find_tables(predictions)
         labels, sites = labels or found.get("test_labels"), sites or found.get("deployments")
         train_labels = train_labels or found.get("train_labels")
     if labels is None:
         raise InputError(f"{predictions}: got no label file, wanted `primatrix evaluate PREDICTIONS LABELS`")
+    if predictions.is_dir():
+        predictions = predict_first(
+            predictions, model, out=out, kind=kind, device=device, workers=workers, quiet=quiet
+        )
     beside = Beside(sites, train_labels, against, model, durations)
     evaluation = evaluate_files(predictions, labels, beside=beside)
     typer.echo(describe_evaluation(evaluation))

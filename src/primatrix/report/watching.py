@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primatrix.calibration import drop_clips
+from primatrix.calibration import drop_clips, say_share
 from primatrix.labels import BLANK
 from primatrix.report.tallies import find_something
 from primatrix.results import Results
@@ -151,6 +151,6 @@ def describe_promise(point: Mapping[str, Any]) -> str:
     """
     if point["threshold"] is None:
         return "too few labelled clips to promise anything, so nothing is skipped"
-    sure = f"with {point['confidence']:.0%} confidence" if point["confidence"] else "in the mean"
-    text = f"loses at most {point['max_loss']:.0%} of them, {sure} over {point['unit'].split()[0]}"
+    sure = f"with {say_share(point['confidence'])} confidence" if point["confidence"] else "in the mean"
+    text = f"loses at most {say_share(point['max_loss'])} of them, {sure} over {point['unit'].split()[0]}"
     return text.replace("%", " %")
