@@ -147,7 +147,9 @@ def test_a_run_whose_labels_were_corrected_is_not_gone_on_with(tmp_path: Path) -
     labels = pd.DataFrame({"a": [1.0, 0.0]}, index=["x.mp4", "y.mp4"])
     train(make_model(), Labelled(labels), spec=PLAIN, folder=tmp_path)
     train(make_model(), Labelled(labels.copy()), spec=PLAIN, folder=tmp_path)
-    with pytest.raises(ModelError, match=r"holds a run with labels \w{8}; got labels \w{8}; use the same"):
+    with pytest.raises(
+        ModelError, match=r"a run with (labels and validating clips) \w{8}; got \1 \w{8}; use the same"
+    ):
         train(make_model(), Labelled(1 - labels), spec=PLAIN, folder=tmp_path)
 
 

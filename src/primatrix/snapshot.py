@@ -13,7 +13,7 @@ from primatrix.errors import ModelError
 
 __all__ = ["check_settings", "digest_labels", "pack_optimiser", "restore_optimiser", "take_tensors"]
 
-SAID = {"labels": "labels, or clips that validate,"}  # a digest of both
+SAID = {"labels": "labels and validating clips"}  # a digest of both
 
 
 def pack_optimiser(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
