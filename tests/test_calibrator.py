@@ -85,9 +85,8 @@ def test_sites_of_other_clips_are_refused(folder: Path) -> None:
 
 def test_a_weak_models_own_predictions_may_be_used_for_another_promise(folder: Path) -> None:
     path = folder / "predictions.csv"
-    weak = 0.2 + 0.4 * pd.read_csv(
-        path, index_col="filename"
-    )  # between floors and ceilings, as if calibrated
+    own = pd.read_csv(path, index_col="filename")
+    weak = 0.2 + 0.4 * own  # between floors and ceilings, as if calibrated
     weak.to_csv(path, float_format="%.7g")
     first = calibrate(folder)
     again = calibrate_model(

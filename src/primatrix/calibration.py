@@ -168,10 +168,10 @@ class Calibration:
 def say_share(share: float) -> str:
     """A promised share in percent, with all its digits: a promise must not be rounded into another.
 
-    >>> say_share(0.05), say_share(0.995), say_share(1 - 0.9)
-    ('5%', '99.5%', '10%')
+    >>> say_share(0.05), say_share(0.9999999), say_share(1 - 0.9)
+    ('5%', '99.99999%', '10%')
     """
-    return f"{100 * share:g}%"
+    return f"{100 * share:.10g}%"
 
 
 def drop_clips(

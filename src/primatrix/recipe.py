@@ -154,8 +154,8 @@ MODERN: dict[str, Any] = {  # Any: fields of TrainSpec
 RECOMMENDED: dict[str, dict[str, Any]] = {
     # As its designs were compared, bench/LOG.md.
     "motion": MODERN | {"optimiser": "muon", "learning_rate": 2e-3, "ema": 0.995},
-    # Its authors' rate: at ten times that it keeps answering the same for every clip (bench/LOG.md). It crops, mirrors
-    # and relights by itself.
+    # Its authors' rate: at ten times that it still answered the same for every clip after 71,000 (bench/LOG.md). It
+    # crops, mirrors and relights by itself.
     "conv3d": MODERN | {"learning_rate": 1e-4, "augmentation": None},
     "backbone": MODERN | {"learning_rate": 2e-4, "epochs": 5},
 }

@@ -91,6 +91,7 @@ def train(
     from primatrix.dataset import Dataset
     from primatrix.models import build_model
 
+    out = out or Path("runs", architecture)
     check_folder(out)
     flags = {
         "epochs": epochs, "steps_per_epoch": steps, "validation_steps": validation_steps, "patience": patience,
@@ -125,7 +126,7 @@ def train(
         **read_options(option or []),
     )
     with ProgressDisplay(quiet=quiet) as display, closing(dataset):
-        run_training(make_model, dataset, spec=spec, folds=folds, out=out or Path("runs", architecture),
+        run_training(make_model, dataset, spec=spec, folds=folds, out=out,
                      on_progress=display.on_progress)  # fmt: skip
 
 
@@ -171,10 +172,8 @@ def run_training(
     from primatrix.splits import split_folds
     from primatrix.training import train as run
 
-    if folds is not None:
-        split_folds(
-            dataset.labels, sites=dataset.sites, folds=folds
-        )  # refuses what cannot be, in a dry run too
+    if folds is not None and spec.dry_run:  # refuses folds that cannot be, as `train_folds` does
+        split_folds(dataset.labels, sites=dataset.sites, folds=folds)
     if folds is not None and not spec.dry_run:
         done = train_folds(make_model, dataset, folder=out, folds=folds, spec=spec, on_progress=on_progress)
         text = done.summary()
