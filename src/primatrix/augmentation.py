@@ -1,21 +1,17 @@
 """Clips as the same camera might have seen them on another day: moved, relit, with other frames."""
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from primatrix.changes import Changes, change_each
 from primatrix.errors import InputError
-from primatrix.pasting import paste_on_blanks
+from primatrix.pasting import draw_pastes
 from primatrix.settings import check_least, check_shares, check_types
 
-__all__ = ["Augmentation", "augment_clips"]
-
-Pixels = TypeVar("Pixels", np.uint8, np.float32)
-LUMA = (77, 150, 29)  # of 256: red, green and blue in grey (ITU-R BT.601)
+__all__ = ["Augmentation", "augment_clips", "draw_changes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,35 +82,46 @@ def augment_clips(
     x = np.ascontiguousarray(x, np.uint8 if x.dtype == np.uint8 else np.float32)
     if not augmentation.is_on:
         return x
+    return change_each(x, draw_changes(x, augmentation=augmentation, seed=seed, step=step, blank=blank))
+
+
+def draw_changes(
+    x: NDArray[np.uint8] | NDArray[np.float32],
+    *,
+    augmentation: Augmentation,
+    seed: int,
+    step: int,
+    blank: NDArray[np.bool_] | None = None,
+) -> Changes:
+    """What is to be done to each clip of a batch (B, T, H, W, C): each chance and amount is drawn anew.
+
+    >>> clips = np.zeros((2, 3, 4, 4, 1), np.uint8)
+    >>> draw_changes(clips, augmentation=Augmentation(flip=1.0), seed=0, step=0).mirrored.tolist()
+    [True, True]
+    """
     rng = np.random.default_rng([seed, step])
+    pastes = np.empty((0, 2), np.int64)
     if augmentation.paste:
         if blank is None:
             raise InputError("augmentation: paste: wanted to be told which clips are blank")
-        x = paste_on_blanks(x, blank=blank, chance=augmentation.paste, rng=rng)
-    changed = np.empty_like(x)
-    for clip, target in zip(x, changed, strict=True):
-        target[...] = augment_clip(clip, augmentation=augmentation, rng=rng)
-    return changed
-
-
-def augment_clip(
-    clip: NDArray[Pixels], *, augmentation: Augmentation, rng: np.random.Generator
-) -> NDArray[Pixels]:
-    """One clip (T, H, W, C), changed; each chance and amount is drawn anew."""
-    if augmentation.jitter or augmentation.drop:
-        clip = clip[draw_frames(len(clip), augmentation=augmentation, rng=rng)]
-    if augmentation.crop:
-        clip = crop_and_enlarge(clip, most=augmentation.crop, rng=rng)
-    if augmentation.rotate or augmentation.zoom or augmentation.shift:
-        clip = warp(clip, augmentation=augmentation, rng=rng)
-    if rng.random() < augmentation.flip:
-        clip = clip[:, :, ::-1]
-    if rng.random() < augmentation.grey and clip.shape[-1] == len(LUMA):
-        grey = (clip @ np.array(LUMA, np.uint16 if clip.dtype == np.uint8 else np.float32))[..., None]
-        clip = np.broadcast_to((grey / 256).astype(clip.dtype), clip.shape)
-    if augmentation.brightness or augmentation.contrast or augmentation.gamma:
-        clip = relight(clip, augmentation=augmentation, rng=rng)
-    return clip
+        pastes = draw_pastes(x, blank=blank, chance=augmentation.paste, rng=rng)
+    frames, parts, turns, mirrored, grey, light = [], [], [], [], [], []
+    for _ in x:
+        if augmentation.jitter or augmentation.drop:
+            frames.append(draw_frames(x.shape[1], augmentation=augmentation, rng=rng))
+        if augmentation.crop:
+            parts.append(draw_part((x.shape[2], x.shape[3]), most=augmentation.crop, rng=rng))
+        if augmentation.rotate or augmentation.zoom or augmentation.shift:
+            turns.append(draw_turn((x.shape[2], x.shape[3]), augmentation=augmentation, rng=rng))
+        mirrored.append(rng.random() < augmentation.flip)
+        grey.append(rng.random() < augmentation.grey)
+        if augmentation.brightness or augmentation.contrast or augmentation.gamma:
+            light.append(draw_light(augmentation=augmentation, rng=rng))
+    return Changes(
+        pastes, np.array(mirrored, np.bool_), np.array(grey, np.bool_),
+        frames=np.stack(frames) if frames else None, parts=np.array(parts) if parts else None,
+        turns=np.stack(turns) if turns else None, light=np.array(light) if light else None,
+    )  # fmt: skip
 
 
 def draw_frames(frames: int, *, augmentation: Augmentation, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -128,56 +135,34 @@ def draw_frames(frames: int, *, augmentation: Augmentation, rng: np.random.Gener
     return places[last_kept]
 
 
-def crop_and_enlarge(clip: NDArray[Pixels], *, most: float, rng: np.random.Generator) -> NDArray[Pixels]:
-    """A part of the picture at the whole's size (bilinear); height and width are cut independently."""
-    _, height_px, width_px, _ = clip.shape
-    sides = [round(side_px * (1 - rng.uniform(0, most))) or 1 for side_px in (height_px, width_px)]
-    top, left = (
-        rng.integers(whole - part + 1) for whole, part in zip((height_px, width_px), sides, strict=True)
-    )
-    part = clip[:, top : top + sides[0], left : left + sides[1]]
-    pictures = torch.from_numpy(part).permute(0, 3, 1, 2)  # (T, H, W, C) -> (T, C, H, W), a view
-    enlarged = F.interpolate(pictures, size=(height_px, width_px), mode="bilinear")
-    return enlarged.permute(0, 2, 3, 1).numpy()
+def draw_part(size: tuple[int, int], *, most: float, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """Top, left, height and width of the part that is seen enlarged; height and width are cut independently."""
+    height_px, width_px = (round(side_px * (1 - rng.uniform(0, most))) or 1 for side_px in size)
+    top, left = int(rng.integers(size[0] - height_px + 1)), int(rng.integers(size[1] - width_px + 1))
+    return top, left, height_px, width_px
 
 
-def warp(clip: NDArray[Pixels], *, augmentation: Augmentation, rng: np.random.Generator) -> NDArray[Pixels]:
-    """All frames turned, enlarged or made smaller, and moved (bilinear), as a camera that hangs otherwise has them."""
-    frames, height_px, width_px, colours = clip.shape
+def draw_turn(
+    size: tuple[int, int], *, augmentation: Augmentation, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Where in the old picture each place of the new one lies, (2, 3): turned, zoomed and moved.
+
+    Both are measured in half heights and half widths from the middle, as `torch.nn.functional.affine_grid` does.
+    """
     angle = np.deg2rad(augmentation.rotate) * rng.uniform(-1, 1)
     apart = augmentation.zoom / 3 * rng.uniform(-1, 1)
     factor = augmentation.zoom * rng.uniform(-1, 1)
     taller, wider = np.exp(factor - apart / 2), np.exp(factor + apart / 2)
     down, right = 2 * augmentation.shift * rng.uniform(-1, 1, 2)  # a picture is 2 high and 2 wide
-    # Where in the old picture each place of the new one lies; both are measured in half heights and half widths.
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    sides = np.array([width_px, height_px])
+    sides = np.array([size[1], size[0]])
     places = turn * sides[None, :] / sides[:, None] / np.array([wider, taller])[None, :]
-    theta = torch.from_numpy(np.column_stack([places, [right, down]])).float()[None]
-    pictures = torch.from_numpy(clip).permute(0, 3, 1, 2).reshape(1, frames * colours, height_px, width_px)
-    grid = F.affine_grid(theta, list(pictures.shape), align_corners=False)
-    warped = F.grid_sample(pictures.float(), grid, padding_mode="reflection", align_corners=False)
-    if clip.dtype == np.uint8:
-        warped = warped.round().to(torch.uint8)
-    return warped.view(frames, colours, height_px, width_px).permute(0, 2, 3, 1).numpy()
+    return np.column_stack([places, [right, down]]).astype(np.float32)
 
 
-def relight(
-    clip: NDArray[Pixels], *, augmentation: Augmentation, rng: np.random.Generator
-) -> NDArray[Pixels]:
-    """Brightness, contrast and gamma as one curve; uint8 pixels are looked up in it."""
+def draw_light(*, augmentation: Augmentation, rng: np.random.Generator) -> tuple[float, float, float]:
+    """Grey levels added, the factor of contrast, and the exponent of gamma."""
     added = 255 * rng.uniform(-1, 1) * augmentation.brightness
     factor = np.exp(rng.uniform(-1, 1) * augmentation.contrast)
     exponent = np.exp(rng.uniform(-1, 1) * augmentation.gamma)
-
-    def curve(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        lit = ((values - 127.5) * np.float32(factor) + np.float32(127.5 + added)).clip(0, 255)
-        curved = (lit / 255) ** np.float32(exponent) * np.float32(255) if exponent != 1 else lit
-        return curved.astype(np.float32, copy=False)
-
-    if clip.dtype != np.uint8:
-        return curve(clip)  # type: ignore[arg-type, return-value]  # float32, as just seen
-    table = np.rint(curve(np.arange(256, dtype=np.float32))).astype(np.uint8)
-    # bytes.translate takes a third of the time of numpy's or torch's indexing.
-    relit = np.ascontiguousarray(clip).tobytes().translate(table.tobytes())
-    return np.frombuffer(relit, np.uint8).reshape(clip.shape)  # type: ignore[return-value]
+    return float(added), float(factor), float(exponent)

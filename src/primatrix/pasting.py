@@ -4,7 +4,7 @@ Copying what was cut out of one picture into another is Dwibedi et al., 2017, "C
 a camera that does not move gives them for nothing.
 """
 
-from typing import TypeVar
+from functools import reduce
 
 import numpy as np
 import torch
@@ -13,9 +13,8 @@ from torch import Tensor
 
 from primatrix.background import find_background, find_usual_change, measure_change
 
-__all__ = ["find_moving", "paste_on_blanks"]
+__all__ = ["draw_pastes", "find_moving", "paste_moving"]
 
-Pixels = TypeVar("Pixels", np.uint8, np.float32)
 LEAST_CHANGE = 18  # grey levels: less is noise, or an animal of the ground's own colour
 TIMES_USUAL = 3  # as novel as that is no leaf that sways all the time
 NEIGHBOURS = 5  # of a pixel and the eight around it must move too
@@ -23,37 +22,50 @@ LEAST_PIXELS, LEAST_FRAMES = 8, 3  # less is not cut out: on another place nobod
 COLOURLESS = 6.0  # mean grey levels between a pixel's colours: below, a picture under infrared light
 
 
-def paste_on_blanks(
-    x: NDArray[Pixels], *, blank: NDArray[np.bool_], chance: float, rng: np.random.Generator
-) -> NDArray[Pixels]:
-    """Clips (B, T, H, W, C); of those that are not `blank` (B,), some with what moves in them on a blank clip's place.
+def draw_pastes(
+    x: NDArray[np.uint8] | NDArray[np.float32],
+    *,
+    blank: NDArray[np.bool_],
+    chance: float,
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Which clips (B, T, H, W, C) are put on which blank clip's place: (P, 2), places in the batch.
 
-    Each clip is tried with this `chance`; its new place is drawn from the blank clips of the batch, by day for one
-    by day. A clip in which too little moves, and one for which there is no place, stays as it is; so do all labels.
+    Each clip that is not `blank` (B,) is tried with this `chance`; its new place is drawn from the blank clips of the
+    batch, by day for one by day. A clip for which there is no place is left out.
 
-    >>> clips = np.full((2, 6, 16, 16, 1), 50, np.uint8)
-    >>> clips[0, :3, 4:8, 4:8] = 200
-    >>> clips[1] = 90
-    >>> pasted = paste_on_blanks(
-    ...     clips, blank=np.array([False, True]), chance=1.0, rng=np.random.default_rng(0)
-    ... )
-    >>> pasted[0, [0, 0, 5], [5, 12, 5], [5, 12, 5], 0].tolist()
-    [200, 90, 90]
+    >>> clips = np.full((3, 6, 16, 16, 1), 50, np.uint8)
+    >>> blank = np.array([False, True, False])
+    >>> draw_pastes(clips, blank=blank, chance=1.0, rng=np.random.default_rng(0)).tolist()
+    [[0, 1], [2, 1]]
     """
     tried = np.flatnonzero(~blank & (rng.random(len(x)) < chance))
-    colourless = (x[:, 0].max(-1) - x[:, 0].min(-1)).mean((1, 2)) < COLOURLESS
+    colours = [x[:, 0, ..., colour] for colour in range(x.shape[-1])]
+    colourless = (reduce(np.maximum, colours) - reduce(np.minimum, colours)).mean((1, 2)) < COLOURLESS
     places = [np.flatnonzero(blank & (colourless == kind)) for kind in (False, True)]
-    tried = np.array([clip for clip in tried if len(places[int(colourless[clip])])], np.int64)
-    onto = np.array([rng.choice(places[int(colourless[clip])]) for clip in tried], np.int64)
-    if not len(tried):
-        return x
-    animals = torch.from_numpy(x[tried])
-    moving = find_moving(animals)
-    enough = ((moving.flatten(2).sum(2) >= LEAST_PIXELS).sum(1) >= LEAST_FRAMES).numpy()
-    changed = x.copy()
-    both = torch.where(widen(moving)[..., None], animals, torch.from_numpy(x[onto]))
-    changed[tried[enough]] = both.numpy()[enough]
-    return changed
+    found = [
+        (clip, rng.choice(places[int(colourless[clip])]))
+        for clip in tried
+        if len(places[int(colourless[clip])])
+    ]
+    return np.array(found, np.int64).reshape(-1, 2)
+
+
+def paste_moving(clips: Tensor, places: Tensor) -> Tensor:
+    """What moves in clips (B, T, H, W, C) on places of the same shape; a clip in which too little moves as it was.
+
+    >>> clip = torch.full((1, 6, 16, 16, 1), 50, dtype=torch.uint8)
+    >>> place = torch.full_like(clip, 90)
+    >>> clip[0, :3, 4:8, 4:8] = 200
+    >>> paste_moving(clip, place)[0, [0, 0, 5], [5, 12, 5], [5, 12, 5], 0].tolist()
+    [200, 90, 90]
+    """
+    moving = find_moving(clips)
+    enough = (moving.flatten(2).sum(2) >= LEAST_PIXELS).sum(1) >= LEAST_FRAMES
+    kept = (widen(moving) | ~enough[:, None, None, None])[..., None]
+    if clips.dtype != torch.uint8:
+        return torch.where(kept, clips, places)
+    return places ^ ((clips ^ places) & -kept.to(torch.uint8))  # as `where`, in two fifths of the time
 
 
 def find_moving(x: Tensor) -> Tensor:
