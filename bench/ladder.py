@@ -1,13 +1,16 @@
 """The ladder: every model trained for the same time on the same clips, scored on cameras it has never seen.
 
     .venv/bin/python bench/ladder.py [--data DIR] [--core-minutes 120] [--threads 2] [--only conv3d motion] [--table]
+    .venv/bin/python bench/ladder.py --device cuda --minutes 3 [--steps-of OTHER_OUT] [...]
 
 Simulates 6,000 training and 2,000 test clips (nano and micro) with a third of the cameras kept for testing,
 keeps a sixth of the training cameras for validation, and gives each model the same processor time for
 training: core-minutes of its process as the system counts them, since the machine may be shared. Steps are
 chosen from a pilot run, so that a falling learning rate reaches its end just as the time is over; validation takes
 a twentieth of it. Each rung runs in a process of its own, its results are kept, and the same command goes on where it
-was stopped. The last row averages the probabilities of the seeds of `motion` that are done, each trained for all of it.
+was stopped. On a GPU the time is minutes by the clock, so nothing else may use it. With `--steps-of` rungs take the
+steps that they took in another folder, whatever time these take. The last row averages the probabilities of the seeds
+of `motion` that are done, each trained for all of it.
 """
 
 import argparse
@@ -29,6 +32,7 @@ import pandas as pd
 import torch
 
 import primatrix as pm
+from primatrix.devices import Device
 from primatrix.prediction import predict_to_file
 from primatrix.progress import ProgressDisplay
 from primatrix.scoring import score_predictions
@@ -56,6 +60,7 @@ class Rung:
 
 SCALED = {"input_scale": 1 / 255}  # as published, unscaled, LRCN learns next to nothing (LOG.md)
 SHARE_VALIDATING = 0.05
+GPU_PILOT_STEPS = (20, 120)
 # LRCN knows its clips by heart long before the time is over: it is looked at often, and stopped.
 SOON_LEARNT: dict[str, Any] = {
     "options": SCALED, "settings": {"schedule": "cosine", "patience": 4}, "validations": 48,
@@ -130,35 +135,41 @@ def open_test(rung: Rung, data: Path) -> pm.Dataset:
     )  # fmt: skip
 
 
-def predict_validation(model: pm.Model, data: pm.Dataset) -> pd.DataFrame:
+def predict_validation(model: pm.Model, data: pm.Dataset, *, device: Device) -> pd.DataFrame:
     """Probabilities of the held-out cameras' clips, which calibration is fitted on."""
     batches = (next(data.val_batches())[0] for _ in range(data.num_val_batches))
     data.seek_val(0)
-    probabilities = np.concatenate(list(pm.predict_batches(model, batches)))
+    probabilities = np.concatenate(list(pm.predict_batches(model, batches, device=device)))
     names = pd.Index(data.y_val.index, name="filename")
     return pd.DataFrame(probabilities, index=names, columns=data.class_names)
 
 
-def count_core_seconds() -> float:
-    """Processor seconds of this process so far, all threads."""
+def count_seconds(device: Device) -> float:
+    """Processor seconds of this process so far, all threads; on a GPU seconds by the clock, its work done."""
+    if device.kind == "cuda":
+        torch.cuda.synchronize()
+        return time.perf_counter()
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
 
-def measure_step(rung: Rung, data: pm.Dataset) -> tuple[float, float]:
-    """Core-seconds of a training step and of a validation pass, from a pilot run that is thrown away."""
+def measure_step(rung: Rung, data: pm.Dataset, *, device: Device) -> tuple[float, float]:
+    """Seconds of a training step and of a validation pass, from a pilot run that is thrown away."""
     seconds = []
-    for steps in rung.pilot_steps:
+    pilot_steps = rung.pilot_steps if device.kind == "cpu" else GPU_PILOT_STEPS
+    for steps in pilot_steps:
         model = build(rung, data)
-        began = count_core_seconds()
-        pilot = recipe(rung, epochs=1, steps_per_epoch=steps, validation_steps=0)
+        began = count_seconds(device)
+        pilot = recipe(rung, epochs=1, steps_per_epoch=steps, validation_steps=0, device=device.kind)
         pm.train(model, data, spec=dataclasses.replace(pilot, patience=None))
-        seconds.append(count_core_seconds() - began)
-    step = (seconds[1] - seconds[0]) / (rung.pilot_steps[1] - rung.pilot_steps[0])
-    began = count_core_seconds()
-    for x in (next(data.val_batches())[0] for _ in range(2)):
-        model.probabilities(x)
-    return step, (count_core_seconds() - began) / 2 * data.num_val_batches
+        seconds.append(count_seconds(device) - began)
+    step = (seconds[1] - seconds[0]) / (pilot_steps[1] - pilot_steps[0])
+    seconds = []
+    for batches in (2, 6):  # the network is moved and kernels are chosen in both
+        began = count_seconds(device)
+        list(pm.predict_batches(model, (next(data.val_batches())[0] for _ in range(batches)), device=device))
+        seconds.append(count_seconds(device) - began)
+    return step, (seconds[1] - seconds[0]) / 4 * data.num_val_batches
 
 
 def recipe(rung: Rung, **plan: Any) -> pm.TrainSpec:
@@ -171,31 +182,40 @@ def build(rung: Rung, data: pm.Dataset) -> pm.Model:
     )
 
 
-def climb(name: str, *, data_folder: Path, out: Path, core_minutes: float) -> None:
+def peak_gib(device: Device) -> float:
+    """The most memory this process has had, or has had of the GPU."""
+    if device.kind == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def climb(name: str, *, data_folder: Path, out: Path, minutes: float, device: Device) -> None:
     """Train one rung for its time, predict all clips, write what came out."""
     rung = RUNGS[name]
     out.mkdir(parents=True, exist_ok=True)
     with closing(open_data(rung, data_folder)) as data, ProgressDisplay() as display:
         data.pack(on_progress=display.on_progress)
-        plan = plan_training(rung, data, out=out, core_minutes=core_minutes)
+        plan = plan_training(rung, data, out=out, minutes=minutes, device=device)
         model = build(rung, data)
-        began, began_core = time.perf_counter(), count_core_seconds()
+        began, began_counted = time.perf_counter(), count_seconds(device)
         history = pm.train(
-            model, data, spec=recipe(rung, keep="best", **plan), folder=out / "model",
+            model, data, spec=recipe(rung, keep="best", device=device.kind, **plan), folder=out / "model",
             on_progress=display.on_progress,
         )  # fmt: skip
-        trained, trained_core = time.perf_counter() - began, count_core_seconds() - began_core
-        write_table(predict_validation(model, data), out / "validation.csv")
+        trained, counted = time.perf_counter() - began, count_seconds(device) - began_counted
+        write_table(predict_validation(model, data, device=device), out / "validation.csv")
     with closing(open_test(rung, data_folder)) as test, ProgressDisplay() as display:
         test.pack(on_progress=display.on_progress)
-        result = predict_to_file(model, test, out / "predictions.csv", on_progress=display.on_progress)
+        result = predict_to_file(
+            model, test, out / "predictions.csv", device=device.kind, on_progress=display.on_progress
+        )
     facts = {
-        "core_minutes": trained_core / 60, "minutes": trained / 60, **plan, "parameters": count(model),
+        f"{device.kind}_minutes": counted / 60, "minutes": trained / 60, **plan, "parameters": count(model),
         "epochs_seen": len(history.epochs) * plan["steps_per_epoch"] * rung.batch_size / data.num_samples,
         "val_loss": min(epoch.val_loss for epoch in history.epochs),
         "train_clips_per_second": float(np.median([epoch.clips_per_second for epoch in history.epochs])),
         "predict_clips_per_second": len(result.table) / result.seconds,
-        "memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "memory_gib": peak_gib(device),
     }  # fmt: skip
     (out / "facts.json").write_text(json.dumps(facts, indent=2))
 
@@ -204,17 +224,26 @@ def count(model: pm.Model) -> int:
     return sum(p.numel() for p in model.network.parameters())
 
 
-def plan_training(rung: Rung, data: pm.Dataset, *, out: Path, core_minutes: float) -> dict[str, int]:
+def plan_training(
+    rung: Rung, data: pm.Dataset, *, out: Path, minutes: float, device: Device
+) -> dict[str, int]:
     """Epochs and steps that take the time; kept, so that a run taken up again is the same run."""
     path = out / "plan.json"
     if not path.exists():
-        step, validation = measure_step(rung, data)
-        wanted = core_minutes * 60
+        step, validation = measure_step(rung, data, device=device)
+        wanted = minutes * 60
         epochs = min(rung.validations, max(1, round(SHARE_VALIDATING * wanted / validation)))
         steps = max(1, math.floor((wanted / epochs - validation) / step))
         path.write_text(json.dumps({"epochs": epochs, "steps_per_epoch": steps}))
     plan: dict[str, int] = json.loads(path.read_text())
     return plan
+
+
+def take_plan(there: Path, here: Path) -> None:
+    """Have a rung take the steps of another one."""
+    here.mkdir(parents=True, exist_ok=True)
+    if not (here / "plan.json").exists():
+        (here / "plan.json").write_text((there / "plan.json").read_text())
 
 
 def show_table(data: Path, out: Path) -> None:
@@ -254,7 +283,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=HERE / "work" / "ladder" / "data")
     parser.add_argument("--out", type=Path, default=HERE / "work" / "ladder")
     parser.add_argument("--seed", type=int, default=11)
-    parser.add_argument("--core-minutes", type=float, default=120, help="for training each model")
+    parser.add_argument("--core-minutes", "--minutes", type=float, default=120, dest="minutes",
+                        help="for training each model: of processor time, or of a GPU by the clock")  # fmt: skip
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--steps-of", type=Path, help="the --out of a ladder whose steps are to be taken")
     parser.add_argument("--threads", type=int, default=0, help="of torch; by default one per core")
     parser.add_argument("--only", nargs="*", choices=list(RUNGS), default=list(RUNGS))
     parser.add_argument("--table", action="store_true", help="only show what is there")
@@ -264,10 +296,15 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     if options.rung:
         folder = place(options.out, options.rung)
-        return climb(options.rung, data_folder=options.data, out=folder, core_minutes=options.core_minutes)
+        device = pm.choose_device(options.device)
+        return climb(
+            options.rung, data_folder=options.data, out=folder, minutes=options.minutes, device=device
+        )
     if not options.table:
         prepare(options.data, seed=options.seed)
         for name in options.only:
+            if options.steps_of is not None:
+                take_plan(place(options.steps_of, name), place(options.out, name))
             if not (place(options.out, name) / "facts.json").exists():
                 subprocess.run([sys.executable, __file__, *sys.argv[1:], "--rung", name], check=True)
     show_table(options.data, options.out)

@@ -1,9 +1,10 @@
-"""Speed and memory of each model on one core: training steps of 32 clips and prediction, bf16 where it is fast.
+"""Speed and memory of each model on a core or a GPU: training steps of 32 clips and prediction, bf16 where it is fast.
 
-    .venv/bin/python bench/model_speed.py [--models motion conv3d] [--rounds 3]
+    .venv/bin/python bench/model_speed.py [--models motion conv3d] [--rounds 3] [--device cuda]
 
-Each model runs in a process of its own on random micro clips (30x64x64 colour; LRCN 15x16x16 grey). Rates are
-clips per second of processor time, so that a shared machine counts little; memory is the peak of the process. The
+Each model runs in a process of its own on random micro clips (30x64x64 colour; LRCN 15x16x16 grey). On a CPU rates are
+clips per second of processor time, so that a shared machine counts little, and memory is the peak of the process; on a
+GPU they are clips per second by the clock, copying to it included, and memory is the peak of what torch took of it. The
 backbone is a ViT-Ti/16 at 224x224 with random weights, its last two blocks learning: speed does not ask for others.
 """
 
@@ -21,7 +22,8 @@ import torch
 import torch.nn.functional as F
 
 import primatrix as pm
-from primatrix.devices import choose_device
+from primatrix.devices import Device, choose_device
+from primatrix.prediction import count_at_once
 
 CLIPS = 32
 MICRO = pm.ClipSpec(30, 64, 64, "rgb")
@@ -39,32 +41,48 @@ MODELS = {
 }
 
 
-def measure(name: str, *, rounds: int) -> dict[str, float]:
+def count_seconds(device: Device) -> float:
+    """Processor seconds on a CPU; seconds by the clock on a GPU, once it has done what it was given."""
+    if device.kind == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def peak_gib(device: Device) -> float:
+    if device.kind == "cpu":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return torch.cuda.max_memory_allocated() / 2**30
+
+
+def measure(name: str, *, rounds: int, device: Device) -> dict[str, float]:
     torch.set_num_threads(1)
     architecture, spec, options = MODELS[name]
     model = pm.build_model(architecture, species=pm.BENCHMARK_SPECIES, spec=spec, **options)
-    network, device = model.network, choose_device("cpu")
-    x = torch.randint(0, 256, (CLIPS, *spec.shape), dtype=torch.uint8)
-    y = torch.zeros(CLIPS, len(model.species))
+    network = model.network.to(device.torch_device)
+    x = torch.randint(0, 256, (count_at_once(device, spec.shape), *spec.shape), dtype=torch.uint8)
+    y = torch.zeros(CLIPS, len(model.species), device=device.torch_device)
 
     def train() -> None:
         with device.autocast():
-            logits = network(x)
+            logits = network(x[:CLIPS].to(device.torch_device))
         F.binary_cross_entropy_with_logits(logits.float(), y).backward()
 
     def predict() -> None:
         with torch.inference_mode(), device.autocast():
-            network(x)
+            network(x.to(device.torch_device))
 
     rates = {}
-    for call in (predict, train):
+    for call, clips in ((predict, len(x)), (train, CLIPS)):
         network.train(call is train)
         call()
-        began = time.process_time()
+        if device.kind == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        began = count_seconds(device)
         for _ in range(rounds):
             call()
-        rates[call.__name__] = rounds * CLIPS / (time.process_time() - began)
-        rates[f"{call.__name__}_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        rates[call.__name__] = rounds * clips / (count_seconds(device) - began)
+        rates[f"{call.__name__}_gib"] = peak_gib(device)
     rates["parameters"] = sum(p.numel() for p in network.parameters())
     return rates
 
@@ -73,15 +91,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(measure(options.models[0], rounds=options.rounds)))
+        device = choose_device(options.device)
+        print(json.dumps(measure(options.models[0], rounds=options.rounds, device=device)))
         return
+    unit = {"cpu": "core-second", "cuda": "second"}[options.device]
     for name in options.models:
-        command = [sys.executable, __file__, "--one", "--models", name, "--rounds", str(options.rounds)]
+        chosen = ["--models", name, "--rounds", str(options.rounds), "--device", options.device]
+        command = [sys.executable, __file__, "--one", *chosen]
         found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        print(f"{name:18s} {found['parameters']:9,} parameters; clips per core-second: train {found['train']:6.1f}, "
+        print(f"{name:18s} {found['parameters']:9,} parameters; clips per {unit}: train {found['train']:6.1f}, "
               f"predict {found['predict']:6.1f}; GiB: train {found['train_gib']:.2f}, "
               f"predict {found['predict_gib']:.2f}", flush=True)  # fmt: skip
 

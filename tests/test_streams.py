@@ -1,10 +1,12 @@
 import itertools
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from primatrix.streams import open_stream
+from primatrix.streams import open_stream, prepare_ahead
 
 
 class Plain:
@@ -46,3 +48,34 @@ def test_batches_between_are_not_read_where_data_can_seek() -> None:
         1201,
     ]  # type: ignore[arg-type]
     assert data.drawn == 3
+
+
+def test_what_is_made_ready_ahead_comes_in_order_and_no_further_ahead() -> None:
+    drawn: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in itertools.count():
+            drawn.append(threading.get_ident())
+            yield number
+
+    def prepare(number: int) -> tuple[int, int]:
+        time.sleep(0.02 * (number % 3 == 0))  # the first is done last
+        return number, threading.get_ident()
+
+    ready = prepare_ahead(items(), prepare, ahead=3, threads=3)
+    made = list(itertools.islice(ready, 9))
+    assert [number for number, _ in made] == list(range(9))
+    assert len(drawn) == 9 + 3
+    assert set(drawn) == {threading.get_ident()}
+    assert threading.get_ident() not in {thread for _, thread in made}
+    ready.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("prepare")]
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 5])
+def test_an_error_comes_where_its_item_would_have_come(ahead: int) -> None:
+    ready = prepare_ahead([1, 2, 0, 4], lambda n: 4 // n, ahead=ahead, threads=2)
+    assert [next(ready), next(ready)] == [4, 2]
+    with pytest.raises(ZeroDivisionError):
+        next(ready)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("prepare")]

@@ -1,6 +1,6 @@
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from primatrix import ClipSpec, InputError, ModelError
+from primatrix.augmentation import Augmentation
 from primatrix.fitting import fit_calibration
 from primatrix.models import Model, build_model, load_model
+from primatrix.records import Progress
 from primatrix.sampler import Sampling
-from primatrix.training import History, TrainSpec, train
+from primatrix.training import BATCHES_AHEAD, CHANGES_CLIPS, History, TrainSpec, train
 
 SPEC = ClipSpec(3, 16, 16)
 SMALL = {"epochs": 2, "steps_per_epoch": 3, "validation_steps": 2}
@@ -212,6 +214,47 @@ def test_learning_rate_follows_its_schedule() -> None:
     np.testing.assert_allclose(rates[:5:2], [0.5, 0.25 * (1 + math.sqrt(0.5)), 0.25])
     assert rates == sorted(rates, reverse=True)
     assert TrainSpec(steps_per_epoch=4).learning_rate_at(7) == 1e-3
+
+
+def test_batches_made_ready_ahead_give_the_same_weights(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    changed = Augmentation(flip=0.5, crop=0.3, brightness=0.2)
+    settings = {**SMALL, "augmentation": changed, "accumulate": 2, "device": "cpu"}
+    model = make_model()
+    history = train(model, Squares(), **settings)
+    monkeypatch.setitem(BATCHES_AHEAD, "cpu", 3)
+    ahead = make_model()
+    assert losses(train(ahead, Squares(), **settings)) == losses(history)
+    assert same_weights(model, ahead)
+    # Taken up again, though more batches had been drawn than used.
+    data = SquaresWithPlace()
+    with pytest.raises(KeyboardInterrupt):
+        train(make_model(), data, folder=tmp_path, checkpoint_steps=1, on_progress=stop_at(4), **settings)
+    again = make_model()
+    assert losses(train(again, data, folder=tmp_path, checkpoint_steps=1, **settings)) == losses(history)
+    assert same_weights(model, again)
+
+
+def test_clips_changed_by_the_device_that_trains_teach_nearly_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    changed = Augmentation(flip=0.5, crop=0.3, brightness=0.2)
+    settings = {**SMALL, "augmentation": changed, "device": "cpu"}
+    each = losses(train(make_model(input_scale=1 / 255), Squares(), **settings))
+    monkeypatch.setitem(CHANGES_CLIPS, "cpu", True)
+    together = losses(train(make_model(input_scale=1 / 255), Squares(), **settings))
+    plain = losses(train(make_model(input_scale=1 / 255), Squares(), **{**settings, "augmentation": None}))
+    np.testing.assert_allclose(together, each, rtol=5e-3)
+    assert not np.allclose(plain, each, rtol=2e-2)
+
+
+def stop_at(step: int) -> Callable[[Progress], None]:
+    def on_progress(progress: Progress) -> None:
+        if progress.done == step:
+            raise KeyboardInterrupt
+
+    return on_progress
 
 
 def test_a_run_along_a_cosine_cannot_be_made_longer(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +38,10 @@ CLIPS_READ_AT_ONCE = 1024
 BYTES_READ_AT_ONCE = 256 << 20
 
 # Clips that pass through the network at once. On 2 CPU cores LRCN gives 736 clips/s at 32, 635 at 64 and 500
-# at 512, where the layers' outputs no longer fit the cache; GPUs want more.
+# at 512, where the layers' outputs no longer fit the cache; GPUs want more, but 512 micro clips take 3 to 7 GiB
+# of theirs (bench/LOG.md), which small ones do not have.
 CLIPS_AT_ONCE = {"cpu": 32, "cuda": 512, "mps": 128}
+GPU_BYTES_AT_ONCE = 48 << 20
 
 
 def predict_batches(
@@ -81,8 +83,8 @@ def predict_one(
     device: Device,
     fill: bool,
 ) -> NDArray[np.float32]:
-    """Probabilities (B, S) of one batch, in pieces that fit the cache; `fill` makes all pieces one size."""
-    size = CLIPS_AT_ONCE[device.kind]
+    """Probabilities (B, S) of one batch, in pieces that fit the processor; `fill` makes all pieces one size."""
+    size = count_at_once(device, batch.shape[1:])
     parts = []
     for start in range(0, len(batch), size):
         piece = np.ascontiguousarray(batch[start : start + size])
@@ -93,6 +95,17 @@ def predict_one(
             logits = call(torch.from_numpy(piece).to(device.torch_device))
             parts.append(logits[:count].float().sigmoid())
     return torch.cat(parts).cpu().numpy()
+
+
+def count_at_once(device: Device, shape: Sequence[int]) -> int:
+    """How many clips of one shape pass through a network at once: what suits the processor, and fits a small GPU.
+
+    >>> nano, micro = (15, 16, 16, 1), (30, 64, 64, 3)
+    >>> [count_at_once(Device(kind, "fp32"), shape) for kind in ("cpu", "cuda") for shape in (nano, micro)]
+    [32, 32, 512, 136]
+    """
+    most = CLIPS_AT_ONCE[device.kind]
+    return most if device.kind == "cpu" else max(1, min(most, GPU_BYTES_AT_ONCE // math.prod(shape)))
 
 
 def predict_frames(
@@ -115,7 +128,7 @@ def predict_frames(
     [((3, 2), (3, 5, 2))]
     """
     device = device or choose_device()
-    size = CLIPS_AT_ONCE[device.kind]
+    size = count_at_once(device, model.spec.shape)
     with model.running_on(device.torch_device, training=False):
         for batch in batches:
             parts = []

@@ -23,6 +23,8 @@ Batch = tuple[NDArray[Any], NDArray[Any]]  # Any: pixels and labels of any dtype
 class TrainingData(Protocol):
     """What `train` asks of its data: endless batches x (B, T, H, W, C), y (B, S), and how many make an epoch.
 
+    Each batch has arrays of its own: for a GPU, a few are drawn before the first of them is used.
+
     Where `seek(step)` is there, it is called so that the next training batch is number `step`; where
     `seek_val(step)` is, the same for validation. Else batches already used are drawn again and dropped.
     Sampling asks for `use_sampling(sampling)`, which Dataset has; so is `measure_clip_seconds()`, which is asked at the

@@ -1,14 +1,18 @@
-"""Batches from any place of the endless streams that training reads."""
+"""Batches from any place of the endless streams that training reads, made ready ahead where that helps."""
 
 import itertools
-from collections.abc import Iterator
-from typing import Literal
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Literal, TypeVar
 
 from primatrix.errors import InputError
 from primatrix.recipe import Batch, TrainingData, TrainSpec
 
-__all__ = ["open_stream", "use_sampling"]
+__all__ = ["open_stream", "prepare_ahead", "use_sampling"]
 
+Raw = TypeVar("Raw")
+Ready = TypeVar("Ready")
 SEEKS = {"batches": "seek", "val_batches": "seek_val"}
 
 
@@ -40,6 +44,34 @@ def draw_strided(data: TrainingData, kind: str, *, start: int, size: int) -> Ite
     for number in itertools.count(start, size):
         getattr(data, SEEKS[kind])(number)
         yield next(getattr(data, kind)())
+
+
+def prepare_ahead(
+    items: Iterable[Raw], prepare: Callable[[Raw], Ready], *, ahead: int, threads: int = 1
+) -> Generator[Ready]:
+    """Each item made ready, in order: up to `ahead` of them by `threads` while the caller uses the one before.
+
+    Items are drawn by the caller's own thread, up to `ahead` more than it has used. With `ahead` 0 there is no other
+    thread. What goes wrong is raised where its item would have come; closing the iterator waits for those begun.
+
+    >>> list(prepare_ahead(range(4), lambda n: n * n, ahead=2, threads=2))
+    [0, 1, 4, 9]
+    """
+    if not ahead:
+        yield from map(prepare, items)
+        return
+    with ThreadPoolExecutor(threads, thread_name_prefix="prepare") as pool:
+        waiting: deque[Future[Ready]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(prepare, item))
+                if len(waiting) > ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def use_sampling(data: TrainingData, *, spec: TrainSpec) -> None:

@@ -9,7 +9,7 @@ import logging
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from primatrix.augmentation import augment_clips
+from primatrix.augmentation import augment_clips, draw_changes
 from primatrix.averages import WeightAverage, copy_weights, holding_weights
 from primatrix.calibration import Calibration
+from primatrix.changes import Changes, change_together
 from primatrix.checkpoint import read_model_folder, read_state, write_state
 from primatrix.devices import choose_device, compile_network, seeded
 from primatrix.errors import InputError, ModelError
@@ -32,12 +33,16 @@ from primatrix.recipe import Batch, EpochScores, History, TrainingData, TrainSpe
 from primatrix.records import OnProgress, Progress
 from primatrix.snapshot import check_settings, digest_labels, pack_optimiser, restore_optimiser, take_tensors
 from primatrix.species import BLANK
-from primatrix.streams import open_stream, use_sampling
+from primatrix.streams import open_stream, prepare_ahead, use_sampling
 
 __all__ = ["EpochScores", "History", "TrainSpec", "TrainingData", "train"]
 
 STATE = "training.safetensors"
 SHARE_OF_TIME_SAVING = 0.05  # at most: a large model on a slow disk is saved less often
+# For a GPU, batches are made ready by other threads while it works; a CPU that trains has no core to spare. Most of
+# what is done to clips holds Python's lock, so CUDA changes them itself; whether an Apple GPU could, nobody has tried.
+BATCHES_AHEAD, THREADS = {"cpu": 0, "cuda": 3, "mps": 3}, 2
+CHANGES_CLIPS = {"cpu": False, "cuda": True, "mps": False}
 # What may differ between a run and its going on, for it changes no weight.
 FREE_SETTINGS = ("device", "checkpoint_seconds", "checkpoint_steps", "dry_run")
 logger = logging.getLogger(__name__)
@@ -83,8 +88,10 @@ def train(
     use_sampling(data, spec=spec)
     team = gather_team(choose_device(spec.device, precision=spec.precision), size=spec.devices)
     logger.info("training %s on %s", model.name, team.device.description)
-    with model.running_on(team.device.torch_device, training=True):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(model.running_on(team.device.torch_device, training=True))
         run = Run(model, data, spec=spec, team=team, folder=folder, on_progress=on_progress)
+        stack.callback(run.close)
         run.resume()
         while not run.is_finished():
             run.finish_epoch(run.train_epoch())
@@ -137,6 +144,16 @@ def keep_calibration(model: Model, folder: Path) -> None:
         model.calibration = Calibration.from_dict(facts["calibration"])
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReadyBatch:
+    """A training batch as the network takes it, still in the CPU's memory, and its number in the whole run."""
+
+    number: int
+    x: Tensor
+    y: Tensor
+    changes: Changes | None = None  # still to be made, by the GPU
+
+
 class Run:
     """A training run in progress: what changes from step to step, and how it is saved and taken up again."""
 
@@ -164,7 +181,7 @@ class Run:
         self.trained: list[bool] = []  # which parameters, when the team last shared them
         self.epochs: list[EpochScores] = []
         self.best: dict[str, Tensor] = {}
-        self.streams: tuple[Iterator[Batch], Iterator[Batch]] | None = None
+        self.streams: tuple[Generator[ReadyBatch], Iterator[Batch]] | None = None
         self.labels = digest_labels(data)
         self.blank = find_blank(model, spec=spec)
         self.step = 0  # steps taken, over all epochs
@@ -203,13 +220,12 @@ class Run:
         if trained != self.trained:
             self.trained, self.call = trained, self.team.share(self.call, self.model.network)
 
-    def train_step(self, training: Iterator[Batch]) -> None:
+    def train_step(self, training: Iterator[ReadyBatch]) -> None:
         """One step down the gradient of the mean loss over `accumulate` batches on each processor."""
         parts = []
         for i in range(self.spec.accumulate):
-            number = (self.step * self.spec.accumulate + i) * self.team.size + self.team.rank
             is_last = i == self.spec.accumulate - 1
-            parts.append(self.add_gradients(next(training), number=number, is_last=is_last))
+            parts.append(self.add_gradients(next(training), is_last=is_last))
         if self.spec.gradient_clip is not None:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.spec.gradient_clip)
         set_learning_rate(self.optimiser, self.spec.learning_rate_at(self.step))
@@ -220,20 +236,31 @@ class Run:
         self.step += 1
         self.losses.add(torch.stack(parts).mean(), clips=1)
 
-    def add_gradients(self, batch: Batch, *, number: int, is_last: bool) -> Tensor:
+    def prepare_batch(self, numbered: tuple[int, Batch]) -> ReadyBatch:
+        """A batch changed at random as its number in the run says; may run in a thread of its own."""
+        number, (clips, labels) = numbered
+        changes, augmentation = None, self.spec.augmentation
+        if augmentation is not None and augmentation.is_on:
+            clips = np.asarray(clips)
+            blank = None if self.blank is None else np.asarray(labels)[:, self.blank] > 0
+            how: dict[str, Any] = {
+                "augmentation": augmentation, "seed": self.spec.seed, "step": number, "blank": blank,
+            }  # fmt: skip
+            if CHANGES_CLIPS[self.device.kind] and clips.dtype == np.uint8:
+                changes = draw_changes(clips, **how)
+            else:
+                clips = augment_clips(clips, **how)
+        return ReadyBatch(number, *self.check_batch((clips, labels)), changes)
+
+    def add_gradients(self, batch: ReadyBatch, *, is_last: bool) -> Tensor:
         """Add one batch's part to the gradients of the step; the batch's mean loss is returned."""
-        if self.spec.augmentation is not None:
-            blank = None if self.blank is None else np.asarray(batch[1])[:, self.blank] > 0
-            clips = augment_clips(
-                np.asarray(batch[0]), augmentation=self.spec.augmentation, seed=self.spec.seed, step=number,
-                blank=blank,
-            )  # fmt: skip
-            batch = (clips, batch[1])
-        x, y = self.to_device(batch)
+        x, y = self.to_device(batch.x), self.to_device(batch.y)
+        if batch.changes is not None:
+            x = change_together(x, batch.changes)
         self.clips += len(x)
         together = contextlib.nullcontext() if is_last else self.team.holding_back(self.call)
         # Random numbers follow from seed and number alone, so a run taken up again draws the same.
-        with seeded(seed_of_step(self.spec.seed, step=number), device=self.device), together:
+        with seeded(seed_of_step(self.spec.seed, step=batch.number), device=self.device), together:
             with self.device.autocast():
                 logits = self.call(x)
             smoothing, bootstrap = self.spec.label_smoothing, self.spec.bootstrap
@@ -252,31 +279,43 @@ class Run:
         ):
             for number, batch in enumerate(itertools.islice(batches, self.validation_steps)):
                 if number % self.team.size == self.team.rank:
-                    x, y = self.to_device(batch)
+                    x, y = (self.to_device(tensor) for tensor in self.check_batch(batch))
                     losses.add(clip_loss(self.model.network(x).float(), y), clips=len(x))
         self.model.network.train()
         losses.read_pending()
         return LossMean(*self.team.add_up([losses.total, losses.count])).mean(wait=False)
 
-    def to_device(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Pixels as they are and float32 labels on the device; ModelError where they do not fit the model."""
+    def check_batch(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Pixels as they are and float32 labels; ModelError where they do not fit the model."""
         x, y = torch.as_tensor(batch[0]), torch.as_tensor(batch[1], dtype=torch.float32)
         self.model.check_clips(x.shape)
         wanted = (len(x), len(self.model.species))
         if tuple(y.shape) != wanted:
             got = tuple(y.shape)
             raise ModelError(f"training: got labels of shape {got}, wanted {wanted}: a column per species")
-        return x.to(self.device.torch_device), y.to(self.device.torch_device)
+        return (x.pin_memory(), y.pin_memory()) if self.device.kind == "cuda" else (x, y)
 
-    def open_streams(self) -> tuple[Iterator[Batch], Iterator[Batch]]:
+    def to_device(self, tensor: Tensor) -> Tensor:
+        """The tensor on the device; from pinned memory it is copied while the GPU works on what it was given before."""
+        return tensor.to(self.device.torch_device, non_blocking=self.device.kind == "cuda")
+
+    def open_streams(self) -> tuple[Generator[ReadyBatch], Iterator[Batch]]:
         """Training and validation batches, from the first one that no saved step or epoch has used."""
         if self.streams is None:
             rank, size = self.team.rank, self.team.size
             used = self.step * self.spec.accumulate * size
             training = open_stream(self.data, "batches", start=used, rank=rank, size=size)
+            numbered = zip(itertools.count(used + rank, size), training, strict=False)
+            ahead = BATCHES_AHEAD[self.device.kind]
+            ready = prepare_ahead(numbered, self.prepare_batch, ahead=ahead, threads=THREADS)
             validated = len(self.epochs) * self.validation_steps
-            self.streams = (training, open_stream(self.data, "val_batches", start=validated))
+            self.streams = (ready, open_stream(self.data, "val_batches", start=validated))
         return self.streams
+
+    def close(self) -> None:
+        """End the threads that make batches ready."""
+        if self.streams is not None:
+            self.streams[0].close()
 
     def mean_of_team(self, value: float) -> float:
         """The mean of the processors' values."""
