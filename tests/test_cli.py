@@ -208,10 +208,12 @@ def test_downsample_makes_clips_the_dataset_can_read(tmp_path: Path, run: Run) -
     )
     assert (ended.code, ended.err.splitlines()[-1:]) == (0, ended.err.splitlines()[-1:])
     assert "3 clips written" in ended.out
-    ended = run(
-        "pack", tmp_path / "data", "--type", "micro", "--frames", 30, "--size", "64x64", "--workers", 0
-    )
+    pack = ("pack", tmp_path / "data", "--type", "micro", "--frames", 30, "--workers", 0)
+    ended = run(*pack)
     assert (ended.code, "3 whole" in ended.out) == (0, True)
+    assert (
+        "0 clips packed" in run(*pack, "--size", "64x64").out
+    )  # as large as they are, unless told otherwise
 
 
 def test_info_describes_the_machine_and_a_model(model: Path, run: Run) -> None:

@@ -123,7 +123,7 @@ def pack(
     kind: Kind = "nano",
     model: Annotated[Path | None, typer.Option("--model", help="Pack what this model wants to see.")] = None,
     frames: Frames = 15,
-    size: Size = "16x16",
+    size: Size = None,
     colour: Channels = "grey",
     media: Look = "videos",
     store: StoreFolder = None,
@@ -141,7 +141,7 @@ def pack(
 
         spec = load_model(model).spec
     else:
-        spec = make_spec(frames, size, colour)
+        spec = make_spec(frames, size, colour, kind=kind if is_benchmark(data) else "nano")
     folder = data / kind if is_benchmark(data) else data
     with ProgressDisplay(quiet=quiet) as display:
         result = pack_folder(folder, spec, store=store or data / ".primatrix", media=media, workers=workers,

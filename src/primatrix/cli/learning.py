@@ -1,6 +1,5 @@
 """Commands about models: train, info."""
 
-import dataclasses
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -31,7 +30,7 @@ from primatrix.cli.options import (
 )
 from primatrix.errors import InputError
 from primatrix.progress import ProgressDisplay
-from primatrix.records import ClipSpec, DatasetType, OnProgress
+from primatrix.records import OnProgress
 from primatrix.tables import write_failures
 
 if TYPE_CHECKING:  # they load torch
@@ -46,7 +45,6 @@ Change = Annotated[list[str] | None, typer.Option("--set", help="Any setting, as
 Option = Annotated[
     list[str] | None, typer.Option("--option", help="Of the network, as pretrained=NAME; may be repeated.")
 ]
-SIZE = "16x16"
 DRY_RUN_CLIPS = 4  # in a batch and decoded at a time, so that a dry run takes seconds with any footage
 
 
@@ -62,7 +60,7 @@ def train(
         str, typer.Option(help="Sites that validate, with commas; default: about a third.")
     ] = "",
     frames: Frames = 15,
-    size: Size = SIZE,
+    size: Size = None,
     colour: Channels = "grey",
     media: Look = "videos",
     config: Config = None,
@@ -101,10 +99,10 @@ def train(
     spec = read_recipe(architecture, config=config, change=change or [], flags=flags)
     batch_size = min(batch_size, DRY_RUN_CLIPS) if spec.dry_run else batch_size
     if is_benchmark(data):
-        given = {"--labels": labels, "--held-out-sites": held_out_sites, "--size": size != SIZE,
+        given = {"--labels": labels, "--held-out-sites": held_out_sites, "--size": size,
                  "--media": media != "videos"}  # fmt: skip
         tell_unused(given)
-        clips = dataclasses.replace(benchmark_spec(kind), frames=frames, colour=colour)
+        clips = make_spec(frames, None, colour, kind=kind)
         dataset = Dataset(
             data, kind, batch_size=batch_size, seed=spec.seed, spec=clips, store=store, workers=workers
         )
@@ -188,13 +186,6 @@ def run_training(
     else:
         typer.echo(f"model: {out}")
         finish(len(dataset.failures), write_failures(dataset.failures, out / "failures.csv"))
-
-
-def benchmark_spec(kind: DatasetType) -> ClipSpec:
-    """The benchmark's clips of a size, with half their frames, as published."""
-    from primatrix.dataset import SIDES_PX
-
-    return ClipSpec(15, *SIDES_PX[kind])
 
 
 @app.command()

@@ -41,9 +41,11 @@ Labels = Annotated[
     Path | None, typer.Option(help="Labels of one's own folder: CSV, Camtrap DP, MegaDetector or SpeciesNet.")
 ]
 ModelFolder = Annotated[Path, typer.Option("--model", help="Folder of a trained model.")]
-Frames = Annotated[int, typer.Option(help="Frames per clip (own folder).")]
-Size = Annotated[str, typer.Option(help="HEIGHTxWIDTH in pixels (own folder).")]
-Channels = Annotated[Colour, typer.Option(help="Of the frames (own folder).")]
+Frames = Annotated[int, typer.Option(help="Frames per clip.")]
+Size = Annotated[
+    str | None, typer.Option(help="HEIGHTxWIDTH in pixels; default: 16x16, of a benchmark folder its --type.")
+]
+Channels = Annotated[Colour, typer.Option(help="Of the frames.")]
 Workers = Annotated[int | None, typer.Option(help="Decoding processes; default: one per core.")]
 StoreFolder = Annotated[Path | None, typer.Option("--store", help="Where decoded clips are kept.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
@@ -91,9 +93,15 @@ def parse_sizes(text: str) -> tuple[DatasetType, ...]:
     return tuple(known[word] for word in words)
 
 
-def make_spec(frames: int, size: str, colour: Colour) -> ClipSpec:
-    """The clip that --frames, --size and --colour ask for."""
-    height_px, width_px = parse_size(size)
+def make_spec(frames: int, size: str | None, colour: Colour, *, kind: DatasetType = "nano") -> ClipSpec:
+    """The clip that --frames, --size and --colour ask for; without --size as large as the benchmark's of this kind.
+
+    >>> make_spec(15, None, "grey").shape, make_spec(15, None, "rgb", kind="micro").shape
+    ((15, 16, 16, 1), (15, 64, 64, 3))
+    """
+    from primatrix.dataset import SIDES_PX
+
+    height_px, width_px = SIDES_PX[kind] if size is None else parse_size(size)
     return ClipSpec(frames, height_px, width_px, colour)
 
 
