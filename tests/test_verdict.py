@@ -13,7 +13,14 @@ from primatrix.models import build_model
 from primatrix.records import ClipSpec
 from primatrix.simulation import SimulationSpec, simulate
 from primatrix.species import BENCHMARK_SPECIES
-from primatrix.verdict import Beside, check_figures, evaluate_files, point_lines, read_durations
+from primatrix.verdict import (
+    Beside,
+    check_figures,
+    evaluate_files,
+    point_lines,
+    read_calibration,
+    read_durations,
+)
 
 SPECIES = ["blank", "duiker", "hog"]
 
@@ -56,6 +63,21 @@ def test_calibrate_then_evaluate_from_files(folder: Path) -> None:
     assert "+0.0000 (+0.0000 to +0.0000)" in printed  # against itself
     assert (folder / "out" / "evaluation.json").is_file()
     assert not list((folder / "out").glob("*.png"))
+
+
+def test_evaluate_says_where_predictions_are_not_the_calibrated_ones(folder: Path) -> None:
+    """Thresholds of a calibrated model mean nothing for what it gave with --raw."""
+    run("calibrate", folder / "model", folder / "val.csv", folder / "val_labels.csv")
+    words = ("evaluate", folder / "test.csv", folder / "test_labels.csv", "--model", folder / "model")
+    assert " clips have probabilities that the model's calibration does not give (made with --raw" in run(
+        *words
+    )
+    calibration = read_calibration(folder / "model")
+    assert calibration is not None
+    table = pd.read_csv(folder / "test.csv", index_col="filename")
+    calibrated = pd.DataFrame(calibration.apply(table.to_numpy()), table.index, table.columns)
+    calibrated.to_csv(folder / "test.csv", float_format="%.7g")
+    assert "calibration does not give" not in run(*words)
 
 
 def test_evaluate_without_anything_beside(folder: Path) -> None:

@@ -127,6 +127,19 @@ class Calibration:
         mapped = bend(sigmoid(logits), floors=np.asarray(self.floors), ceilings=np.asarray(self.ceilings))
         return mapped.astype(probabilities.dtype)
 
+    def can_give(self, probabilities: NDArray[Any]) -> NDArray[np.bool_]:  # Any: float32 or float64
+        """Which of these probabilities (N, S) lie where `apply` puts them, rounding aside; NaN does.
+
+        >>> fitted_on = FittedOn("validation", clips=2, sites=0, positives={"hog": 1})
+        >>> half = Calibration(("hog",), ((1.0, 1.0, -np.log(3)),), (0.01,), (0.9,), {"hog": 0.5}, fitted_on)
+        >>> half.can_give(np.array([[0.008], [0.009], [0.95]])).ravel().tolist()
+        [False, True, False]
+        """
+        floors, ceilings = np.asarray(self.floors), np.asarray(self.ceilings)
+        low, high = (1 - KNEE) * floors, ceilings + KNEE * (1 - ceilings)
+        inside = (probabilities >= 0.999 * low) & (probabilities <= 1.001 * high)
+        return np.asarray(inside | np.isnan(probabilities))
+
     def check_unseen(self, names: Iterable[str]) -> None:
         """InputError where clips of these names were among those it was fitted on: no test of it would be fair."""
         seen = set(self.fitted_on.sample) & {digest(name) for name in names}

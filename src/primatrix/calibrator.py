@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from primatrix.calibration import KNEE, Calibration, PredictedBy
+from primatrix.calibration import Calibration, PredictedBy
 from primatrix.checkpoint import read_model_folder, update_facts
 from primatrix.errors import InputError
 from primatrix.fitting import fit_calibration
@@ -70,10 +70,7 @@ def check_own(table: pd.DataFrame, calibration: Calibration, *, path: Path) -> N
     """
     if digest_answers(table[list(calibration.species)]) == calibration.fitted_on.answers:
         return
-    values = table[list(calibration.species)].to_numpy(np.float64)
-    floors, ceilings = np.asarray(calibration.floors), np.asarray(calibration.ceilings)
-    low, high = (1 - KNEE) * floors, ceilings + KNEE * (1 - ceilings)
-    if (np.isnan(values) | ((values >= 0.999 * low) & (values <= 1.001 * high))).all():
+    if calibration.can_give(table[list(calibration.species)].to_numpy(np.float64)).all():
         raise InputError(f"{path}: every probability lies within the floors and ceilings of the model's calibration, "
                          "so these are calibrated; wanted the model's own: predict with --raw")  # fmt: skip
 

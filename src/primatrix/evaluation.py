@@ -139,6 +139,7 @@ def evaluate(
         facts={
             "clips": len(true),
             "unscored": len(labels) - len(true),
+            "beyond_calibration": count_beyond(tables["model"], calibration) if calibration else 0,
             "sites": count_sites(true.index, sites),
             "interval": f"95 % bootstrap over {drawn.unit}, {len(drawn.weights)} draws of {drawn.weights.shape[1]}",
             "constant_from": "these labels themselves"
@@ -161,6 +162,12 @@ def match_all(
     for table in matched.values():
         species_log_losses(true, table[known])  # InputError for what is no label or no probability
     return true, {name: table[known] for name, table in matched.items()}
+
+
+def count_beyond(prob: pd.DataFrame, calibration: Calibration) -> int:
+    """Clips with a probability that the calibration does not give, so that its thresholds are not meant for them."""
+    values = prob[list(calibration.species)].to_numpy(np.float64)
+    return int((~calibration.can_give(values)).any(axis=1).sum())
 
 
 def check_species(calibration: Calibration, true: pd.DataFrame) -> None:

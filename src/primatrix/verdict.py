@@ -123,6 +123,12 @@ def describe_evaluation(evaluation: Evaluation) -> str:
     lines.append(f"{facts['clips']} clips{where}; interval: {facts['interval']}")
     if facts["unscored"]:
         lines.append(f"{facts['unscored']} labelled clips have no probabilities and were not scored")
+    if facts["beyond_calibration"]:
+        lines.append(
+            f"{facts['beyond_calibration']} clips have probabilities that the model's calibration does not give "
+            "(made with --raw, before it was calibrated or by another model, or weighed by neighbours): its thresholds "
+            "are meant for those it gives"
+        )
     lines += overall_lines(evaluation.overall)
     lines.append(f"constant: class frequencies of {facts['constant_from']}")
     if len(evaluation.points):
