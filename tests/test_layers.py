@@ -37,6 +37,7 @@ LAYERS = [
     {"dataset"},
     {"background"},
     {"pasting"},
+    {"changes"},
     {"checkpoint", "devices", "optimisers", "objective", "augmentation", "averages", "snapshot"},
     {"models", "recipe", "parallel", "calibrator", "verdict"},
     {"keras_weights", "prediction", "streams"},
