@@ -1,7 +1,17 @@
+import math
+
 import numpy as np
+import pytest
 import torch
 
-from primatrix.optimisers import KerasRMSprop, Muon, build_optimiser, orthogonalise, set_learning_rate
+from primatrix.optimisers import (
+    NEWTON_SCHULZ,
+    KerasRMSprop,
+    Muon,
+    build_optimiser,
+    orthogonalise,
+    set_learning_rate,
+)
 
 
 def test_steps_follow_the_formula_with_epsilon_inside_the_root() -> None:
@@ -68,3 +78,17 @@ def test_a_tall_matrix_is_made_orthogonal_too() -> None:
         orthogonalise(torch.from_numpy(np.random.default_rng(1).normal(size=(40, 8))))
     )
     assert ((values > 0.6) & (values < 1.3)).all()
+
+
+@pytest.mark.parametrize("shape", [(24, 270), (30, 7), (5, 5)])
+@pytest.mark.parametrize("smallest", [1.0, 1e-5])
+def test_orthogonalising_is_newton_schulz_step_by_step(shape: tuple[int, int], smallest: float) -> None:
+    a, b, c = NEWTON_SCHULZ
+    random = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    left, _, right = torch.linalg.svd(random, full_matrices=False)
+    matrix = left @ torch.diag(torch.logspace(0, math.log10(smallest), min(shape))) @ right
+    x = matrix.double() / matrix.double().norm()
+    for _ in range(5):
+        square = x @ x.T
+        x = a * x + (b * square + c * square @ square) @ x
+    torch.testing.assert_close(orthogonalise(matrix).double(), x, rtol=0, atol=2e-3)

@@ -83,28 +83,43 @@ class Muon(torch.optim.AdamW):
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(kernel)
         momentum = cast(Tensor, state["momentum"]).lerp_(gradient, 1 - self.MOMENTUM)
-        ahead = gradient.lerp(momentum, self.MOMENTUM).flatten(1)  # (out, in, h, w) -> (out, in*h*w)
+        # (out, in, h, w) -> (out, h, w, in), as channels_last has it in memory -> (out, h*w*in)
+        last = gradient.lerp(momentum, self.MOMENTUM).movedim(1, -1)
+        ahead = last.flatten(1)
         tall = max(1.0, ahead.shape[0] / ahead.shape[1]) ** 0.5
         kernel.mul_(1 - rate * decay)
-        kernel.add_(orthogonalise(ahead).view(kernel.shape), alpha=-rate * tall)
+        kernel.add_(orthogonalise(ahead).view(last.shape).movedim(-1, 1), alpha=-rate * tall)
 
 
 def orthogonalise(matrix: Tensor) -> Tensor:
     """The matrix with all its singular values brought near 1 (0.7 to 1.2), by Newton-Schulz steps in float32.
 
+    Each step multiplies from the left by a polynomial of x x', so the polynomials are multiplied first, which are as
+    small as the matrix is high: kernels are nine times as wide or more, and take 2 to 3 times as long step by step.
+
     >>> values = torch.linalg.svdvals(orthogonalise(torch.tensor([[3.0, 1.0], [0.0, 0.2]])))
     >>> bool(((values > 0.6) & (values < 1.3)).all())
     True
     """
-    a, b, c = NEWTON_SCHULZ
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.float().T if tall else matrix.float()
     x = x / (x.norm() + 1e-7)
-    for _ in range(NEWTON_SCHULZ_STEPS):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
-    result: Tensor = x.T if tall else x
-    return result
+    square = x @ x.T
+    factors = factor = newton_schulz_factor(square)
+    for _ in range(NEWTON_SCHULZ_STEPS - 1):
+        square = factor @ square @ factor  # of the x that is a step on
+        factor = newton_schulz_factor(square)
+        factors = factor @ factors
+    result: Tensor = factors @ x
+    return result.T if tall else result
+
+
+def newton_schulz_factor(square: Tensor) -> Tensor:
+    """What a step multiplies x by from the left, of square = x x': a + b square + c square^2."""
+    a, b, c = NEWTON_SCHULZ
+    factor = torch.addmm(square, square, square, beta=b, alpha=c)
+    factor.diagonal().add_(a)
+    return factor
 
 
 class KerasRMSprop(torch.optim.Optimizer):
