@@ -122,3 +122,19 @@ def test_levelled_contrast_of_folded_pixels_keeps_their_places() -> None:
     again = fold_pixels(level_contrast(picture[:, 0], colours=3)[:, None], side_px=2)[:, 0]
     assert folded.shape == again.shape == (1, 16, 16, 4)
     assert np.corrcoef(folded.flatten().numpy(), again.flatten().numpy())[0, 1] > 0.98
+
+
+@pytest.mark.parametrize(("colours", "places"), [(3, 4), (1, 4), (3, 1), (3, 16)])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_change_is_the_largest_over_colours(colours: int, places: int, dtype: torch.dtype) -> None:
+    """However many places a square has: four bytes are read as one number."""
+    random = torch.Generator().manual_seed(0)
+    x, still = (
+        torch.randint(0, 256, (2, frames, 3, 5, colours * places), generator=random).to(dtype)
+        for frames in (4, 1)
+    )
+    expected = (x.float() - still.float()).abs().view(2, 4, 3, 5, colours, places).amax(4)
+    change = measure_change(x, still, colours=colours)
+    assert change.dtype == dtype
+    assert torch.equal(change.float(), expected)
+    assert torch.equal(measure_change(x[:, ::2], still, colours=colours), change[:, ::2])

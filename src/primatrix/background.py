@@ -3,7 +3,7 @@
 A camera trap does not move, so the median over a clip's frames is the place without its animals.
 """
 
-from functools import cache
+from functools import cache, reduce
 
 import torch
 import torch.nn.functional as F
@@ -127,11 +127,21 @@ def follow_light(x: Tensor, background: Tensor, *, colours: int) -> Tensor:
 def measure_change(x: Tensor, still: Tensor, *, colours: int) -> Tensor:
     """How far each pixel is from the background: (B, T, h, w, C*n) twice -> (B, T, h, w, n), largest over colours."""
     difference = torch.maximum(x, still) - torch.minimum(x, still)  # bytes stay bytes
-    size = difference.view(*difference.shape[:-1], colours, -1)
-    largest = size[..., 0, :]
-    for colour in range(1, colours):
-        largest = torch.maximum(largest, size[..., colour, :])
-    return largest
+    return reduce(torch.maximum, split_colours(difference, colours=colours))
+
+
+def split_colours(x: Tensor, *, colours: int) -> list[Tensor]:
+    """The colours of (..., C*n), each (..., n).
+
+    Four bytes of a colour are copied as one number, so that what follows works on long runs: a third of the time.
+
+    >>> [part.tolist() for part in split_colours(torch.arange(8, dtype=torch.uint8), colours=2)]
+    [[0, 1, 2, 3], [4, 5, 6, 7]]
+    """
+    if x.dtype == torch.uint8 and x.shape[-1] == 4 * colours and x.is_contiguous():
+        words = x.view(torch.int32)  # (..., C)
+        return [words[..., i, None].contiguous().view(torch.uint8) for i in range(colours)]
+    return list(x.view(*x.shape[:-1], colours, -1).unbind(-2))
 
 
 def find_usual_change(change: Tensor) -> Tensor:
