@@ -39,7 +39,7 @@ __all__ = ["EpochScores", "History", "TrainSpec", "TrainingData", "train"]
 
 STATE = "training.safetensors"
 SHARE_OF_TIME_SAVING = 0.05  # at most: a large model on a slow disk is saved less often
-# For a GPU, batches are made ready by other threads while it works; a CPU that trains has no core to spare. Most of
+# For a GPU, batches are made ready by other threads while it works; a CPU that trains has no core to spare. Much of
 # what is done to clips holds Python's lock, so CUDA changes them itself; whether an Apple GPU could, nobody has tried.
 BATCHES_AHEAD, THREADS = {"cpu": 0, "cuda": 3, "mps": 3}, 2
 CHANGES_CLIPS = {"cpu": False, "cuda": True, "mps": False}
