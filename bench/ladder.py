@@ -61,6 +61,7 @@ class Rung:
 SCALED = {"input_scale": 1 / 255}  # as published, unscaled, LRCN learns next to nothing (LOG.md)
 SHARE_VALIDATING = 0.05
 GPU_PILOT_STEPS = (20, 120)
+COUNTED = {"cpu": "core_minutes", "cuda": "gpu_minutes"}
 # LRCN knows its clips by heart long before the time is over: it is looked at often, and stopped.
 SOON_LEARNT: dict[str, Any] = {
     "options": SCALED, "settings": {"schedule": "cosine", "patience": 4}, "validations": 48,
@@ -210,7 +211,7 @@ def climb(name: str, *, data_folder: Path, out: Path, minutes: float, device: De
             model, test, out / "predictions.csv", device=device.kind, on_progress=display.on_progress
         )
     facts = {
-        f"{device.kind}_minutes": counted / 60, "minutes": trained / 60, **plan, "parameters": count(model),
+        COUNTED[device.kind]: counted / 60, "minutes": trained / 60, **plan, "parameters": count(model),
         "epochs_seen": len(history.epochs) * plan["steps_per_epoch"] * rung.batch_size / data.num_samples,
         "val_loss": min(epoch.val_loss for epoch in history.epochs),
         "train_clips_per_second": float(np.median([epoch.clips_per_second for epoch in history.epochs])),

@@ -15,7 +15,9 @@ __all__ = ["Changes", "change_each", "change_together"]
 
 Pixels = TypeVar("Pixels", np.uint8, np.float32)
 LUMA = (77, 150, 29)  # of 256: red, green and blue in grey (ITU-R BT.601)
-BYTES_TOGETHER = 32 << 20  # of clips that a GPU changes at once: it takes some twenty times as much meanwhile
+BYTES_TOGETHER = (
+    32 << 20
+)  # of clips that a GPU changes at once: by count it takes some twenty times as much meanwhile
 
 
 @dataclass(frozen=True, slots=True)
