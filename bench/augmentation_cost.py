@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from primatrix import ClipSpec, TrainSpec, build_model
-from primatrix.augmentation import augment_clips
-from primatrix.objective import clip_loss
-from primatrix.species import BENCHMARK_SPECIES
+from primatrix.labels.species import BENCHMARK_SPECIES
+from primatrix.training.augmentation import augment_clips
+from primatrix.training.loss import clip_loss
 
 CLIPS, REPEATS = 8, 4
 

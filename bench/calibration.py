@@ -16,14 +16,14 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from primatrix.calibration import Calibration, Unit, skip_scores
-from primatrix.evaluation import Evaluation, evaluate
-from primatrix.fitting import fit_calibration
-from primatrix.labels import read_labels, read_sites
-from primatrix.metrics import class_frequencies
-from primatrix.operating import Promise, shows_something
-from primatrix.promises import certify_cut
-from primatrix.scoring import read_predictions
+from primatrix.labels.table import read_labels, read_sites
+from primatrix.measures.log_loss import class_frequencies
+from primatrix.trust.calibration import Calibration, Unit, skip_scores
+from primatrix.trust.evaluation import Evaluation, evaluate
+from primatrix.trust.fit import fit_calibration
+from primatrix.trust.points import Promise, shows_something
+from primatrix.trust.promises import certify_cut
+from primatrix.trust.score import read_predictions
 
 MEASURES = ("log_loss", "calibration_error", "pooled_calibration_error", "top_label_calibration_error", "brier", "f1",
             "blanks_skipped_at_5pct_lost")  # fmt: skip

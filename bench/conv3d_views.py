@@ -17,9 +17,9 @@ import pandas as pd
 import torch
 
 import primatrix as pm
-from primatrix.files import find_videos
-from primatrix.prediction import predict_batches
-from primatrix.store import Store
+from primatrix.data.store import Store
+from primatrix.models.batches import predict_batches
+from primatrix.video.files import find_videos
 
 BATCH = 16
 

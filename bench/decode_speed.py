@@ -27,10 +27,10 @@ import matplotlib
 import numpy as np
 
 import peers
-from primatrix.files import find_videos
+from primatrix.footage.scan import scan_folder
 from primatrix.records import Clip, ClipSpec
-from primatrix.scan import scan_folder
-from primatrix.workers import DecodePool, PoolOptions
+from primatrix.video.files import find_videos
+from primatrix.video.pool import DecodePool, PoolOptions
 
 HERE = Path(__file__).resolve().parent
 WORK, DOCS = HERE / "work" / "decode_speed", HERE.parent / "docs"

@@ -24,11 +24,11 @@ import psutil
 
 import peers
 import primatrix as pm
-from primatrix.prediction import predict_to_file
-from primatrix.progress import ProgressDisplay
-from primatrix.scoring import score_files
+from primatrix.cli.progress import ProgressDisplay
+from primatrix.labels.species import TEST_CLIPS, TRAIN_CLIPS
+from primatrix.models.batches import predict_to_file
 from primatrix.simulation import SimulationSpec, simulate
-from primatrix.species import TEST_CLIPS, TRAIN_CLIPS
+from primatrix.trust.score import score_files
 
 HERE = Path(__file__).resolve().parent
 EPOCHS, STEPS, BATCH, VALIDATION_STEPS = 2, 500, 32, 30

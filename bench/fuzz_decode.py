@@ -30,9 +30,9 @@ import av
 import numpy as np
 
 from plain_decode import Witness, decode_plainly
-from primatrix.files import describe_video
 from primatrix.records import Clip, ClipSpec, Failure
-from primatrix.workers import DecodePool, PoolOptions, VideoPool
+from primatrix.video.files import describe_video
+from primatrix.video.pool import DecodePool, PoolOptions, VideoPool
 
 SPEC = ClipSpec(frames=6)
 BASES = [

@@ -16,11 +16,11 @@ import torch
 import torch.nn.functional as F
 
 from primatrix import ClipSpec
-from primatrix.devices import Device, choose_device
+from primatrix.labels.species import BENCHMARK_SPECIES
 from primatrix.models import Model, build_model
-from primatrix.optimisers import KerasRMSprop
-from primatrix.prediction import predict_batches
-from primatrix.species import BENCHMARK_SPECIES
+from primatrix.models.batches import predict_batches
+from primatrix.models.devices import Device, choose_device
+from primatrix.training.optimisers import KerasRMSprop
 
 SPEC = ClipSpec(15, 16, 16)
 BATCH = 32

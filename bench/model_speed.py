@@ -22,8 +22,8 @@ import torch
 import torch.nn.functional as F
 
 import primatrix as pm
-from primatrix.devices import Device, choose_device
-from primatrix.prediction import count_at_once
+from primatrix.models.batches import count_at_once
+from primatrix.models.devices import Device, choose_device
 
 CLIPS = 32
 MICRO = pm.ClipSpec(30, 64, 64, "rgb")

@@ -8,9 +8,9 @@ import av
 import numpy as np
 from av.error import FFmpegError
 
-from primatrix.packets import Source, open_video
-from primatrix.pixels import FrameWriter
 from primatrix.records import ClipSpec, Video
+from primatrix.video.packets import Source, open_video
+from primatrix.video.pixels import FrameWriter
 
 MOST_KEYFRAMES = 30
 

@@ -36,9 +36,9 @@ def shrink(frame: np.ndarray, side: int) -> np.ndarray:
 
 def make_primatrix() -> Read:
     """As a worker reads: its process settled first, its garbage collected after each clip."""
-    from primatrix.decode import decode_clip
-    from primatrix.process import settle_memory
     from primatrix.records import ClipSpec
+    from primatrix.video.decode import decode_clip
+    from primatrix.video.worker import settle_memory
 
     settle_memory()
 
@@ -67,7 +67,7 @@ def make_libav_all() -> Read:
 
 def make_libav_needed() -> Read:
     """The limit: only the pictures that the wanted ones may lean on, from packets read beforehand."""
-    from primatrix import packets
+    from primatrix.video import packets
 
     kept: dict[str, list[tuple[list[packets.VideoPacket], set[int]]]] = {}
 

@@ -18,10 +18,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from primatrix.interchange import ExportOptions, ask_frictionless, check_export, export_results, read_export
 from primatrix.interchange.findings import find_all
-from primatrix.results import Results, complete_facts
-from primatrix.species import BENCHMARK_SPECIES
+from primatrix.interchange.formats import (
+    ExportOptions,
+    ask_frictionless,
+    check_export,
+    export_results,
+    read_export,
+)
+from primatrix.labels.species import BENCHMARK_SPECIES
+from primatrix.results.results import Results, complete_facts
 
 OUTS = {"csv": "wide.csv", "long-csv": "long.csv", "megadetector": "md.json", "speciesnet": "speciesnet.json",
         "camtrap-dp": "package"}  # fmt: skip

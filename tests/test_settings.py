@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from primatrix.augmentation import Augmentation
+from primatrix.data.draws import Sampling
 from primatrix.errors import InputError
-from primatrix.recipe import TrainSpec
-from primatrix.sampler import Sampling
 from primatrix.settings import change_settings, read_settings
+from primatrix.training.augmentation import Augmentation
+from primatrix.training.recipe import TrainSpec
 
 
 def write(path: Path, text: str) -> Path:

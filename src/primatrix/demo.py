@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from primatrix.dataset import Dataset
+from primatrix.data.dataset import Dataset
+from primatrix.disk.tables import write_failures
 from primatrix.models import build_model, load_model
-from primatrix.prediction import predict_to_file
+from primatrix.models.batches import predict_to_file
 from primatrix.records import OnProgress
-from primatrix.scoring import Scores, score_files
 from primatrix.simulation import SimulationSpec, simulate
-from primatrix.tables import write_failures
-from primatrix.training import train
+from primatrix.training.loop import train
+from primatrix.trust.score import Scores, score_files
 
 __all__ = ["DemoResult", "run_demo"]
 

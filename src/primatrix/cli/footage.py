@@ -22,7 +22,7 @@ from primatrix.cli.options import (
     parse_size,
     parse_sizes,
 )
-from primatrix.progress import ProgressDisplay
+from primatrix.cli.progress import ProgressDisplay
 
 
 @app.command()
@@ -86,7 +86,7 @@ def scan(
 
     Example: primatrix scan /media/card --out card.csv
     """
-    from primatrix.scan import scan_folder
+    from primatrix.footage.scan import scan_folder
 
     with ProgressDisplay(quiet=quiet) as display:
         result = scan_folder(folder, media=media, workers=workers, on_progress=display.on_progress)
@@ -107,8 +107,8 @@ def downsample(
 
     Example: primatrix downsample data/raw data/nano --size nano
     """
-    from primatrix.downsample import NAMED_SIZES_PX
-    from primatrix.downsample import downsample as run
+    from primatrix.footage.downsampling import NAMED_SIZES_PX
+    from primatrix.footage.downsampling import downsample as run
 
     side = NAMED_SIZES_PX.get(size) or parse_size(size)
     with ProgressDisplay(quiet=quiet) as display:
@@ -134,7 +134,7 @@ def pack(
 
     Example: primatrix pack videos --frames 15 --size 64x64
     """
-    from primatrix.loader import pack_folder
+    from primatrix.data.loader import pack_folder
 
     if model:
         from primatrix.models import load_model

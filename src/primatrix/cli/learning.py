@@ -28,15 +28,15 @@ from primatrix.cli.options import (
     split_commas,
     tell_unused,
 )
+from primatrix.cli.progress import ProgressDisplay
+from primatrix.disk.tables import write_failures
 from primatrix.errors import InputError
-from primatrix.progress import ProgressDisplay
 from primatrix.records import OnProgress
-from primatrix.tables import write_failures
 
 if TYPE_CHECKING:  # they load torch
-    from primatrix.dataset import Dataset
+    from primatrix.data.dataset import Dataset
     from primatrix.models import Model
-    from primatrix.recipe import TrainSpec
+    from primatrix.training.recipe import TrainSpec
 
 
 Architecture = Annotated[str, typer.Option("--model", "--architecture", help="Which network.")]
@@ -86,7 +86,7 @@ def train(
 
     Example: primatrix train data --type micro --model motion --config train.yaml --epochs 5
     """
-    from primatrix.dataset import Dataset
+    from primatrix.data.dataset import Dataset
     from primatrix.models import build_model
 
     out = out or Path("runs", architecture)
@@ -136,8 +136,8 @@ def read_recipe(
     flags: dict[str, Any],  # Any: values of several types
 ) -> "TrainSpec":
     """The recommended settings, changed by the file, then by words, then by the flags that were given."""
-    from primatrix.recipe import TrainSpec
     from primatrix.settings import merge_settings, parse_words, read_settings
+    from primatrix.training.recipe import TrainSpec
 
     settings = merge_settings(read_settings(config) if config else {}, parse_words(change))
     settings |= {name: value for name, value in flags.items() if value is not None}
@@ -165,10 +165,10 @@ def run_training(
     on_progress: OnProgress,
 ) -> None:
     """Train once or by folds, and say what came of it."""
-    from primatrix.folds import train_folds
-    from primatrix.parallel import is_leader
-    from primatrix.splits import split_folds
-    from primatrix.training import train as run
+    from primatrix.labels.splits import split_folds
+    from primatrix.training.folds import train_folds
+    from primatrix.training.loop import train as run
+    from primatrix.training.team import is_leader
 
     if folds is not None and spec.dry_run:  # refuses folds that cannot be, as `train_folds` does
         split_folds(dataset.labels, sites=dataset.sites, folds=folds)
@@ -197,7 +197,7 @@ def info(
     Example: primatrix info runs/lrcn
     """
     if model is None:
-        from primatrix.devices import describe_device
+        from primatrix.models.devices import describe_device
 
         typer.echo(f"primatrix {primatrix.__version__}, runs on {describe_device()}")
         return

@@ -99,7 +99,7 @@ def make_spec(frames: int, size: str | None, colour: Colour, *, kind: DatasetTyp
     >>> make_spec(15, None, "grey").shape, make_spec(15, None, "rgb", kind="micro").shape
     ((15, 16, 16, 1), (15, 64, 64, 3))
     """
-    from primatrix.dataset import SIDES_PX
+    from primatrix.data.dataset import SIDES_PX
 
     height_px, width_px = SIDES_PX[kind] if size is None else parse_size(size)
     return ClipSpec(frames, height_px, width_px, colour)

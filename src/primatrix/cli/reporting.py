@@ -7,7 +7,7 @@ import typer
 
 from primatrix.cli.app import app, finish
 from primatrix.cli.options import Quiet, Workers
-from primatrix.progress import ProgressDisplay
+from primatrix.cli.progress import ProgressDisplay
 
 
 @app.command()

@@ -17,15 +17,15 @@ from primatrix.cli.options import (
     is_benchmark,
     tell_unused,
 )
+from primatrix.cli.progress import ProgressDisplay
 from primatrix.errors import InputError
-from primatrix.events import INTERVAL_MINUTES
-from primatrix.neighbours import NEIGHBOURS_FILE, Neighbours, learn_neighbours, read_neighbours
-from primatrix.progress import ProgressDisplay
-from primatrix.times import ContainerClock, TimeSpec
+from primatrix.footage.events import INTERVAL_MINUTES
+from primatrix.footage.times import ContainerClock, TimeSpec
+from primatrix.tagging.neighbours import NEIGHBOURS_FILE, Neighbours, learn_neighbours, read_neighbours
 
 if TYPE_CHECKING:
-    from primatrix.findings import TagSpec
     from primatrix.models import Model
+    from primatrix.tagging.gather import TagSpec
 
 
 @app.command()
@@ -81,7 +81,7 @@ def predict(
 
     Example: primatrix predict /media/card --model runs/mine --out results --site-from "{site}/{file}"
     """
-    from primatrix.findings import TagSpec
+    from primatrix.tagging.gather import TagSpec
 
     learned = find_neighbours(model, raw=raw) if use_neighbours and not is_benchmark(data) else None
     spec = TagSpec(
@@ -149,7 +149,7 @@ def predict_submission(
     **options: Any,  # Any: what predict_benchmark takes
 ) -> tuple[str, int, Path | None]:
     """Predict a benchmark folder: the summary, how many clips failed and where they are listed."""
-    from primatrix.prediction import predict_benchmark
+    from primatrix.models.batches import predict_benchmark
 
     run = predict_benchmark(data, model, out or Path("predictions.csv"), **options)
     return run.summary(), len(run.failures), run.failures_path
@@ -162,7 +162,7 @@ def predict_footage(
     **options: Any,  # Any: what predict_folder takes
 ) -> tuple[str, int, Path | None]:
     """Tag a folder of footage: the summary, how many videos failed and where they are listed."""
-    from primatrix.tagging import predict_folder
+    from primatrix.tagging.folder import predict_folder
 
     run = predict_folder(data, model, out or Path("results"), **options)
     return run.summary(), len(run.results.failures), run.path / "failures.csv"
@@ -207,6 +207,6 @@ def score(
 
     Example: primatrix score submission.csv test_labels.csv --train-labels train_labels.csv
     """
-    from primatrix.scoring import score_files
+    from primatrix.trust.score import score_files
 
     typer.echo(score_files(predictions, labels, train_labels=train_labels).summary())

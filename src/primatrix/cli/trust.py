@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from primatrix.calibration import PredictedBy, Unit
 from primatrix.cli.app import app, tell
 from primatrix.cli.options import Device, Kind, Quiet, Workers, check_folder, is_benchmark
+from primatrix.cli.progress import ProgressDisplay
 from primatrix.errors import InputError
-from primatrix.progress import ProgressDisplay
 from primatrix.records import DatasetType
+from primatrix.trust.calibration import PredictedBy, Unit
 
 Sites = Annotated[Path | None, typer.Option(help="CSV with filename and site, where the labels have none.")]
 
@@ -35,8 +35,8 @@ def calibrate(
 
     Example: primatrix calibrate runs/motion runs/motion/oof.csv train_labels.csv --source out-of-fold
     """
-    from primatrix.calibrator import calibrate_model, describe_calibration
-    from primatrix.operating import Promise
+    from primatrix.trust.calibration_files import calibrate_model, describe_calibration
+    from primatrix.trust.points import Promise
 
     promise = Promise(lose_at_most, find_at_least, confidence, per)
     calibration = calibrate_model(
@@ -69,7 +69,13 @@ def evaluate(
 
     Example: primatrix evaluate submission.csv test_labels.csv --sites deployments.csv --out evaluation
     """
-    from primatrix.verdict import Beside, check_figures, describe_evaluation, evaluate_files, write_evaluation
+    from primatrix.trust.evaluation_files import (
+        Beside,
+        check_figures,
+        describe_evaluation,
+        evaluate_files,
+        write_evaluation,
+    )
 
     check_folder(out)
     if out and figures:
@@ -112,8 +118,8 @@ def predict_first(
     if model is None or out is None:
         raise InputError(f"{folder}: got a folder of clips, wanted --model FOLDER and --out FOLDER with it")
     from primatrix.models import load_model
-    from primatrix.prediction import predict_benchmark
-    from primatrix.tagging import predict_folder
+    from primatrix.models.batches import predict_benchmark
+    from primatrix.tagging.folder import predict_folder
 
     loaded, answers = load_model(model), out / "predictions.csv"
     with ProgressDisplay(quiet=quiet) as display:

@@ -17,16 +17,16 @@ import numpy as np
 import pandas as pd
 
 import primatrix
+from primatrix.disk.tables import read_text_table, write_table
 from primatrix.errors import InputError
-from primatrix.interchange.exchange import ExportOptions, Reading, make_table, read_json, write_json
+from primatrix.footage.times import is_doubted
+from primatrix.interchange.camtrap_rules import MISSING, RANKS, RULES
+from primatrix.interchange.fieldwork import Field, gather_fieldwork
 from primatrix.interchange.findings import Finding, Stretch, find_all
-from primatrix.interchange.projects import Field, gather_fieldwork
-from primatrix.interchange.rules import MISSING, RANKS, RULES
-from primatrix.results import Results
-from primatrix.species import BLANK
-from primatrix.tables import read_text_table, write_table
-from primatrix.taxonomy import Taxonomy
-from primatrix.times import is_doubted
+from primatrix.interchange.options import ExportOptions, Reading, make_table, read_json, write_json
+from primatrix.interchange.taxonomy import Taxonomy
+from primatrix.labels.species import BLANK
+from primatrix.results.results import Results
 
 __all__ = ["read_camtrap", "write_camtrap"]
 

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from primatrix.errors import InputError
-from primatrix.files import is_still
-from primatrix.interchange.exchange import ExportOptions, Reading, make_table, read_json, write_json
 from primatrix.interchange.findings import Finding, Stretch, find_all
-from primatrix.results import Results
-from primatrix.species import BLANK
+from primatrix.interchange.options import ExportOptions, Reading, make_table, read_json, write_json
+from primatrix.labels.species import BLANK
+from primatrix.results.results import Results
+from primatrix.video.files import is_still
 
 __all__ = ["read_megadetector", "write_megadetector"]
 

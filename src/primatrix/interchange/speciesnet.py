@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from primatrix.errors import InputError
-from primatrix.interchange.exchange import ExportOptions, Reading, make_table, read_json, write_json
 from primatrix.interchange.findings import Finding, find_all, list_labels
-from primatrix.results import Results
-from primatrix.species import BLANK
-from primatrix.taxonomy import Taxonomy
+from primatrix.interchange.options import ExportOptions, Reading, make_table, read_json, write_json
+from primatrix.interchange.taxonomy import Taxonomy
+from primatrix.labels.species import BLANK
+from primatrix.results.results import Results
 
 __all__ = ["read_speciesnet", "write_speciesnet"]
 

@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from primatrix.errors import ModelError
-from primatrix.models.frames import draw_frames
 from primatrix.models.network import LayerRow, Network, count_parameters
 from primatrix.models.temporal import Pooling, TemporalHead
+from primatrix.models.training_frames import draw_frames
 from primatrix.records import ClipSpec
 
 __all__ = ["Backbone", "BackboneOptions"]

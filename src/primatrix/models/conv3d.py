@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from primatrix.background import find_background
 from primatrix.errors import ModelError
+from primatrix.models.background import find_background
 from primatrix.models.network import LayerRow, Network, count_parameters, initialise_like_keras
 from primatrix.records import ClipSpec
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from primatrix.checkpoint import write_model_folder
 from primatrix.errors import ModelError
+from primatrix.models.checkpoint import write_model_folder
 from primatrix.models.model import Model, load_model
 from primatrix.models.network import LayerRow, Network, count_parameters
 

@@ -11,18 +11,18 @@ import torch
 from numpy.typing import NDArray
 
 import primatrix
-from primatrix.calibration import Calibration
-from primatrix.checkpoint import read_model_folder, write_model_folder
-from primatrix.devices import seeded
 from primatrix.errors import InputError, ModelError
 from primatrix.memory import keep_freed_memory
 from primatrix.models.backbone import Backbone
+from primatrix.models.checkpoint import read_model_folder, write_model_folder
 from primatrix.models.conv3d import Conv3d
+from primatrix.models.devices import seeded
 from primatrix.models.lrcn import Lrcn
 from primatrix.models.motion import Motion
 from primatrix.models.network import Network
 from primatrix.records import ClipSpec
 from primatrix.settings import check_types
+from primatrix.trust.calibration import Calibration
 
 __all__ = ["Model", "build_model", "list_models", "load_model", "load_weights"]
 

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from primatrix.background import (
+from primatrix.errors import ModelError
+from primatrix.models.background import (
     find_background,
     find_usual_change,
     fold_pixels,
@@ -17,10 +18,9 @@ from primatrix.background import (
     measure_change,
     measure_novelty,
 )
-from primatrix.errors import ModelError
-from primatrix.models.frames import choose_frames, take_frames
 from primatrix.models.network import LayerRow, Network, count_parameters, max_pool
 from primatrix.models.temporal import Pooling, TemporalHead
+from primatrix.models.training_frames import choose_frames, take_frames
 from primatrix.records import ClipSpec
 
 __all__ = ["Motion", "MotionOptions"]

@@ -11,22 +11,22 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from primatrix.disk.tables import write_whole
 from primatrix.errors import InputError
-from primatrix.labels import BLANK, read_labels
+from primatrix.labels.table import BLANK, read_labels
 from primatrix.records import OnProgress
 from primatrix.report.accuracy import describe_accuracy
-from primatrix.report.charts import Chart, format_number
-from primatrix.report.figures import (
+from primatrix.report.charts import (
     chart_hours,
     chart_sites,
     chart_species,
     chart_species_by_hour,
     chart_watching,
 )
-from primatrix.report.learning import draw_training, read_epochs
-from primatrix.report.pictures import draw_filmstrips, list_reasons
+from primatrix.report.filmstrips import draw_filmstrips, list_reasons
+from primatrix.report.selection import centre_by_frames, choose_strips
 from primatrix.report.sheets import Sheet, make_sheets
-from primatrix.report.strips import centre_by_frames, choose_strips
+from primatrix.report.svg import Chart, format_number
 from primatrix.report.tallies import (
     SpeciesRow,
     count_by_hour,
@@ -35,9 +35,9 @@ from primatrix.report.tallies import (
     count_overview,
     count_species_by_hour,
 )
+from primatrix.report.training_curve import draw_training, read_epochs
 from primatrix.report.watching import count_points, count_watching, measure_footage, shows_something
-from primatrix.results import Results, read_frames
-from primatrix.tables import write_whole
+from primatrix.results.results import Results, read_frames
 
 __all__ = ["ReportRun", "ReportSpec", "write_report"]
 
@@ -101,7 +101,7 @@ def write_report(
     cannot be shown any more has its reason in the page instead of a picture, and in `ReportRun.without`.
 
     >>> import tempfile
-    >>> from primatrix.results import make_example
+    >>> from primatrix.results.results import make_example
     >>> folder = Path(tempfile.mkdtemp())
     >>> _ = make_example().write(folder / "results")
     >>> run = write_report(folder / "results", folder / "report.html", spec=ReportSpec(workers=0))

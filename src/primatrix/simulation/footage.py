@@ -14,16 +14,16 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from primatrix.encode import write_clip
 from primatrix.errors import InputError, PrimatrixError
-from primatrix.process import main_hidden
+from primatrix.labels.species import BENCHMARK_SPECIES, BLANK
 from primatrix.records import OnProgress, Progress
 from primatrix.simulation.damage import DAMAGES, damage_file
 from primatrix.simulation.render import draw_clip
 from primatrix.simulation.scenes import Sighting
 from primatrix.simulation.survey import SimulationSpec, Survey, draw_survey
 from primatrix.simulation.visibility import make_visible_scene
-from primatrix.species import BENCHMARK_SPECIES, BLANK
+from primatrix.video.encode import write_clip
+from primatrix.video.worker import main_hidden
 
 __all__ = ["Simulation", "SimulationSpec", "Size", "simulate", "write_tables"]
 

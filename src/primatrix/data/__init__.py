@@ -1,0 +1,1 @@
+"""Decoded clips and labels as batches."""

@@ -1,0 +1,126 @@
+"""Clips by name: decoded once through the worker pool, kept in the store, read from there ever after."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from primatrix.data.store import PackSummary, Store
+from primatrix.disk.tables import write_failures
+from primatrix.records import ClipSpec, Failure, Identity, Media, OnProgress, Video
+from primatrix.video.files import find_videos
+from primatrix.video.pool import DecodePool, PoolOptions
+
+__all__ = ["STORE_FOLDER", "ClipLoader", "PackRun", "pack_folder"]
+
+STORE_FOLDER = ".primatrix"  # below the folder of videos, unless another place is named
+
+
+class ClipLoader:
+    """Reads clips of one folder by name, decoding on first use; `close()` ends its worker processes.
+
+    `videos` are the files there are; a name that is not among them fails at stage "find". `failed` and
+    `partial` hold the names met so far that gave no clip, or only a part of one.
+    """
+
+    def __init__(
+        self, videos: Iterable[Video], spec: ClipSpec, *, store: Path, workers: int | None = None
+    ) -> None:
+        self.spec = spec
+        self.videos = {video.name: video for video in videos}
+        self.failed: dict[str, None] = {}  # a set that keeps the order
+        self.partial: dict[str, None] = {}
+        self._ready: set[str] = set()
+        self._store = Store(store, spec)
+        options = PoolOptions() if workers is None else PoolOptions(workers=workers)
+        self._pool = DecodePool(spec, options=options)
+
+    def prepare(self, names: Sequence[str], *, on_progress: OnProgress | None = None) -> None:
+        """Decode those of `names` that the store does not hold yet."""
+        new = [name for name in dict.fromkeys(names) if name not in self._ready]
+        if not new:
+            return
+        found = [self.videos[name] for name in new if name in self.videos]
+        self._store.pack(found, pool=self._pool, on_progress=on_progress)
+        known = [video.name for video in found]
+        status = dict(zip(known, self._store.status(known), strict=True))
+        for name in new:
+            if status.get(name, "failed") == "failed":
+                self.failed[name] = None
+            elif status[name] == "partial":
+                self.partial[name] = None
+        self._ready.update(new)
+
+    def read(self, names: Sequence[str]) -> NDArray[np.uint8]:
+        """Frames of prepared clips, uint8 (B, T, H, W, C); zeros for a clip that failed."""
+        good = [i for i, name in enumerate(names) if name not in self.failed]
+        if len(good) == len(names):
+            return self._store.read(names)
+        frames = np.zeros((len(names), *self.spec.shape), np.uint8)
+        if good:
+            frames[good] = self._store.read([names[i] for i in good])
+        return frames
+
+    def read_pts(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """Seconds after its video's first frame of every frame of prepared clips that did not fail, (B, T)."""
+        return self._store.read_pts(names)
+
+    def identify(self, names: Sequence[str]) -> list[Identity]:
+        """What makes each file this file; size and time are -1 where there is none."""
+        return [self.videos[name].identity if name in self.videos else (name, -1, -1) for name in names]
+
+    def list_failures(self) -> tuple[Failure, ...]:
+        """The clips that failed, in the order they were met, with stage and reason."""
+        known = {failure.name: failure for failure in self._store.failures()} if self.failed else {}
+        return tuple(
+            known[name] if name in self.videos else Failure(name, "find", "no such file")
+            for name in self.failed
+        )
+
+    def close(self) -> None:
+        """End the worker processes; they start again when needed."""
+        self._pool.close()
+
+
+@dataclass(frozen=True, slots=True)
+class PackRun:
+    """What packing a folder gave: counts, every clip of the folder that fails, and where those are listed."""
+
+    counts: PackSummary
+    failures: tuple[Failure, ...]
+    store: Path
+    failures_path: Path | None
+
+    def summary(self) -> str:
+        """Lines for the terminal."""
+        counts = self.counts
+        rate = counts.packed / counts.seconds if counts.seconds else 0.0
+        return (
+            f"{counts.packed} clips packed in {counts.seconds:.1f} s ({rate:.0f} clips/s), {counts.present} were "
+            f"there: {self.store}\n{counts.ok} whole, {counts.partial} in part, {counts.failed} not readable"
+        )
+
+
+def pack_folder(
+    folder: Path,
+    spec: ClipSpec,
+    *,
+    store: Path,
+    media: Media = "videos",
+    workers: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> PackRun:
+    """Decode every video below `folder` into `store`; the same call again packs what is missing.
+
+    `media` says whether videos, stills or both are looked for; failures.csv in the
+    store lists the videos of the folder that cannot be read.
+    """
+    videos = find_videos(folder, media=media)
+    opened = Store(store, spec)
+    options = PoolOptions() if workers is None else PoolOptions(workers=workers)
+    counts = opened.pack(videos, options=options, on_progress=on_progress)
+    here = {video.name for video in videos}
+    failures = tuple(failure for failure in opened.failures() if failure.name in here)
+    return PackRun(counts, failures, opened.folder, write_failures(failures, opened.folder / "failures.csv"))

@@ -1,0 +1,1 @@
+"""When, where, and what is on a card."""

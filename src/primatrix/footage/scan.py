@@ -1,0 +1,101 @@
+"""What is on a card: per file its codec, size, rate, true length, time of recording, and whether it can be read."""
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from primatrix.disk.tables import write_table, write_whole
+from primatrix.errors import InputError
+from primatrix.records import Failure, Media, OnProgress, Progress, Video
+from primatrix.video.files import find_videos
+from primatrix.video.pool import PoolOptions, VideoPool
+from primatrix.video.probe import VideoFacts, probe_video
+
+__all__ = ["ScanRun", "scan_folder"]
+
+FACT_COLUMNS = list(VideoFacts.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRun:
+    """The table of a scan: one row per video, `status` ok, partial or failed with `stage` and `reason`."""
+
+    table: pd.DataFrame
+
+    @property
+    def failed(self) -> int:
+        """How many videos cannot be read."""
+        return int((self.table["status"] == "failed").sum())
+
+    def write(self, path: str | Path) -> Path:
+        """Write the table as .csv or .json, by the name's end."""
+        path = Path(path)
+        if path.suffix.lower() == ".csv":
+            return write_table(self.table, path, index=False)
+        if path.suffix.lower() != ".json":
+            raise InputError(f"{path}: got a name ending in {path.suffix!r}, wanted .csv or .json")
+        rows = json.loads(self.table.to_json(orient="records"))
+        text = json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+        return write_whole(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+    def summary(self) -> str:
+        """Lines for the terminal: how many of each kind, how long in all, what is wrong."""
+        readable = self.table[self.table["status"] != "failed"]
+        columns = ("container", "codec", "width_px", "height_px")
+        kinds = Counter(zip(*(readable[column] for column in columns), strict=True))
+        lines = [
+            f"{len(self.table)} videos: {len(readable)} readable ({(readable['status'] == 'partial').sum()} of them "
+            f"cut short), {self.failed} not; {readable['duration_seconds'].sum() / 3600:.2f} h in all"
+        ]
+        for (container, codec, width, height), count in kinds.most_common():
+            lines.append(f"{count:8}  {container} {codec} {int(width)}x{int(height)}")
+        lines += [f"{row.name}: {row.stage}: {row.reason}" for row in self._failed_rows()]
+        return "\n".join(lines)
+
+    def _failed_rows(self) -> list[Failure]:
+        failed = self.table[self.table["status"] == "failed"]
+        columns = (failed["filename"], failed["stage"], failed["reason"])
+        return [Failure(*row) for row in zip(*columns, strict=True)]
+
+
+def scan_folder(
+    folder: str | Path,
+    *,
+    media: Media = "videos",
+    workers: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> ScanRun:
+    """Probe every video (or still, as `media` says) below a folder in worker processes.
+
+    Raises InputError where there is none.
+
+    >>> scan_folder("nowhere")
+    Traceback (most recent call last):
+    primatrix.errors.InputError: nowhere: got no such folder, wanted a folder of videos; check the path
+    """
+    videos = find_videos(folder, media=media)
+    options = PoolOptions() if workers is None else PoolOptions(workers=workers)
+    rows = []
+    with VideoPool(_probe, options=options) as pool:
+        for done, (video, facts) in enumerate(zip(videos, pool.map(videos), strict=True), start=1):
+            rows.append(_make_row(video, facts))
+            if on_progress:
+                on_progress(Progress("scan", done, len(videos), unit="files"))
+    columns = ["filename", "status", "size_bytes", *FACT_COLUMNS, "stage", "reason"]
+    return ScanRun(pd.DataFrame(rows, columns=columns))
+
+
+def _probe(video: Video) -> VideoFacts:
+    return probe_video(video.path)
+
+
+def _make_row(video: Video, facts: VideoFacts | Failure) -> dict[str, object]:
+    row: dict[str, object] = {"filename": video.name, "size_bytes": video.size_bytes}
+    if isinstance(facts, Failure):
+        return {**row, "status": facts.status, "stage": facts.stage, "reason": facts.reason}
+    recorded = facts.recorded.isoformat() if facts.recorded else None
+    status = "partial" if facts.loss else "ok"
+    return {**row, **asdict(facts), "status": status, "recorded": recorded, "reason": facts.loss}

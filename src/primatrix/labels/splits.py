@@ -1,0 +1,144 @@
+"""Which labelled clips train and which validate, once or fold by fold."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from primatrix.errors import InputError
+from primatrix.labels.table import Labels, count_sites, number_units
+
+__all__ = ["split_clips", "split_folds", "split_labels", "split_sites"]
+
+
+def split_clips(
+    table: pd.DataFrame, *, val_size: float = 0.3, seed: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split a label table at random into training and validation, as the benchmark does.
+
+    One positive of every species goes to validation first (where there is one), then clips are drawn
+    uniformly until validation holds `val_size` of all rows. Both parts keep the table's order.
+
+    >>> table = pd.DataFrame({"hog": [1, 0, 0, 0], "lion": [0, 1, 0, 0]}, index=list("abcd"))
+    >>> train, val = split_clips(table, val_size=0.5)
+    >>> sorted(val.index)
+    ['a', 'b']
+    """
+    if not 0 < val_size < 1:
+        raise InputError(f"val_size: got {val_size}, wanted a share above 0 and below 1")
+    clips = len(table)
+    wanted = round(clips * val_size)
+    rng = np.random.default_rng(seed)
+    in_val = np.zeros(clips, dtype=bool)
+    for column in table.to_numpy().T:
+        positives = np.flatnonzero(column)
+        if len(positives) and not in_val[positives].any():
+            in_val[rng.choice(positives)] = True
+    missing = wanted - int(in_val.sum())
+    if missing > 0:
+        in_val[rng.choice(np.flatnonzero(~in_val), size=missing, replace=False)] = True
+    if in_val.all() or not in_val.any():
+        raise InputError(
+            f"{clips} labelled clips with val_size {val_size} leave one part empty; label more clips"
+        )
+    return table[~in_val], table[in_val]
+
+
+def split_sites(labels: Labels, *, held_out: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split so that the clips of the `held_out` sites validate and all others train."""
+    if labels.sites is None:
+        raise InputError("no site is known for any clip; wanted a `site` column in the label file")
+    unknown = sorted(set(held_out) - set(labels.sites))
+    if unknown:
+        raise InputError(
+            f"sites {', '.join(unknown)} have no clip; got {', '.join(sorted(set(labels.sites)))}"
+        )
+    in_val = labels.sites.isin(list(held_out)).to_numpy()
+    if in_val.all() or not in_val.any():
+        raise InputError(f"holding out {', '.join(held_out)} leaves one part empty; wanted sites in both")
+    return labels.table[~in_val], labels.table[in_val]
+
+
+def split_labels(
+    labels: Labels, *, val_size: float = 0.3, seed: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split into training and validation, by site where two sites or more are known, else clip by clip.
+
+    By site validation is one of 1 / `val_size` folds (see `split_folds`), the one without which the most species are
+    still trained on. Clips of one site are alike: a model validated on sites it has seen looks better than it is.
+
+    >>> table = pd.DataFrame({"hog": [1, 0, 1, 0]}, index=list("abcd"))
+    >>> sites = pd.Series(["north", "north", "south", "south"], index=table.index)
+    >>> [part.index.tolist() for part in split_labels(Labels(table, sites), val_size=0.5)]
+    [['c', 'd'], ['a', 'b']]
+    """
+    if count_sites(labels.table.index, labels.sites) < 2:
+        return split_clips(labels.table, val_size=val_size, seed=seed)
+    if not 0 < val_size < 1:
+        raise InputError(f"val_size: got {val_size}, wanted a share above 0 and below 1")
+    units = len(np.unique(number_units(labels.table.index, labels.sites)))
+    folds = min(units, max(2, round(1 / val_size)))
+    fold = split_folds(labels.table, sites=labels.sites, folds=folds, seed=seed)
+    trained = [int((labels.table[fold != held] > 0).any().sum()) for held in range(folds)]
+    in_val = (fold == int(np.argmax(trained))).to_numpy()
+    return labels.table[~in_val], labels.table[in_val]
+
+
+def split_folds(
+    table: pd.DataFrame, *, sites: "pd.Series[str] | None" = None, folds: int = 5, seed: int = 0
+) -> "pd.Series[int]":
+    """The fold, 0 to folds - 1, of every clip of a label table; a site is never in two folds.
+
+    Each species is spread over the folds as evenly as its clips, or the `sites` they come from, allow. Without
+    `sites` (indexed as the table; an empty site is a clip of its own) every clip is dealt by itself. Units that
+    hold most of a rare species are dealt first, each to the fold that has least of what it holds (after
+    Sechidis, Tsoumakas and Vlahavas, 2011, "On the stratification of multi-label data"; whole sites as in
+    scikit-learn's StratifiedGroupKFold). The same seed gives the same folds.
+
+    Raises InputError for fewer than two folds, or fewer sites (without sites: clips) than folds.
+
+    >>> table = pd.DataFrame({"hog": [1, 1, 0, 0], "lion": [0, 0, 1, 1]}, index=list("abcd"))
+    >>> fold = split_folds(table, folds=2)
+    >>> bool(fold["a"] != fold["b"]), bool(fold["c"] != fold["d"])
+    (True, True)
+    """
+    units = number_units(table.index, sites)
+    count = int(units.max(initial=-1)) + 1
+    if folds < 2 or count < folds:
+        what = f"{len(table)} clips" if sites is None else f"{len(table)} clips of {count} sites"
+        raise InputError(f"folds: got {folds} for {what}, wanted 2 or more, and no more than there are")
+    values = np.column_stack(
+        [table.to_numpy(np.float64), np.ones(len(table))]
+    )  # the last column counts clips
+    contents = np.zeros((count, values.shape[1]))
+    np.add.at(contents, units, values)
+    fold_of_unit = _deal_units(contents, folds, np.random.default_rng(seed))
+    return pd.Series(fold_of_unit[units], index=table.index, name="fold")
+
+
+def _deal_units(contents: NDArray[np.float64], folds: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """The fold of each unit; contents (units, species + 1) count its clips per species and in all."""
+    totals = np.maximum(contents.sum(axis=0), 1)
+    held = np.zeros((folds, contents.shape[1]))
+    fold = np.full(len(contents), -1)
+    order = rng.permutation(len(contents))
+    # Units alike (clips of one species) go round in turn; only what does not come out even is weighed.
+    codes = contents[order].astype(np.int64) @ rng.integers(
+        1 << 32, size=contents.shape[1]
+    )  # alike: same code
+    kinds = np.unique(codes, return_inverse=True)[1]
+    sizes = np.bincount(kinds)
+    place = np.empty(len(order), np.int64)  # of a unit among those alike
+    place[np.argsort(kinds, kind="stable")] = np.arange(len(order)) - np.repeat(sizes.cumsum() - sizes, sizes)
+    even = place < (sizes // folds * folds)[kinds]
+    fold[order[even]] = place[even] % folds
+    np.add.at(held, fold[fold >= 0], contents[fold >= 0])
+    rest = order[fold[order] < 0]
+    largest_share = (contents[rest] / totals).max(axis=1)
+    for unit in rest[np.argsort(-largest_share, kind="stable")]:
+        # Least growth of the sum of squared shares, which is smallest when all folds hold the same.
+        growth = held @ (contents[unit] / totals**2)
+        fold[unit] = rng.choice(np.flatnonzero(growth == growth.min()))
+        held[fold[unit]] += contents[unit]
+    return fold

@@ -1,0 +1,279 @@
+"""Label tables: which species are in which clip, read from the files of many programs and checked."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from primatrix.disk.tables import NAME_COLUMNS, read_table
+from primatrix.errors import InputError
+from primatrix.interchange.formats import find_format, read_export
+
+__all__ = [
+    "BLANK",
+    "Labels",
+    "count_sites",
+    "count_species",
+    "count_without_site",
+    "number_units",
+    "read_labels",
+    "read_sites",
+    "read_sites_of",
+    "read_submission_format",
+]
+
+BLANK = "blank"
+SHOWN = 3  # how many offending clips an error names
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """Who is in which clip.
+
+    `table` has one row per clip (index: the clip's name) and one float32 column of 0/1 per species.
+    `sites` has the same index, or is None where sites are not known. `unlabelled` are the clips a long
+    file lists without a label.
+    """
+
+    table: pd.DataFrame
+    sites: "pd.Series[str] | None" = None
+    unlabelled: tuple[str, ...] = ()
+
+    @property
+    def species(self) -> tuple[str, ...]:
+        """Species in column order."""
+        return tuple(self.table.columns)
+
+
+def read_labels(path: str | Path, *, species: Sequence[str] | None = None) -> Labels:
+    """Read a label file of any format, which its content tells, and check it.
+
+    Wide CSV: `filename` (or `filepath`), then one column of 0/1 per species, as the benchmark's train_labels.csv.
+    Long CSV: `filepath,label[,site]`, one row per species of a clip, as zamba's label files; a row without label
+    lists a clip nobody has labelled. Lists: `filepath,labels`, with `duiker;hog` in a cell, or a JSON list.
+    Camtrap DP (its folder or datapackage.json), MegaDetector's JSON, SpeciesNet's JSON: see `docs/formats.md`.
+    `species` fixes the columns and their order (all but wide files; by default the labels that occur, sorted).
+
+    Raises InputError for a missing file, wrong columns, duplicate rows, values other than 0 and 1, and
+    `blank` together with a species.
+
+    >>> import tempfile, pathlib
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "labels.csv")
+    >>> _ = file.write_text("filepath,label\\na.mp4,hog\\na.mp4,duiker\\nb.mp4,blank\\n")
+    >>> read_labels(file).table
+           blank  duiker  hog
+    a.mp4    0.0     1.0  1.0
+    b.mp4    1.0     0.0  0.0
+    """
+    path = Path(path)
+    if path.exists() and _is_exchange(path):
+        rows = read_export(path).rows
+        labels = _from_long(rows.replace("", np.nan), path, species)
+        check_blank(labels.table, path)
+        return labels
+    raw = read_table(path)
+    if {"filepath", "label"} <= set(raw.columns) or {"filename", "label"} <= set(raw.columns):
+        labels = _from_long(raw, path, species)
+    else:
+        sites = _sites_of(raw, raw.columns[0], path)
+        labels = Labels(_from_wide(raw.drop(columns="site", errors="ignore"), path), sites)
+    check_blank(labels.table, path)
+    return labels
+
+
+def _is_exchange(path: Path) -> bool:
+    """Whether a file is neither a wide nor a plain long table (a long one may have a row per stretch of a label)."""
+    if path.suffix.lower() == ".csv":
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            header = next(csv.reader(file), [])
+        return "labels" in header or {"label", "start_seconds"} <= set(header)
+    return find_format(path) not in ("csv", "long-csv")
+
+
+def read_submission_format(path: str | Path) -> pd.DataFrame:
+    """The table a submission must fill: its index and columns, in their order; values are all 0."""
+    return _from_wide(read_table(Path(path)), Path(path))
+
+
+def read_sites(path: str | Path) -> "pd.Series[str]":
+    """The site of each clip, from any CSV with `filename` (or `filepath`) and `site`; "" where it is not known.
+
+    >>> import tempfile, pathlib
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "deployments.csv")
+    >>> _ = file.write_text("filename,site,time\\na.mp4,north,2016-02-11T15:45:03\\n")
+    >>> read_sites(file).to_dict()
+    {'a.mp4': 'north'}
+    """
+    path = Path(path)
+    raw = read_table(path)
+    names = next((name for name in NAME_COLUMNS if name in raw.columns), None)
+    if names is None or "site" not in raw.columns:
+        raise InputError(f"{path}: got columns {', '.join(map(str, raw.columns[:5]))}; wanted `filename` (or "
+                         "`filepath`) and `site`")  # fmt: skip
+    _refuse_missing_names(raw[names], path)
+    sites = _sites_of(raw, names, path)
+    if sites is None:
+        raise InputError(f"{path}: no clip has a site; wanted a name in column `site`")
+    return sites
+
+
+def read_sites_of(index: pd.Index, path: str | Path) -> "pd.Series[str]":
+    """The sites that a file names for these clips, as `read_sites`; InputError where it names none of them.
+
+    >>> import tempfile, pathlib
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "deployments.csv")
+    >>> _ = file.write_text("filename,site\\na.mp4,north\\n")
+    >>> read_sites_of(pd.Index(["a.mp4", "b.mp4"]), file).to_dict()
+    {'a.mp4': 'north'}
+    """
+    sites = read_sites(path)
+    if len(index) and not count_sites(index, sites):
+        raise InputError(f"{path}: has a site for none of the {len(index)} labelled clips; got {sites.index[0]}, "
+                         f"wanted names as in the labels: {index[0]}")  # fmt: skip
+    return sites
+
+
+def count_species(labels: Labels) -> "pd.Series[int]":
+    """Clips per species, most frequent first.
+
+    >>> table = pd.DataFrame({"hog": [1.0, 1.0], "lion": [0.0, 1.0]}, index=["a.mp4", "b.mp4"])
+    >>> count_species(Labels(table)).to_dict()
+    {'hog': 2, 'lion': 1}
+    """
+    return labels.table.sum().astype(int).sort_values(ascending=False, kind="stable")
+
+
+def number_units(index: pd.Index, sites: "pd.Series[str] | None") -> NDArray[np.int64]:
+    """What may not be torn apart, from 0: each clip's site, or the clip itself where its site is not known.
+
+    >>> number_units(pd.Index(["a", "b", "c"]), pd.Series({"a": "north", "b": "", "c": "north"})).tolist()
+    [0, 1, 0]
+    """
+    if sites is None:
+        return np.arange(len(index))
+    names = sites.reindex(index).fillna("").to_numpy(object)
+    alone = [(name, i if name == "" else "") for i, name in enumerate(names)]
+    return np.asarray(pd.factorize(pd.Series(alone, dtype=object))[0], np.int64)
+
+
+def count_sites(index: pd.Index, sites: "pd.Series[str] | None") -> int:
+    """How many sites these clips are known to come from.
+
+    >>> count_sites(pd.Index(["a", "b", "c"]), pd.Series({"a": "north", "b": "", "c": "north"}))
+    1
+    """
+    if sites is None:
+        return 0
+    known = sites.reindex(index).fillna("")
+    return int(known[known != ""].nunique())
+
+
+def count_without_site(index: pd.Index, sites: "pd.Series[str] | None") -> int:
+    """How many of these clips have no known site.
+
+    >>> count_without_site(pd.Index(["a", "b", "c"]), pd.Series({"a": "north", "b": ""}))
+    2
+    """
+    if sites is None:
+        return len(index)
+    return int((sites.reindex(index).fillna("") == "").sum())
+
+
+def check_blank(table: pd.DataFrame, path: Path) -> None:
+    """Refuse clips labelled `blank` and a species at once."""
+    if BLANK not in table.columns:
+        return
+    both = (table[BLANK].to_numpy() == 1) & (table.to_numpy().sum(axis=1) > 1)
+    if both.any():
+        raise InputError(
+            f"{path}: {both.sum()} clips are labelled `blank` together with a species "
+            f"({_some(table.index[both])}); wanted one or the other; correct these rows"
+        )
+
+
+def _from_wide(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
+    names = raw.columns[0]
+    if names not in NAME_COLUMNS or raw.shape[1] < 2:
+        raise InputError(
+            f"{path}: got columns {', '.join(map(str, raw.columns[:5]))}; wanted `filename` and one column "
+            "of 0/1 per species, or `filepath,label[,site]`"
+        )
+    table = raw.set_index(names)
+    _refuse_missing_names(table.index, path)
+    _refuse_duplicates(table.index, path)
+    extra = [c for c in ("site", "split") if c in table.columns]
+    if extra:
+        raise InputError(
+            f"{path}: column `{extra[0]}` is not a species; wide files hold species only: remove it"
+        )
+    numbers = table.apply(pd.to_numeric, errors="coerce")
+    wrong = ~numbers.isin((0, 1)).to_numpy()
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise InputError(
+            f"{path}: {wrong.sum()} values are not 0 or 1, the first {table.iloc[row, column]} for "
+            f"{table.index[row]}, column {table.columns[column]}; correct them"
+        )
+    clean: pd.DataFrame = numbers.astype(np.float32)
+    return clean
+
+
+def _from_long(raw: pd.DataFrame, path: Path, species: Sequence[str] | None) -> Labels:
+    names = "filepath" if "filepath" in raw.columns else "filename"
+    _refuse_missing_names(raw[names], path)
+    twice = raw.duplicated([names, "label"])
+    if twice.any():
+        clips = raw.loc[twice, names]
+        raise InputError(f"{path}: {twice.sum()} duplicate rows (clip and label), the first {clips.iloc[0]}; "
+                         "wanted each label of a clip once")  # fmt: skip
+    labelled = raw[raw["label"].notna()]
+    if labelled.empty:
+        raise InputError(f"{path}: no row has a label; wanted at least one")
+    table = pd.crosstab(labelled[names], labelled["label"]).astype(np.float32)
+    table = table.reindex(labelled[names].unique())  # file order, not alphabetical
+    if species is not None:
+        unknown = sorted(set(table.columns) - set(species))
+        if unknown:
+            raise InputError(
+                f"{path}: labels {_some(unknown)} are not among the {len(species)} species wanted"
+            )
+        table = table.reindex(columns=list(species), fill_value=np.float32(0))
+    table.index.name, table.columns.name = None, None
+    unlabelled = raw.loc[raw["label"].isna() & ~raw[names].isin(table.index), names].unique()
+    return Labels(table, _sites_of(labelled, names, path), tuple(unlabelled))
+
+
+def _sites_of(rows: pd.DataFrame, names: str, path: Path) -> "pd.Series[str] | None":
+    if "site" not in rows.columns or rows["site"].isna().all():
+        return None
+    pairs = rows[[names, "site"]].drop_duplicates()
+    several = pairs[names].duplicated()
+    if several.any():
+        raise InputError(
+            f"{path}: {pairs.loc[several, names].iloc[0]} has several sites; wanted one per clip"
+        )
+    return pairs.set_index(names)["site"].fillna("")
+
+
+def _refuse_missing_names(names: "pd.Series[str] | pd.Index", path: Path) -> None:
+    if names.hasnans:
+        raise InputError(
+            f"{path}: {np.count_nonzero(names.isna())} rows have no clip name; wanted one in every row"
+        )
+
+
+def _refuse_duplicates(index: pd.Index, path: Path) -> None:
+    twice = index.duplicated()
+    if twice.any():
+        raise InputError(
+            f"{path}: {twice.sum()} duplicate rows ({_some(index[twice])}); wanted one row per clip"
+        )
+
+
+def _some(values: Sequence[object] | pd.Index) -> str:
+    shown = ", ".join(map(str, list(values)[:SHOWN]))
+    return shown if len(values) <= SHOWN else f"{shown}, …"

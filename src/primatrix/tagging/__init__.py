@@ -1,0 +1,1 @@
+"""Footage to answers in time and place."""

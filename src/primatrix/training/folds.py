@@ -1,0 +1,213 @@
+"""Training fold by fold: every labelled clip answered by a model that has not seen it, nor its site."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from primatrix.data.dataset import Dataset
+from primatrix.disk.tables import read_table, write_table
+from primatrix.errors import InputError, ModelError
+from primatrix.labels.splits import split_folds
+from primatrix.measures.log_loss import aggregated_log_loss, class_frequencies, constant_predictions
+from primatrix.models import Ensemble, Model, load_model
+from primatrix.models.batches import count_clips_at_once, predict_batches, predict_frames
+from primatrix.models.checkpoint import FACTS, read_facts, read_state, write_state
+from primatrix.models.devices import Device, choose_device
+from primatrix.models.ensemble import combine_families, describe_family
+from primatrix.records import OnProgress
+from primatrix.training.loop import train
+from primatrix.training.recipe import History, TrainSpec
+from primatrix.training.stacking import Stack, fit_stack
+
+__all__ = ["FoldRun", "stack_folds", "train_folds"]
+
+ANSWERS = (
+    "oof.safetensors"  # of one fold: probabilities (N, S) and statistics (N, S, 7), nan where a clip failed
+)
+TABLE = "oof.csv"  # of all folds: filepath, fold, a probability per species
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoldRun:
+    """What training by folds gave: `table` has each clip's fold and probabilities (NaN where it failed).
+
+    `loss` and `constant` are aggregated log losses over all clips that could be read: of the answers, and of
+    the class frequencies of the same clips. `ensemble` averages the folds' models.
+    """
+
+    table: pd.DataFrame
+    histories: tuple[History, ...]
+    loss: float
+    constant: float
+    folder: Path
+    ensemble: Ensemble
+
+    def summary(self) -> str:
+        """Lines for the terminal."""
+        ends = [f"fold {i}: {history.summary().splitlines()[-1]}" for i, history in enumerate(self.histories)]
+        score = f"out-of-fold aggregated log loss {self.loss:.4f}, constant {self.constant:.4f}"
+        return "\n".join([*ends, f"{score}: {self.folder / TABLE}"])
+
+
+def train_folds(
+    make_model: Callable[[], Model],
+    data: Dataset,
+    *,
+    folder: Path | str,
+    folds: int = 5,
+    spec: TrainSpec | None = None,
+    on_progress: OnProgress | None = None,
+) -> FoldRun:
+    """Train a model per fold on all other folds, and answer its fold's clips with it.
+
+    Folds are `split_folds` of all labelled clips with seed 0: by site where sites are known. `folder` gets a model
+    folder per fold, oof.csv, and what makes it an ensemble for `load_model`. Killed at any moment, the same call
+    goes on. Answers are those of the uncalibrated models. With `keep="best"` or `patience` the fold's own clips
+    choose when to stop, and its answers are a little too good.
+
+    Raises InputError for folds that cannot be, ModelError for a folder with other folds or settings.
+    """
+    if spec is not None and spec.dry_run:
+        raise InputError(
+            "dry_run: got it with folds; wanted it with `train`, which goes through the same in seconds"
+        )
+    folder = Path(folder)
+    labels = data.labels.sort_index()
+    fold_of = split_folds(labels, sites=data.sites, folds=folds)
+    keep_folds(fold_of, folder / "folds.csv")
+    histories, tables, models = [], [], []
+    for fold in range(folds):
+        part = data.hold_out(fold_of.index[fold_of == fold])
+        model = make_model()
+        histories.append(
+            train(model, part, spec=spec, folder=folder / f"fold{fold}", on_progress=on_progress)
+        )
+        probabilities = answer_fold(model, part, folder=folder / f"fold{fold}", spec=spec)
+        table = pd.DataFrame(probabilities, index=part.X_test_ids, columns=part.class_names)
+        tables.append(table)
+        models.append(model)
+    table = pd.concat(tables).loc[labels.index]
+    unchanged = write_answers(table, fold_of, folder / TABLE)
+    known = table.notna().all(axis=1)
+    loss = aggregated_log_loss(labels[known], table[known].clip(0, 1))
+    constant = constant_predictions(class_frequencies(labels[known]), labels.index[known])
+    ensemble = Ensemble([models])
+    ensemble.scores = {"out_of_fold_loss": loss}
+    if unchanged and (folder / FACTS).is_file():
+        ensemble.calibration = load_model(folder).calibration
+    ensemble.save_around(folder, members=[[f"fold{fold}" for fold in range(folds)]])
+    return FoldRun(
+        table.assign(fold=fold_of), tuple(histories), loss, aggregated_log_loss(labels[known], constant), folder,
+        ensemble,
+    )  # fmt: skip
+
+
+def write_answers(table: pd.DataFrame, fold_of: "pd.Series[int]", path: Path) -> bool:
+    """Write out-of-fold answers; whether the very same were there already."""
+    before = path.read_bytes() if path.is_file() else b""
+    whole = table.assign(fold=fold_of)[["fold", *table.columns]].rename_axis("filepath")
+    write_table(whole, path, float_format="%.7g")
+    return path.read_bytes() == before
+
+
+def keep_folds(fold_of: "pd.Series[int]", path: Path) -> None:
+    """Write down each clip's fold; ModelError where other folds were written down before."""
+    table = fold_of.rename_axis("filepath").reset_index()
+    if not path.is_file():
+        write_table(table, path, index=False)
+    saved = read_table(path)
+    if (
+        saved["filepath"].tolist() != table["filepath"].tolist()
+        or saved["fold"].tolist() != table["fold"].tolist()
+    ):
+        raise ModelError(
+            f"{path}: holds {saved['fold'].nunique()} folds of {len(saved)} clips, other than these "
+            f"{table['fold'].nunique()} of {len(table)}; use the same labels and folds, or another folder"
+        )
+
+
+def answer_fold(model: Model, part: Dataset, *, folder: Path, spec: TrainSpec | None) -> NDArray[np.float32]:
+    """The model's probabilities (N, S) for the clips held out, kept in its folder with their statistics."""
+    digest = read_facts(folder / FACTS)["weights_sha256"]
+    path, clips = folder / ANSWERS, part.X_test_ids.tolist()
+    if path.is_file():
+        tensors, facts = read_state(path)
+        if (facts.get("weights_sha256"), facts.get("clips")) == (digest, clips):
+            return tensors["probabilities"].numpy()
+    device = choose_device(*((spec.device,) if spec else ()), precision=spec.precision if spec else "auto")
+    part.seek_test(0)
+    parts = []
+    for probabilities, statistics in answer_batches(model, part, device=device):
+        failed = torch.tensor([name in part.bad_videos for name in part.test_batch_ids])
+        probabilities[failed], statistics[failed] = torch.nan, torch.nan
+        parts.append((probabilities, statistics))
+    probabilities, statistics = (torch.cat(both) for both in zip(*parts, strict=True))
+    write_state(
+        path, tensors={"probabilities": probabilities, "statistics": statistics},
+        facts={"weights_sha256": digest, "clips": clips},
+    )  # fmt: skip
+    return probabilities.numpy()
+
+
+def answer_batches(
+    model: Model, part: Dataset, *, device: Device
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Probabilities (B, S) and statistics (B, S, 7) of the clips to be predicted, batch by batch."""
+    batches = part.test_batches(count_clips_at_once(part.spec))
+    if model.gives_frames:
+        for clips, frames in predict_frames(model, batches, device=device):
+            yield torch.from_numpy(clips), describe_family(torch.from_numpy(clips), torch.from_numpy(frames))
+    else:
+        for clips in predict_batches(model, batches, device=device):
+            yield torch.from_numpy(clips), describe_family(torch.from_numpy(clips), None)
+
+
+def stack_folds(folders: Sequence[Path | str], labels: pd.DataFrame) -> tuple[Ensemble, Stack]:
+    """Stack the fold ensembles in `folders` by order-free statistics of their out-of-fold answers.
+
+    All must come from `train_folds` on the same clips and folds; `labels` (clips x species) are those they were
+    trained on. Clips that one of them could not read are left out. Save the ensemble where it is to live.
+    """
+    if not folders:
+        raise InputError("stack_folds: got no folders, wanted one or more that train_folds wrote")
+    paths = [Path(folder) for folder in folders]
+    tables = [read_table(path / "folds.csv").set_index("filepath")["fold"] for path in paths]
+    for path, table in zip(paths, tables, strict=True):
+        if not table.equals(tables[0]):
+            raise ModelError(
+                f"{path}: its folds are not those of {paths[0]}; train both on the same clips and folds"
+            )
+    families = [[load_model(path / f"fold{i}") for i in range(tables[0].nunique())] for path in paths]
+    species = list(families[0][0].species)
+    missing = sorted(set(tables[0].index) - set(labels.index)) or sorted(set(species) - set(labels.columns))
+    if missing:
+        raise InputError(f"labels: {len(missing)} clips or species are missing, the first {missing[0]}")
+    answers = torch.stack([read_statistics(path, tables[0]) for path in paths])  # (families, N, S, 7)
+    known = ~answers.isnan().any(dim=-1).any(dim=-1).any(dim=0)
+    statistics = combine_families(answers[:, known]).double().numpy()
+    y = labels.loc[tables[0].index, species].to_numpy(np.float64)[known.numpy()]
+    stack = fit_stack(statistics, y, folds=tables[0].to_numpy()[known.numpy()])
+    ensemble = Ensemble(families, stack=torch.from_numpy(stack.weights).float())
+    ensemble.scores = {"out_of_fold_loss": stack.loss}
+    return ensemble, stack
+
+
+def read_statistics(folder: Path, fold_of: "pd.Series[int]") -> torch.Tensor:
+    """Statistics (N, S, 7) of all clips, in the order of `fold_of`."""
+    rows: torch.Tensor | None = None
+    for fold in range(fold_of.nunique()):
+        if not (folder / f"fold{fold}" / ANSWERS).is_file():
+            raise ModelError(
+                f"{folder}: fold {fold} has no answers yet; run the training by folds to its end"
+            )
+        tensors, facts = read_state(folder / f"fold{fold}" / ANSWERS)
+        if rows is None:
+            rows = torch.full((len(fold_of), *tensors["statistics"].shape[1:]), torch.nan)
+        rows[torch.from_numpy(fold_of.index.get_indexer(facts["clips"]))] = tensors["statistics"]
+    assert rows is not None  # there are two folds or more
+    return rows

@@ -1,0 +1,209 @@
+"""Evaluates the tables a person has and says what came out: in lines, in files and in figures."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from primatrix.disk.tables import NAME_COLUMNS, read_table
+from primatrix.errors import InputError
+from primatrix.labels.table import read_labels, read_sites_of
+from primatrix.measures.log_loss import class_frequencies
+from primatrix.trust.calibration import Calibration, say_share
+from primatrix.trust.evaluation import Evaluation, evaluate
+from primatrix.trust.figures import write_figures
+from primatrix.trust.score import read_predictions
+
+__all__ = ["Beside", "check_figures", "describe_evaluation", "evaluate_files", "write_evaluation"]
+
+SHOWN = ("log_loss", "average_precision", "roc_auc", "f1", "brier", "calibration_error", "top_label_calibration_error",
+         "top_n", "blanks_skipped_at_5pct_lost")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Files that an evaluation looks at beside predictions and labels; each may be missing.
+
+    `model` is a model's folder (thresholds, operating points, losses), `durations` a CSV with `duration_seconds`.
+    """
+
+    sites: Path | None = None
+    train_labels: Path | None = None
+    against: Path | None = None
+    model: Path | None = None
+    durations: Path | None = None
+
+
+def evaluate_files(predictions: Path, labels: Path, *, beside: Beside | None = None) -> Evaluation:
+    """Evaluate a predictions CSV against a label file (see `read_labels`); other files as `beside` names them."""
+    beside = beside or Beside()
+    known = read_labels(labels)
+    frequencies = class_frequencies(read_labels(beside.train_labels).table) if beside.train_labels else None
+    calibration = read_calibration(beside.model) if beside.model else None
+    return evaluate(
+        add_species(known.table, calibration.species if calibration else ()),
+        read_predictions(predictions),
+        sites=read_sites_of(known.table.index, beside.sites) if beside.sites else known.sites,
+        train_frequencies=frequencies,
+        against=read_predictions(beside.against) if beside.against else None,
+        calibration=calibration,
+        seconds=read_durations(beside.durations) if beside.durations else None,
+    )
+
+
+def add_species(labels: pd.DataFrame, species: Sequence[str]) -> pd.DataFrame:
+    """Labels with a column for each of a model's species: one that no clip shows has none in a long label file.
+
+    >>> add_species(pd.DataFrame({"hog": [1.0]}, index=["a.mp4"]), ["blank", "hog"])
+           hog  blank
+    a.mp4  1.0    0.0
+    """
+    missing = [name for name in species if name not in labels.columns]
+    return labels.reindex(columns=[*labels.columns, *missing], fill_value=np.float32(0))
+
+
+def read_calibration(folder: Path) -> Calibration | None:
+    """The calibration of a saved model, None where it has none."""
+    from primatrix.models.checkpoint import FACTS, read_facts  # here, so that tables alone load no torch
+
+    if not (folder / FACTS).is_file():
+        raise InputError(f"{folder}: no {FACTS} in it; wanted the folder of a saved model")
+    values = read_facts(folder / FACTS).get("calibration")
+    return Calibration.from_dict(values) if values else None
+
+
+def read_durations(path: Path) -> "pd.Series[float]":
+    """Seconds of each clip, from any CSV with `filepath` (or `filename`) and `duration_seconds`."""
+    raw = read_table(path)
+    names = next((name for name in NAME_COLUMNS if name in raw.columns), None)
+    if names is None or "duration_seconds" not in raw.columns:
+        raise InputError(f"{path}: got columns {', '.join(map(str, raw.columns[:5]))}; wanted `filepath` (or "
+                         "`filename`) and `duration_seconds`")  # fmt: skip
+    unique = raw.drop_duplicates(names).set_index(names)["duration_seconds"]
+    return pd.to_numeric(unique, errors="coerce").astype(float)
+
+
+def read_losses(folder: Path) -> pd.DataFrame | None:
+    """Loss and val_loss of every epoch of a model's training; None where its state is not there."""
+    from primatrix.models.checkpoint import read_state
+
+    path = folder / "training.safetensors"
+    if not path.is_file():
+        return None
+    return pd.DataFrame(read_state(path)[1].get("epochs", []))
+
+
+def write_evaluation(
+    evaluation: Evaluation, folder: Path, *, model: Path | None = None, figures: bool = True
+) -> list[Path]:
+    """Write tables and, unless told otherwise, figures into a folder; `model` adds its training's losses."""
+    paths = evaluation.write(folder)
+    if figures:
+        paths += write_figures(evaluation, folder, losses=read_losses(model) if model else None)
+    return paths
+
+
+def check_figures() -> None:
+    """InputError where figures cannot be drawn, before the work begins."""
+    if find_spec("matplotlib") is None:
+        raise InputError(
+            "figures: matplotlib is not installed; pip install 'primatrix[report]', or --no-figures"
+        )
+
+
+def describe_evaluation(evaluation: Evaluation) -> str:
+    """Lines for the terminal: a line per species, the measures over all, and what operating points did."""
+    facts = evaluation.facts
+    lines = [*species_lines(evaluation.species), ""]
+    where = f" of {facts['sites']} sites" if facts["sites"] else ""
+    lines.append(f"{facts['clips']} clips{where}; interval: {facts['interval']}")
+    if facts["unscored"]:
+        lines.append(f"{facts['unscored']} labelled clips have no probabilities and were not scored")
+    if facts["beyond_calibration"]:
+        lines.append(
+            f"{facts['beyond_calibration']} clips have probabilities that the model's calibration does not give "
+            "(made with --raw, before it was calibrated or by another model, or weighed by neighbours): its thresholds "
+            "are meant for those it gives"
+        )
+    lines += overall_lines(evaluation.overall)
+    lines.append(f"constant: class frequencies of {facts['constant_from']}")
+    if len(evaluation.points):
+        lines += point_lines(evaluation.points)
+    return "\n".join(lines)
+
+
+def species_lines(table: pd.DataFrame) -> list[str]:
+    """Clips, average precision with interval, ROC area, F1, calibration error and log loss of every species."""
+    width = max(len(str(name)) for name in table.index)
+    lines = [
+        f"{'species':<{width}}  clips  average precision     ROC area  F1     calibration error  log loss  constant"
+    ]
+    for name, row in table.to_dict("index").items():
+        low, high = row["average_precision_low"], row["average_precision_high"]
+        spread = "" if np.isnan(low) else f"({low:.2f} to {high:.2f})"
+        lines.append(
+            f"{name:<{width}}  {row['positives']:>5}  {number(row['average_precision'], 3)} {spread:<14} "
+            f"{number(row['roc_auc'], 3):>9}  {number(row['f1'], 3)}  {row['calibration_error']:>17.4f}  "
+            f"{row['log_loss']:>8.4f}  {row['constant_log_loss']:>8.4f}"
+        )
+    return lines
+
+
+def overall_lines(table: pd.DataFrame) -> list[str]:
+    """Value, interval, constant and difference to another model of the main measures."""
+    paired = "difference" in table
+    lines = [
+        f"{'mean over species':<28}  value   (interval)          constant"
+        + paired * "  other   this - other (interval)"
+    ]
+    rows = table.to_dict("index")
+    for name in SHOWN:
+        row = rows[name]
+        text = (f"{name.replace('_', ' '):<28}  {number(row['value'], 4)}  ({number(row['low'], 4)} to "
+                f"{number(row['high'], 4)})  {number(row['constant'], 4)}")  # fmt: skip
+        if paired:
+            text += (f"    {number(row['against'], 4)}  {row['difference']:+.4f} ({row['difference_low']:+.4f} to "
+                     f"{row['difference_high']:+.4f})")  # fmt: skip
+        lines.append(text)
+    return lines
+
+
+def point_lines(points: pd.DataFrame) -> list[str]:
+    """What skipping did, and how many promises about single species came out."""
+    skip = points.to_dict("index")["skip blank"]
+    if pd.isna(skip["threshold"]):
+        lines = ["skip blank: too few clips were there to promise anything, so none is skipped"]
+    elif not skip["clips"]:
+        lines = [f"skip blank: no clip here shows an animal, so none is lost; {skipped_blanks(skip)}"]
+    else:
+        lines = [f"skip blank (promised: at most {say_share(skip['promised_loss'])} of animals lost): lost "
+                 f"{skip['lost']} of {skip['clips']}, {100 * skip['loss']:.1f} % ({100 * skip['loss_low']:.1f} to "
+                 f"{100 * skip['loss_high']:.1f}); {skipped_blanks(skip)}"]  # fmt: skip
+    if "hours" in points:
+        lines.append(f"  {skip['hours_saved']:.1f} of {skip['hours']:.1f} hours need not be watched "
+                     f"({skip['hours_saved_low']:.1f} to {skip['hours_saved_high']:.1f})")  # fmt: skip
+    find = points[points["threshold"].notna() & (points["clips"] > 0)].drop("skip blank", errors="ignore")
+    kept = int((find["loss"] <= find["promised_loss"]).sum())
+    lines.append(f"find: {kept} of {len(find)} species with a promise were found as often as promised")
+    return lines
+
+
+def skipped_blanks(skip: dict[Hashable, Any]) -> str:  # Any: numbers and text
+    """The share of blank clips that is skipped, with its interval."""
+    if np.isnan(skip["blanks_skipped"]):
+        return "no clip here is blank"
+    value, low, high = (100 * skip[f"blanks_skipped{end}"] for end in ("", "_low", "_high"))
+    return f"skipped {value:.1f} % of the blanks ({low:.1f} to {high:.1f})"
+
+
+def number(value: float, digits: int) -> str:
+    """A number, or "-" padded to its width where there is none.
+
+    >>> number(0.25, 3), number(float("nan"), 3)
+    ('0.250', '-    ')
+    """
+    return f"{'-':<{digits + 2}}" if np.isnan(value) else f"{value:.{digits}f}"

@@ -1,0 +1,116 @@
+"""Predictions against labels: the benchmark's score beside that of the constant predictor."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from primatrix.disk.tables import read_table
+from primatrix.errors import InputError
+from primatrix.labels.table import read_labels
+from primatrix.measures.log_loss import (
+    class_frequencies,
+    constant_predictions,
+    match_rows,
+    species_log_losses,
+)
+
+__all__ = ["Scores", "read_predictions", "score_files", "score_predictions"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """Losses of the predictions and of the constant class frequencies, on the same clips.
+
+    `table` has one row per species: clips that show it, model's and constant's binary log loss. `clips` were
+    scored, `unscored` labelled clips have no probabilities (their files could not be read).
+    """
+
+    table: pd.DataFrame
+    clips: int
+    unscored: int
+    constant_from: str
+
+    @property
+    def model(self) -> float:
+        """Aggregated log loss of the predictions (mean over species)."""
+        return float(self.table["model"].mean())
+
+    @property
+    def constant(self) -> float:
+        """Aggregated log loss of the constant class frequencies."""
+        return float(self.table["constant"].mean())
+
+    def summary(self) -> str:
+        """Text for the terminal: a line per species, then the two scores and which is better."""
+        width = max(len(str(name)) for name in self.table.index)
+        lines = [f"{'species':<{width}}  clips  log loss  constant"]
+        for row in self.table.itertuples():
+            lines.append(f"{row.Index:<{width}}  {row.positives:>5}  {row.model:>8.4f}  {row.constant:>8.4f}")
+        lines += ["", f"aggregated log loss on {self.clips} clips (mean over {len(self.table)} species)"]
+        lines += [f"  model     {self.model:.4f}", f"  constant  {self.constant:.4f}  ({self.constant_from})"]
+        verdict = "better" if self.model < self.constant else "no better"
+        lines.append(
+            f"  the model is {verdict} than the constant: {self.model / self.constant:.3f} of its loss"
+        )
+        if self.unscored:
+            lines.append(f"  {self.unscored} labelled clips have no probabilities and were not scored")
+        return "\n".join(lines)
+
+
+def score_predictions(
+    predictions: pd.DataFrame, labels: pd.DataFrame, *, frequencies: "pd.Series[float] | None" = None
+) -> Scores:
+    """Score a table of probabilities against a label table, matched by names.
+
+    `frequencies` are the training set's class frequencies for the constant predictor; without them those of
+    `labels` are used, the best constant there could be.
+
+    >>> labels = pd.DataFrame({"hog": [1, 0], "lion": [0, 0]}, index=["a", "b"])
+    >>> scores = score_predictions(labels * 0.8 + 0.1, labels)
+    >>> round(scores.model, 4), scores.clips
+    (0.1054, 2)
+    """
+    matched = match_rows(predictions, labels)
+    known = matched.notna().all(axis=1)
+    if not known.any():
+        raise InputError("predictions: no labelled clip has probabilities, so there is nothing to score")
+    true, prob = labels[known], matched[known]
+    constant_from = "class frequencies of the training labels"
+    if frequencies is None:
+        frequencies, constant_from = class_frequencies(true), "class frequencies of these labels themselves"
+    missing = set(true.columns) - set(frequencies.index)
+    if missing:
+        raise InputError(f"training labels: species {', '.join(sorted(missing))} are missing")
+    constant = constant_predictions(frequencies[true.columns], true.index)
+    table = pd.DataFrame({
+        "positives": true.sum().astype(int),
+        "model": species_log_losses(true, prob),
+        "constant": species_log_losses(true, constant),
+    })  # fmt: skip
+    return Scores(table, len(true), int(np.count_nonzero(~known)), constant_from)
+
+
+def score_files(predictions: Path, labels: Path, *, train_labels: Path | None = None) -> Scores:
+    """Score a predictions CSV against a label file (see `read_labels` for what both may look like)."""
+    table = read_predictions(predictions)
+    true = read_labels(labels).table
+    frequencies = class_frequencies(read_labels(train_labels).table) if train_labels else None
+    return score_predictions(table, true, frequencies=frequencies)
+
+
+def read_predictions(path: str | Path) -> pd.DataFrame:
+    """Probabilities by clip (index) and species (columns); a clip that failed has empty cells (NaN)."""
+    raw = read_table(Path(path))
+    if raw.columns[0] not in ("filename", "filepath") or raw.shape[1] < 2:
+        raise InputError(f"{path}: got columns {', '.join(map(str, raw.columns[:5]))}; wanted `filename` (or "
+                         "`filepath`) and one column of probabilities per species")  # fmt: skip
+    table = raw.set_index(raw.columns[0]).drop(columns=["status", "fold"], errors="ignore")
+    numbers: pd.DataFrame = table.apply(pd.to_numeric, errors="coerce")
+    wrong = (numbers.isna() & table.notna()).to_numpy() | ((numbers < 0) | (numbers > 1)).to_numpy()
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise InputError(f"{path}: {table.iloc[row, column]} for {table.index[row]}, column "
+                         f"{table.columns[column]}, is not a probability; wanted 0 to 1")  # fmt: skip
+    return numbers

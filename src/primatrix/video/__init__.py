@@ -1,0 +1,1 @@
+"""A file to a Clip or a Failure; many, none lost."""

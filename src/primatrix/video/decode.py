@@ -1,0 +1,310 @@
+"""One video file to one clip: the wanted frames, decoded exactly and at the size the spec asks for.
+
+Where the container's times can be trusted (see `packets`), only the groups of pictures that hold wanted
+frames are decoded; the frames are the very ones that decoding everything and indexing would give. Where
+they cannot, everything is decoded in order, tolerant of errors, and what decodes is counted: header
+counts lie.
+"""
+
+import logging
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, pairwise
+from pathlib import Path
+from typing import cast
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from numpy.typing import NDArray
+
+from primatrix.errors import DecodeError
+from primatrix.records import Clip, ClipSpec
+from primatrix.video.files import is_still
+from primatrix.video.packets import (
+    INTRA_IN_ANY_ORDER,
+    FrameOrder,
+    PacketTable,
+    Source,
+    VideoPacket,
+    is_sound,
+    open_video,
+    order_frames,
+    packets_between,
+    read_data,
+    read_packets,
+    tells_references,
+)
+from primatrix.video.pixels import FrameWriter, is_painted
+from primatrix.video.samplers import choose_frames
+from primatrix.video.stills import read_still
+
+__all__ = ["Choose", "decode_clip"]
+
+MOST_PASSES = 4  # over a file whose count of frames is not known before, nor whether it is damaged
+# Errors that libav would conceal, with what depends on the frames decoded before, are told instead.
+STRICT = {"err_detect": "crccheck+bitstream+explode"}  # "buffer" makes msmpeg4 give other pictures
+# Their pictures painted by half keep whatever lay in that memory. Of the others, a picture that libav conceals is
+# worth having in a clip that says it is damaged.
+NEVER_CONCEALED = INTRA_IN_ANY_ORDER | {"hevc"}
+DEFAULT_FRAMES_PER_SECOND = 25  # where a file says nothing at all about time
+
+Choose = Callable[[Sequence[float], Sequence[int]], list[int]]
+
+_log = logging.getLogger(__name__)
+
+
+class _TimesLieError(Exception):
+    """The container's times did not lead to the frames they promised: decode in order instead."""
+
+
+class _UnpaintedError(_TimesLieError):
+    """Part of a picture was never painted, and its decoder called it good."""
+
+
+@dataclass(slots=True)
+class FrameList:
+    """Times and keyframes of a video's frames in the order they are shown, and how many were damaged."""
+
+    pts_seconds: list[float] = field(default_factory=list)
+    keyframes: list[int] = field(default_factory=list)
+    damaged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is wanted of a video: frames chosen by `choose` from its times and keyframes, as the spec has them."""
+
+    spec: ClipSpec
+    name: str
+    choose: Choose
+
+    def new_frames(self, chosen: list[int]) -> NDArray[np.uint8]:
+        """Room for the chosen frames, (T, H, W, C)."""
+        return np.zeros((len(chosen), *self.spec.shape[1:]), np.uint8)
+
+
+def decode_clip(
+    path: str | Path, spec: ClipSpec, *, name: str | None = None, choose: Choose | None = None
+) -> Clip:
+    """The clip that the spec asks for; `name` is the file's own unless given.
+
+    `choose` takes the place of the spec's sampler and count: given the frames' seconds and the indices of
+    keyframes, it says which frames to take.
+
+    A still (jpg, png, tif, webp) is a clip of one frame. A still that is damaged or cut short is an error,
+    a video that ended early or holds damaged frames gives what decodes, and `Clip.note` says so. Raises
+    DecodeError with its stage: "open", "probe", "decode" or "convert".
+
+    >>> decode_clip("nothing.mp4", ClipSpec())
+    Traceback (most recent call last):
+    primatrix.errors.DecodeError: nothing.mp4: not readable as video: No such file or directory
+    """
+    path = Path(path)
+    request = Request(spec, name or path.name, choose or partial(_choose_by_spec, spec))
+    if is_still(path):
+        return _decode_still(path, request)
+    with open_video(path) as source:
+        if source.is_still:
+            return _decode_still(path, request)
+        table = read_packets(source)
+        order = order_frames(source, table)
+        damage = ""
+        if order is not None:
+            try:
+                return _decode_selected(source, table, order, request)
+            except _TimesLieError as reason:
+                _log.debug("%s: decoded in order: %s", path, reason)
+                damage = str(reason) if isinstance(reason, _UnpaintedError) else ""
+    return _decode_counted(path, table, request, damage=damage)
+
+
+def _choose_by_spec(spec: ClipSpec, pts_seconds: Sequence[float], keyframes: Sequence[int]) -> list[int]:
+    return choose_frames(spec.sampler, spec.frames, pts_seconds=pts_seconds, keyframes=keyframes)
+
+
+def _decode_still(path: Path, request: Request) -> Clip:
+    """A clip of one picture, in as many places as the sampler gives it."""
+    chosen = request.choose([0.0], [0])
+    frames = request.new_frames(chosen)
+    picture = read_still(path)
+    FrameWriter(request.spec).write_picture(picture, frames[0])
+    frames[1:] = frames[0]
+    return Clip(request.name, frames, np.zeros(len(chosen)))
+
+
+# ---- decoding only what is wanted
+
+
+def _decode_selected(source: Source, table: PacketTable, order: FrameOrder, request: Request) -> Clip:
+    """The clip from the groups of pictures that hold its frames."""
+    tick = source.seconds_per_tick
+    seconds = [(pts - order.pts[0]) * tick for pts in order.pts]
+    keyframes = [i for i, packet in enumerate(order.packet) if table.keyframe[packet]]
+    chosen = request.choose(seconds, keyframes)
+    frames, writer = request.new_frames(chosen), FrameWriter(request.spec)
+    places = _place_frames(chosen)
+    groups: dict[int, dict[int, int]] = {}  # packet to start at -> {packet wanted: frame it holds}
+    for frame_index in places:
+        groups.setdefault(order.start_of(frame_index), {})[order.packet[frame_index]] = frame_index
+    for start, wanted in groups.items():
+        frame_at = {order.pts[i]: i for i in wanted.values()}
+        packets = packets_between(source, table, start=start, last=max(wanted))
+        with _take_decoder(source) as context:
+            for number, frame in enumerate(_decode_group(context, packets, wanted)):
+                if number == 0 and not frame.key_frame:
+                    raise _TimesLieError(f"packet {start} is no keyframe")
+                frame_index = frame_at.pop(cast(int, frame.pts), -1)
+                if context.name == "hevc" and not is_painted(frame):
+                    raise _UnpaintedError(f"a picture painted in part, in the group of packet {start}")
+                if frame_index >= 0 and not frame.is_corrupt:
+                    _write_frame(writer, frame, frames, places[frame_index])
+                elif frame_index >= 0:
+                    raise _TimesLieError(f"frame {frame_index} is damaged")
+        if frame_at:
+            raise _TimesLieError(f"no frame {min(frame_at.values())}")
+    return Clip(request.name, frames, np.array([seconds[i] for i in chosen]), table.loss)
+
+
+@contextmanager
+def _take_decoder(source: Source) -> Iterator[av.VideoCodecContext]:
+    """The decoder for one group of pictures.
+
+    In HEVC a new one, whose memory is all zero: libav notices no slice that ends early, but `is_painted` then does.
+    """
+    if source.stream.codec_context.name != "hevc":
+        yield source.stream.codec_context
+        return
+    with open_video(source.path) as again:
+        yield again.stream.codec_context
+
+
+def _decode_group(
+    context: av.VideoCodecContext, packets: Iterable[tuple[int, VideoPacket]], wanted: Container[int]
+) -> Iterator[av.VideoFrame]:
+    """Frames decoded from consecutive packets that begin at a keyframe; leaves the decoder empty.
+
+    Pictures that no other leans on are skipped unless wanted.
+    """
+    skipping, can_skip = False, tells_references(context)
+    is_jpeg = context.name == "mjpeg"
+    if not context.is_open:
+        context.options = STRICT
+    try:
+        for index, packet in packets:
+            if can_skip and (index in wanted) == skipping:
+                skipping = not skipping
+                context.skip_frame = "NONREF" if skipping else "DEFAULT"
+            if is_jpeg and not is_sound(packet):
+                raise _TimesLieError(f"packet {index} is damaged")
+            yield from context.decode(packet)
+        yield from context.decode(None)
+    except FFmpegError as error:
+        if isinstance(error, MemoryError):
+            raise
+        raise _TimesLieError(error.strerror) from error
+    context.flush_buffers()
+    context.skip_frame = "DEFAULT"
+
+
+def _place_frames(chosen: list[int]) -> dict[int, list[int]]:
+    """For each frame of the video that is taken: its places in the clip (several in a short video)."""
+    places: dict[int, list[int]] = {}
+    for place, frame_index in enumerate(chosen):
+        places.setdefault(frame_index, []).append(place)
+    return places
+
+
+def _write_frame(
+    writer: FrameWriter, frame: av.VideoFrame, frames: NDArray[np.uint8], places: list[int]
+) -> None:
+    writer.write(frame, frames[places[0]])
+    if len(places) > 1:
+        frames[places[1:]] = frames[places[0]]
+
+
+# ---- decoding everything, in order
+
+
+def _decode_counted(path: Path, table: PacketTable, request: Request, *, damage: str) -> Clip:
+    """The clip from decoding every frame: first by the packets' count, again where that was wrong.
+
+    Where there is damage, decode again with concealment and say so in the clip's note.
+    """
+    seen = FrameList([float(i) for i in range(sum(table.shown))])
+    strict = True
+    for _ in range(MOST_PASSES):
+        chosen = request.choose(seen.pts_seconds, seen.keyframes)
+        frames, seen = _decode_in_order(path, request, chosen, strict=strict)
+        if seen.damaged and strict:
+            strict, damage = False, f"{seen.damaged} pictures not decodable without an error"
+            continue
+        if not seen.pts_seconds:
+            raise DecodeError(f"{path}: none of its {len(table)} pictures can be decoded", stage="decode")
+        if request.choose(seen.pts_seconds, seen.keyframes) == chosen:
+            seconds = np.array([seen.pts_seconds[i] for i in chosen])
+            return Clip(request.name, frames, seconds, _say_loss(table, seen, damage))
+    raise DecodeError(f"{path}: its frames differ from one reading to the next", stage="decode")
+
+
+def _decode_in_order(
+    path: Path, request: Request, chosen: list[int], *, strict: bool
+) -> tuple[NDArray[np.uint8], FrameList]:
+    """The frames with these indices at clip size (T, H, W, C), and the list of all that decoded."""
+    frames, writer = request.new_frames(chosen), FrameWriter(request.spec)
+    places = _place_frames(chosen)
+    pts: list[int | None] = []
+    seen = FrameList()
+    with open_video(path) as source:
+        for frame in _decode_all(source, seen, strict=strict):
+            if len(pts) in places:
+                _write_frame(writer, frame, frames, places[len(pts)])
+            if frame.key_frame:
+                seen.keyframes.append(len(pts))
+            pts.append(frame.pts)
+        seen.pts_seconds = _time_frames(source, pts)
+    return frames, seen
+
+
+def _decode_all(source: Source, seen: FrameList, *, strict: bool) -> Iterator[av.VideoFrame]:
+    """Every frame that decodes, in the decoder's order; damaged ones are counted and left out.
+
+    Not `strict`, what libav conceals counts as decoded.
+    """
+    context = source.stream.codec_context
+    is_jpeg = context.name == "mjpeg"
+    if strict or context.name in NEVER_CONCEALED:
+        context.options = STRICT
+    for packet in chain(read_data(source), [None]):
+        if is_jpeg and packet is not None and not is_sound(packet):
+            seen.damaged += 1
+            continue
+        try:
+            decoded = context.decode(packet)
+        except FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
+            seen.damaged += 1
+            continue
+        for frame in decoded:
+            if frame.is_corrupt:
+                seen.damaged += 1
+            else:
+                yield frame
+
+
+def _time_frames(source: Source, pts: list[int | None]) -> list[float]:
+    """Seconds of each frame after the first: the times it came with where they rise, else by frame rate."""
+    known = [value for value in pts if value is not None]
+    if len(known) == len(pts) and all(a < b for a, b in pairwise(known)):
+        return [(value - known[0]) * source.seconds_per_tick for value in known]
+    stream = source.stream
+    rate = stream.average_rate or stream.guessed_rate or DEFAULT_FRAMES_PER_SECOND
+    return [float(i / rate) for i in range(len(pts))]
+
+
+def _say_loss(table: PacketTable, seen: FrameList, damage: str) -> str:
+    left_out = f"{seen.damaged} damaged frames left out" if seen.damaged else ""
+    return "; ".join(part for part in (table.loss, left_out or damage) if part)

@@ -1,0 +1,312 @@
+"""The packets of a video: read once without decoding, and what they say about its frames.
+
+A packet is one coded picture as the container holds it. Where the container's times can be trusted, the
+packets sorted by time are the frames, and any frame can be decoded from the keyframe before it.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias, cast
+
+import av
+from av.error import FFmpegError
+from av.stream import Discard, Disposition
+
+from primatrix.errors import DecodeError
+from primatrix.video.avi_index import HEAD_BYTES, lists_everything
+from primatrix.video.truncation import find_loss
+
+__all__ = ["FrameOrder", "PacketTable", "Source", "VideoPacket", "open_video", "order_frames", "read_packets"]
+
+VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"  # in quotes: PyAV's class takes no brackets when run
+
+KEPT_PACKETS_BYTES = 32 << 20  # packets of a larger file are read again instead of kept in memory
+PACKET_OVERHEAD_BYTES = 600  # what a kept packet costs beside its data: two hours of tiny ones are many
+TRUSTED_CONTAINERS = {"mov", "matroska", "mpegts", "asf", "flv"}
+# In AVI, times are counted, not written: right only where no picture is shown out of the order it was coded.
+UNORDERED_CODECS = {"mjpeg", "rawvideo", "png", "huffyuv", "ffvhuff", "ffv1", "dvvideo", "cinepak"}
+# Every picture stands alone, so that an AVI's index of them serves without reading the file through.
+INDEXED_CODECS = UNORDERED_CODECS - {"ffv1", "cinepak"}
+INTRA_IN_ANY_ORDER = {"mjpeg", "rawvideo", "png", "dvvideo", "prores", "dnxhd"}
+PROGRESSIVE_FIELD_ORDERS = {0, 1}  # AV_FIELD_UNKNOWN, AV_FIELD_PROGRESSIVE
+JPEG_MARKER, JPEG_SCAN = 0xFF, 0xDA
+OPEN_OPTIONS = {"protocol_whitelist": "file"}  # a playlist named .mp4 must not reach for the network
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An opened video file and its first real video stream, the only one that is read."""
+
+    container: av.container.InputContainer
+    stream: av.VideoStream
+    path: Path
+
+    @property
+    def container_name(self) -> str:
+        """The container's first name in libav: mov, avi, matroska, asf, mpegts …"""
+        return self.container.format.name.partition(",")[0]
+
+    @property
+    def is_still(self) -> bool:
+        """Whether the file is a picture, whatever its name: libav would fill one that is cut short with grey."""
+        return self.container_name == "image2" or self.container_name.endswith("_pipe")
+
+    @property
+    def seconds_per_tick(self) -> float:
+        """Length of one unit of this stream's time stamps."""
+        return float(self.stream.time_base or 0)
+
+
+@dataclass(slots=True)
+class PacketTable:
+    """One row per packet that holds data, in the file's order.
+
+    `packets` is empty for a large file and one read by its index; `places` then says where in the file each
+    packet's data must begin and how long it is, if an index told so.
+    """
+
+    pts: list[int | None] = field(default_factory=list)
+    keyframe: list[bool] = field(default_factory=list)
+    shown: list[bool] = field(default_factory=list)  # False where an edit list hides the picture
+    damaged: int = 0
+    packets: list[VideoPacket] = field(default_factory=list)
+    places: list[tuple[int, int]] = field(default_factory=list)
+    loss: str = ""  # how much of the file is missing, where that can be told
+    _index_at: dict[int | None, int] = field(default_factory=dict)
+
+    def find(self, packet: VideoPacket) -> int:
+        """The row of a packet that was read again, -1 where it is in none as it was."""
+        if not self._index_at:
+            self._index_at.update((pts, index) for index, pts in enumerate(self.pts))
+        index = self._index_at.get(packet.pts, -1)
+        moved = self.places and (packet.pos, packet.size) != self.places[index]
+        return -1 if moved else index
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+
+@contextmanager
+def open_video(path: str | Path) -> Iterator[Source]:
+    """The file opened for reading; raises DecodeError (stage "open") where it holds no video."""
+    path = Path(path)
+    try:
+        if path.stat().st_size == 0:
+            raise DecodeError(f"{path}: got an empty file (0 bytes), wanted a video", stage="open")
+        # "file:" keeps libav from reading a colon in a name as a protocol.
+        container = av.open(f"file:{path}", "r", options=OPEN_OPTIONS, metadata_errors="replace")
+    except (OSError, FFmpegError) as error:
+        if isinstance(error, MemoryError):
+            raise
+        reason = error.strerror or type(error).__name__
+        raise DecodeError(f"{path}: not readable as video: {reason}", stage="open") from error
+    with container:
+        yield Source(container, _pick_stream(container, path), path)
+
+
+def _pick_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    """The first video stream that is no cover picture; all others are told to give no packets."""
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
+        kinds = ", ".join(sorted({s.type for s in container.streams})) or "no stream at all"
+        raise DecodeError(f"{path}: got {kinds}, wanted a video stream", stage="open")
+    chosen = streams[0]
+    if chosen.codec_context is None:
+        raise DecodeError(f"{path}: no decoder for its video stream", stage="open")
+    for stream in container.streams:
+        if stream.index != chosen.index:
+            stream.discard = Discard.all
+    chosen.thread_type = "NONE"
+    chosen.codec_context.thread_count = 1
+    return chosen
+
+
+def _demux(source: Source) -> Iterator[VideoPacket]:
+    """The stream's packets that hold data: an empty one would tell the decoder that the file is over."""
+    return (packet for packet in source.container.demux(source.stream) if packet.size)
+
+
+def read_data(source: Source) -> Iterator[VideoPacket]:
+    """The stream's packets from where the file is; ends at a read error (`read_packets` has noted it)."""
+    try:
+        yield from _demux(source)
+    except (FFmpegError, OSError) as error:
+        if isinstance(error, MemoryError):
+            raise
+
+
+def packets_between(
+    source: Source, table: PacketTable, *, start: int, last: int
+) -> Iterator[tuple[int, VideoPacket]]:
+    """(index, packet) from `start` to `last`, both included; `start` is a keyframe's index.
+
+    Kept packets are handed out again; those of a large file are read again.
+    """
+    if table.packets:
+        return zip(range(start, last + 1), table.packets[start : last + 1], strict=True)
+    return _read_again(source, table, start=start, last=last)
+
+
+def _read_again(
+    source: Source, table: PacketTable, *, start: int, last: int
+) -> Iterator[tuple[int, VideoPacket]]:
+    """Seek to the keyframe, or before it, and read on from there."""
+    for seek_pts in (table.pts[start], table.pts[0]):
+        source.container.seek(cast(int, seek_pts), stream=source.stream, any_frame=bool(table.places))
+        packets = _demux(source)
+        packet = next(packets, None)
+        index = table.find(packet) if packet else -1
+        if 0 <= index <= start:
+            break
+    else:
+        return  # the seek went wrong: the frames stay missing, and the caller decodes in order
+    while packet and index <= last:
+        if index >= start:
+            yield index, packet
+        index, packet = index + 1, next(packets, None)
+
+
+def read_packets(source: Source) -> PacketTable:
+    """All packets of the stream, read once, not decoded; a read error ends the table and is noted in it.
+
+    An AVI of pictures that stand alone is not read through: its index says the same, if it is complete.
+    """
+    table = _read_index(source)
+    if table is not None:
+        table.loss = find_loss(source.path, source.container_name, listed=len(table), there=len(table))
+        return table
+    table = PacketTable()
+    try:
+        _add_packets(table, _demux(source))
+    except (FFmpegError, OSError) as error:
+        if isinstance(error, MemoryError):
+            raise
+        table.loss = f"reading stopped after {len(table)} frames: {error.strerror or type(error).__name__}"
+    listed = len(source.stream.index_entries)
+    name = source.container_name
+    table.loss = table.loss or find_loss(source.path, name, listed=listed, there=len(table))
+    if not len(table):
+        reason = table.loss or "no packet in the video stream"
+        raise DecodeError(f"{source.path}: no picture in it: {reason}", stage="probe")
+    return table
+
+
+def _read_index(source: Source) -> PacketTable | None:
+    """The table by the file's index alone, None where that does not serve."""
+    if source.container_name != "avi" or source.stream.codec_context.name not in INDEXED_CODECS:
+        return None
+    chunks = [(e.pos, e.size) for stream in source.container.streams for e in stream.index_entries]
+    entries = list(source.stream.index_entries)
+    if not entries or not lists_everything(source.path, chunks):
+        return None
+    table = PacketTable([e.timestamp for e in entries], [True] * len(entries), [True] * len(entries))
+    table.places.extend((e.pos + HEAD_BYTES, e.size) for e in entries)
+    return table
+
+
+def _add_packets(table: PacketTable, packets: Iterator[VideoPacket]) -> None:
+    """Add a row per packet: the loop that a clip of many tiny packets spends its time in."""
+    add_pts, add_keyframe, add_shown = table.pts.append, table.keyframe.append, table.shown.append
+    kept, cost_bytes = table.packets, 0
+    for packet in packets:
+        add_pts(packet.pts)
+        add_keyframe(packet.is_keyframe)
+        add_shown(not packet.is_discard)
+        table.damaged += packet.is_corrupt
+        cost_bytes += packet.size + PACKET_OVERHEAD_BYTES
+        if cost_bytes <= KEPT_PACKETS_BYTES:
+            kept.append(packet)
+        elif kept:
+            kept.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class FrameOrder:
+    """The frames of a video whose times can be trusted, in the order they are shown.
+
+    `packet[i]` is the packet that holds frame i, `pts[i]` its time; `keyframe_packet` and `keyframe_pts` are
+    the places where decoding can start, in the file's order, which is also the order of time.
+    """
+
+    packet: list[int]
+    pts: list[int]
+    keyframe_packet: list[int]
+    keyframe_pts: list[int]
+
+    def start_of(self, frame: int) -> int:
+        """The packet to start decoding at: the latest keyframe shown no later than the frame.
+
+        Not the latest in the file: pictures after an open group's keyframe may be shown before it and
+        lean on the group before.
+        """
+        return self.keyframe_packet[bisect_right(self.keyframe_pts, self.pts[frame]) - 1]
+
+
+def is_sound(packet: VideoPacket) -> bool:
+    """False for a JPEG whose headers are damaged: libav would give a picture that was never painted for it."""
+    content = memoryview(cast(bytes, packet))
+    place = 2  # after the start marker
+    while place + 4 < len(content) and content[place] == JPEG_MARKER:
+        marker, length = content[place + 1], content[place + 2] << 8 | content[place + 3]
+        if marker == JPEG_SCAN:  # ITU-T T.81 section B.2.3: one to four components, two bytes each
+            components = content[place + 4]
+            return 1 <= components <= 4 and length == 6 + 2 * components
+        place += 2 + length if marker != JPEG_MARKER else 1
+    return False
+
+
+def tells_references(context: av.VideoCodecContext) -> bool:
+    """Whether the decoder can skip pictures that no other leans on, and only those, from one packet to the next.
+
+    The AV1 decoder takes what to skip when it opens and never again.
+    In HEVC that is said per temporal layer (H.265 section 7.4.2.2, TRAIL_N and its kin): pictures of higher layers
+    may lean on it, so the stream's parameters must say that there is one layer.
+    """
+    if context.name != "hevc":
+        return context.name != "libdav1d"
+    # ISO/IEC 14496-15 section 8.3.3.1: version 1, then, 21 bytes on, 3 bits hold the layers' number (0: unknown).
+    parameters = context.extradata or b""
+    return len(parameters) > 21 and parameters[0] == 1 and parameters[21] >> 3 & 7 == 1
+
+
+def order_frames(source: Source, table: PacketTable) -> FrameOrder | None:
+    """The frames in the order they are shown, or None where the container's times cannot be trusted."""
+    if not _may_be_trusted(source, table) or None in table.pts:
+        return None
+    pts = cast(list[int], table.pts)
+    hidden = _hidden_pictures(source, table)
+    if hidden is None or len(set(pts)) != len(pts):
+        return None
+    shown = [i for i, is_shown in enumerate(table.shown) if is_shown and i not in hidden]
+    shown.sort(key=pts.__getitem__)
+    starts = [i for i, is_keyframe in enumerate(table.keyframe) if is_keyframe]
+    start_pts = [pts[i] for i in starts]
+    if not shown or pts[shown[0]] < start_pts[0] or start_pts != sorted(start_pts):
+        return None
+    return FrameOrder(shown, [pts[i] for i in shown], starts, start_pts)
+
+
+def _may_be_trusted(source: Source, table: PacketTable) -> bool:
+    context = source.stream.codec_context
+    if table.damaged or not table.keyframe[0]:
+        return False
+    if source.container_name == "avi":
+        return context.name in UNORDERED_CODECS
+    if source.container_name == "asf" and context.has_b_frames:
+        return False  # some writers put the order of coding where the time belongs
+    # Two fields of one picture may come as two packets.
+    by_field = context.field_order not in PROGRESSIVE_FIELD_ORDERS and context.name not in INTRA_IN_ANY_ORDER
+    return source.container_name in TRUSTED_CONTAINERS and not by_field
+
+
+def _hidden_pictures(source: Source, table: PacketTable) -> set[int] | None:
+    """Packets that are decoded and never shown: VP8's alternate references. None where that is unknown."""
+    if source.stream.codec_context.name not in ("vp8", "libvpx"):
+        return set()
+    if not table.packets:
+        return None
+    # RFC 6386 section 9.1: bit 4 of the first byte says whether the picture is shown.
+    return {i for i, packet in enumerate(table.packets) if not bytes(packet)[0] >> 4 & 1}

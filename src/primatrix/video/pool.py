@@ -1,0 +1,285 @@
+"""Many videos worked on at once, each safe from the others: results in input order, one per input, always.
+
+Every worker is a process with a pipe of its own, so that one that crashes, hangs or is killed takes no
+lock and no message of another with it. Videos travel in small batches; when a batch is lost, each of its
+videos is tried once more alone, and what then fails is a Failure of that video only.
+"""
+
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from multiprocessing import connection
+from time import monotonic
+from types import TracebackType
+from typing import Generic, Self, TypeVar, cast
+
+from primatrix.errors import DecodeError, PrimatrixError
+from primatrix.records import Clip, ClipSpec, Failure, Video
+from primatrix.video.decode import decode_clip
+from primatrix.video.worker import Pipe, Worker, start_worker
+
+__all__ = ["Decode", "DecodePool", "PoolOptions", "VideoPool", "count_cores", "decode_clips", "run_safely"]
+
+Result = TypeVar("Result")
+Decode = Callable[..., Clip]  # called as decode_clip is: (path, spec, name=…)
+
+BATCH_BYTES = 4 << 20  # of files: a second of decoding or less
+BATCHES_PER_WORKER = 4  # decoded or being decoded and not yet taken: bounds memory whatever the input
+MOST_FAILED_STARTS = 3
+
+_log = logging.getLogger(__name__)
+
+
+def count_cores() -> int:
+    """How many processor cores this process may use, at least 1."""
+    if hasattr(os, "sched_getaffinity"):  # a container or batch system may give fewer than there are
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class PoolOptions:
+    """How videos are decoded: `workers` processes (0: in this one), and what one video may cost.
+
+    `time_limit_seconds` holds for a video that is tried alone and for a batch; `memory_limit_bytes` is what a
+    worker may use beyond what it needs to start (enforced on Linux). `batch` is the most videos in a batch.
+    """
+
+    workers: int = field(default_factory=count_cores)
+    time_limit_seconds: float = 60.0
+    memory_limit_bytes: int = 2 << 30
+    batch: int = 32
+
+
+def decode_clips(
+    videos: Iterable[Video], spec: ClipSpec, *, options: PoolOptions | None = None
+) -> Iterator[Clip | Failure]:
+    """A Clip or a Failure for every video, in their order.
+
+    >>> from pathlib import Path
+    >>> absent = Video(Path("absent.mp4"), "absent.mp4", 0, 0)
+    >>> [result.status for result in decode_clips([absent], ClipSpec(), options=PoolOptions(workers=0))]
+    ['failed']
+    """
+    with DecodePool(spec, options=options) as pool:
+        yield from pool.map(videos)
+
+
+def run_safely(work: Callable[[Video], Result], video: Video) -> Result | Failure:
+    """What the work makes of a video, or a Failure that says why there is nothing; never raises."""
+    try:
+        return work(video)
+    except DecodeError as error:
+        return Failure(video.name, error.stage, _one_line(error).removeprefix(f"{video.path}: "))
+    except MemoryError:
+        return Failure(video.name, "memory", "needs more memory than a worker may use")
+    except Exception as error:  # noqa: BLE001 - the one place where a whole clip is isolated
+        return Failure(video.name, "decode", f"{type(error).__name__}: {_one_line(error)}")
+
+
+def _run_batch(work: Callable[[Video], Result], videos: list[Video]) -> list[Result | Failure]:
+    return [run_safely(work, video) for video in videos]
+
+
+def _decode_video(decode: Decode, spec: ClipSpec, video: Video) -> Clip:
+    return decode(video.path, spec, name=video.name)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+@dataclass(slots=True, eq=False)
+class _Batch(Generic[Result]):
+    """Videos that travel together, and what has come back of them."""
+
+    videos: list[Video]
+    results: list[Result | Failure | None]
+    missing: int
+
+
+@dataclass(slots=True, eq=False)
+class _Task(Generic[Result]):
+    """Some videos of a batch, by their places in it, for one worker. `alone` marks the second try."""
+
+    batch: _Batch[Result]
+    places: list[int]
+    alone: bool = False
+
+
+class VideoPool(Generic[Result]):
+    """Worker processes that do some work on videos and stay for several calls of `map`.
+
+    `work` is a function that can be pickled; it may raise DecodeError. Use the pool in a `with` statement.
+
+    >>> with VideoPool(len, options=PoolOptions(workers=0)) as pool:
+    ...     list(pool.map([]))
+    []
+    """
+
+    def __init__(self, work: Callable[[Video], Result], *, options: PoolOptions | None = None) -> None:
+        self.options = options or PoolOptions()
+        self._work = work
+        self._workers: list[Worker] = []
+        self._tasks: dict[Worker, _Task[Result]] = {}
+        self._queue: deque[_Task[Result]] = deque()
+        self._failed_starts = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop all workers at once; whatever they were doing is dropped."""
+        for worker in self._workers:
+            worker.kill()
+        for worker in self._workers:
+            worker.wait_gone()
+        self._workers.clear()
+        self._tasks.clear()
+        self._queue.clear()
+
+    def map(self, videos: Iterable[Video]) -> Iterator[Result | Failure]:
+        """A result or a Failure for every video, in their order; reads `videos` only as far as needed."""
+        if self.options.workers == 0:
+            yield from (run_safely(self._work, video) for video in videos)
+            return
+        batches: Iterator[_Batch[Result]] = _make_batches(videos, self.options.batch)
+        waiting: deque[_Batch[Result]] = deque()
+        try:
+            while True:
+                room = self.options.workers * BATCHES_PER_WORKER - len(waiting)
+                for batch in islice(batches, room):
+                    waiting.append(batch)
+                    self._queue.append(_Task(batch, list(range(len(batch.videos)))))
+                if not waiting:
+                    return
+                while waiting[0].missing:
+                    self._advance()
+                yield from cast(list[Result | Failure], waiting.popleft().results)
+        finally:
+            self._drop_unfinished()
+
+    def _drop_unfinished(self) -> None:
+        """After a map that was not read to its end: what is still being decoded is wanted no more."""
+        self._queue.clear()
+        for worker in list(self._tasks):
+            self._remove(worker)
+
+    def _advance(self) -> None:
+        """Hand out tasks, then wait for whichever comes first: a result, a death or a time limit."""
+        self._hand_out()
+        deadlines = [worker.deadline for worker in self._workers if worker.deadline is not None]
+        wait_seconds = max(0.0, min(deadlines) - monotonic()) if deadlines else None
+        of_pipe = {worker.pipe: worker for worker in self._workers}
+        for pipe in connection.wait(list(of_pipe), timeout=wait_seconds):
+            self._receive(of_pipe[cast(Pipe, pipe)])
+        for worker in [worker for worker in self._workers if worker.is_late()]:
+            self._lose(worker, "time limit", f"not done after {self.options.time_limit_seconds:g} s")
+
+    def _hand_out(self) -> None:
+        """Start workers while there is more to do than hands to do it, and give each idle one a task."""
+        while len(self._workers) < min(self.options.workers, len(self._queue) + len(self._tasks)):
+            answer = partial(_run_batch, self._work)
+            self._workers.append(start_worker(answer, memory_limit_bytes=self.options.memory_limit_bytes))
+        for worker in self._workers:
+            if self._queue and worker not in self._tasks:
+                task = self._tasks[worker] = self._queue.popleft()
+                worker.send([task.batch.videos[place] for place in task.places])
+                self._start_clock(worker)
+
+    def _start_clock(self, worker: Worker) -> None:
+        if worker.ready:  # the start has a limit of its own
+            worker.deadline = monotonic() + self.options.time_limit_seconds
+
+    def _receive(self, worker: Worker) -> None:
+        """Take what the worker has sent: that it is ready, or its results; or find that it has died."""
+        message = worker.receive()
+        if message is None:
+            return self._lose(worker, "worker", f"the decoder process died ({worker.describe_exit()})")
+        if message == "ready":
+            self._failed_starts = 0
+            worker.ready = True
+            return self._start_clock(worker)
+        task = self._tasks.pop(worker)
+        worker.deadline = None
+        retries = []
+        for place, result in zip(task.places, cast(list[Result | Failure], message), strict=True):
+            if task.alone or not isinstance(result, Failure):
+                self._settle(task.batch, place, result)
+            else:
+                retries.append(_Task(task.batch, [place], alone=True))
+        self._queue.extendleft(reversed(retries))
+        return None
+
+    def _lose(self, worker: Worker, stage: str, reason: str) -> None:
+        """A worker is gone or must go: its videos are tried once more, each alone, or have failed."""
+        task = self._tasks.get(worker)
+        if not worker.ready:
+            self._failed_starts += 1
+        self._remove(worker)
+        if self._failed_starts >= MOST_FAILED_STARTS:
+            raise PrimatrixError(
+                f"decoder processes die as they start: {reason}; "
+                "use workers=0 to decode without them, and look at the message above"
+            )
+        if task is None:
+            return
+        _log.info("%s: %s: %s", ", ".join(task.batch.videos[p].name for p in task.places), stage, reason)
+        if not worker.ready:
+            self._queue.appendleft(task)
+        elif task.alone:
+            name = task.batch.videos[task.places[0]].name
+            self._settle(task.batch, task.places[0], Failure(name, stage, reason))
+        else:
+            self._queue.extendleft(_Task(task.batch, [place], alone=True) for place in reversed(task.places))
+
+    def _settle(self, batch: _Batch[Result], place: int, result: Result | Failure) -> None:
+        batch.results[place] = result
+        batch.missing -= 1
+
+    def _remove(self, worker: Worker) -> None:
+        self._tasks.pop(worker, None)
+        self._workers.remove(worker)
+        worker.kill()
+        worker.wait_gone()
+
+
+class DecodePool(VideoPool[Clip]):
+    """Worker processes that decode videos to clips of one spec.
+
+    >>> with DecodePool(ClipSpec(), options=PoolOptions(workers=0)) as pool:
+    ...     list(pool.map([]))
+    []
+    """
+
+    def __init__(
+        self, spec: ClipSpec, *, options: PoolOptions | None = None, decode: Decode = decode_clip
+    ) -> None:
+        super().__init__(partial(_decode_video, decode, spec), options=options)
+        self.spec = spec
+
+
+def _make_batches(videos: Iterable[Video], most: int) -> Iterator[_Batch[Result]]:
+    """Neighbours together until they are many or large."""
+    batch: list[Video] = []
+    size_bytes = 0
+    for video in videos:
+        batch.append(video)
+        size_bytes += video.size_bytes
+        if len(batch) >= most or size_bytes >= BATCH_BYTES:
+            yield _Batch(batch, [None] * len(batch), len(batch))
+            batch, size_bytes = [], 0
+    if batch:
+        yield _Batch(batch, [None] * len(batch), len(batch))

@@ -1,0 +1,134 @@
+"""What a video file says about itself, and what is really in it: its packets are read, one frame decoded."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+
+from av.error import FFmpegError
+
+from primatrix.errors import DecodeError
+from primatrix.video.files import is_still
+from primatrix.video.packets import PacketTable, Source, open_video, read_data, read_packets
+from primatrix.video.stills import find_still_time, open_still, read_still
+
+__all__ = ["VideoFacts", "probe_video"]
+
+RECORDED_TIME_KEYS = ("com.apple.quicktime.creationdate", "creation_time", "date")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """One file: what its header declares, and `frames` and `duration_seconds` as counted in it.
+
+    `frames` counts the pictures that are there, not all of which need decode. `rotation_degrees` is
+    how far the camera's picture is turned counterclockwise to stand upright; width and height are before
+    that. `recorded` is the container's time of recording where it has one, be it plausible or not, with a zone
+    only where it names one. `loss` says how much of a file that was cut short is there.
+    """
+
+    container: str
+    codec: str
+    pixel_format: str
+    width_px: int
+    height_px: int
+    frames_per_second: float
+    frames: int
+    declared_frames: int
+    duration_seconds: float
+    rotation_degrees: int
+    recorded: datetime | None
+    has_audio: bool
+    loss: str
+
+
+def probe_video(path: str | Path) -> VideoFacts:
+    """The facts of a video; decodes one frame, so that what cannot be decoded is found out.
+
+    Raises DecodeError with its stage: "open", "probe" or "decode".
+
+    >>> probe_video("nothing.mp4")
+    Traceback (most recent call last):
+    primatrix.errors.DecodeError: nothing.mp4: not readable as video: No such file or directory
+    """
+    if is_still(path):
+        return _probe_still(path)
+    with open_video(path) as source:
+        if source.is_still:
+            return _probe_still(path)
+        table = read_packets(source)
+        stream = source.stream
+        rate = stream.average_rate or stream.guessed_rate
+        facts = {
+            "container": source.container_name,
+            "codec": stream.codec_context.name,
+            "frames_per_second": float(rate) if rate else 0.0,
+            "frames": sum(table.shown),
+            "declared_frames": stream.frames,
+            "duration_seconds": _measure_duration(source, table),
+            "recorded": _find_recorded_time({**source.container.metadata, **stream.metadata}),
+            "has_audio": bool(source.container.streams.audio),
+            "loss": table.loss,
+        }
+    return VideoFacts(**facts, **_look_at_frame(path))  # type: ignore[arg-type]  # values of several types
+
+
+def _probe_still(path: str | Path) -> VideoFacts:
+    """The facts of a still, which is one frame and lasts no time; its size is that of the upright picture."""
+    with open_still(path) as picture:
+        height_px, width_px = read_still(path).shape[:2]
+        return VideoFacts(
+            container="still",
+            codec=str(picture.format).lower(),
+            pixel_format=picture.mode,
+            width_px=width_px,
+            height_px=height_px,
+            frames_per_second=0.0,
+            frames=1,
+            declared_frames=1,
+            duration_seconds=0.0,
+            rotation_degrees=0,
+            recorded=find_still_time(picture),
+            has_audio=False,
+            loss="",
+        )
+
+
+def _look_at_frame(path: str | Path) -> dict[str, int | str]:
+    """Size, format and rotation of the first frame that decodes."""
+    with open_video(path) as source:
+        for packet in chain(read_data(source), [None]):
+            try:
+                frames = source.stream.codec_context.decode(packet)
+            except FFmpegError as error:
+                if isinstance(error, MemoryError):
+                    raise
+                continue
+            for frame in frames:
+                return {
+                    "pixel_format": frame.format.name,
+                    "width_px": frame.width,
+                    "height_px": frame.height,
+                    "rotation_degrees": frame.rotation,
+                }
+    raise DecodeError(f"{path}: none of its pictures can be decoded", stage="decode")
+
+
+def _measure_duration(source: Source, table: PacketTable) -> float:
+    """From the first picture's time to the end of the last one's, as the packets have it."""
+    known = sorted(pts for pts in table.pts if pts is not None)
+    if len(known) < 2:
+        return float(len(table) / (source.stream.average_rate or 1))
+    span = (known[-1] - known[0]) * source.seconds_per_tick
+    return span * len(known) / (len(known) - 1)
+
+
+def _find_recorded_time(metadata: dict[str, str]) -> datetime | None:
+    for key in RECORDED_TIME_KEYS:
+        text = metadata.get(key, "").strip()
+        try:
+            if ":" in text:  # a date alone is no time
+                return datetime.fromisoformat(text)
+        except ValueError:
+            continue
+    return None

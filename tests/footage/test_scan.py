@@ -1,0 +1,61 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from primatrix.errors import InputError
+from primatrix.footage.scan import scan_folder
+from primatrix.video.probe import probe_video
+
+
+@pytest.fixture
+def card(make_video: Callable[..., Path], tmp_path: Path) -> Path:
+    folder = tmp_path / "card"
+    folder.mkdir()
+    make_video(folder / "a.mp4", frames=50, size=(64, 48))
+    make_video(folder / "b.avi", frames=30, codec="mjpeg", pixel_format="yuvj420p", rate=10)
+    make_video(folder / "turned.mp4", frames=5, rotation=90)
+    (folder / "broken.mp4").write_bytes(b"no video")
+    (folder / "cut.avi").write_bytes((folder / "b.avi").read_bytes()[:-2000])
+    return folder
+
+
+def test_facts_are_what_is_in_the_file(card: Path) -> None:
+    facts = probe_video(card / "a.mp4")
+    assert (facts.container, facts.codec, facts.pixel_format) == ("mov", "h264", "yuv420p")
+    assert (facts.width_px, facts.height_px, facts.frames, facts.declared_frames) == (64, 48, 50, 50)
+    assert facts.frames_per_second == 25
+    assert facts.duration_seconds == pytest.approx(2)
+    assert (facts.rotation_degrees, facts.recorded, facts.has_audio, facts.loss) == (0, None, False, "")
+    assert probe_video(card / "turned.mp4").rotation_degrees == 90
+
+
+def test_a_scan_has_a_row_for_every_file(card: Path, tmp_path: Path) -> None:
+    run = scan_folder(card, workers=2)
+    assert run.table["filename"].tolist() == ["a.mp4", "b.avi", "broken.mp4", "cut.avi", "turned.mp4"]
+    assert run.table["status"].tolist() == ["ok", "ok", "failed", "partial", "ok"]
+    assert run.table["reason"].iloc[3].startswith("cut short: ")
+    assert run.failed == 1
+    lines = run.summary().splitlines()
+    assert lines[0] == "5 videos: 4 readable (1 of them cut short), 1 not; 0.00 h in all"
+    assert lines[1:3] == ["       2  mov h264 64x48", "       2  avi mjpeg 64x48"]
+    assert lines[3] == "broken.mp4: open: not readable as video: Invalid data found when processing input"
+    assert pd.read_csv(run.write(tmp_path / "card.csv"))["frames"].iloc[0] == 50
+    rows = json.loads(run.write(tmp_path / "card.json").read_text())
+    assert (rows[1]["codec"], rows[2]["codec"], rows[2]["stage"]) == ("mjpeg", None, "open")
+    with pytest.raises(InputError, match=r"wanted .csv or .json"):
+        run.write(tmp_path / "card.txt")
+
+
+def test_real_clips_have_their_true_length(shared_data: Path) -> None:
+    expected = pd.read_csv(shared_data / "codec_zoo" / "expected.csv")
+    table = scan_folder(shared_data / "codec_zoo" / "videos").table.set_index("filename")
+    assert (table["status"] == "ok").all()
+    for row in expected.itertuples():
+        found = table.loc[row.filepath.removeprefix("videos/")]
+        assert (found["frames"], found["width_px"]) == (row.packets, row.width)
+        assert found["duration_seconds"] == pytest.approx(
+            row.packets / row.fps, rel=0.05
+        )  # some vary in rate

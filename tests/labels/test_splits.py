@@ -1,0 +1,120 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from primatrix.errors import InputError
+from primatrix.labels.splits import split_clips, split_folds, split_labels, split_sites
+from primatrix.labels.table import Labels
+
+
+def full_size_table() -> pd.DataFrame:
+    """204,130 rows, 24 columns; four species with 2, 8, 9 and 10 clips, as the benchmark's tail has."""
+    rng = np.random.default_rng(1)
+    values = (rng.random((204_130, 24)) < 0.05).astype(np.float32)
+    for column, positives in enumerate((2, 8, 9, 10)):
+        values[:, column] = 0
+        values[rng.choice(204_130, positives, replace=False), column] = 1
+    return pd.DataFrame(values, index=[f"{i:010d}.mp4" for i in range(204_130)])
+
+
+def test_full_size_split_gives_the_benchmarks_counts_and_every_species() -> None:
+    table = full_size_table()
+    train, val = split_clips(table)
+    assert (len(train), len(val)) == (142_891, 61_239)
+    assert (val.sum() >= 1).all()
+    assert set(train.index).isdisjoint(val.index)
+    assert len(train.index.union(val.index)) == 204_130
+
+
+def test_split_is_a_function_of_the_seed_and_keeps_file_order() -> None:
+    table = full_size_table().iloc[:2000]
+    first, again, other = (split_clips(table, seed=s)[1] for s in (0, 0, 1))
+    assert first.equals(again)
+    assert not first.index.equals(other.index)
+    assert first.index.is_monotonic_increasing
+
+
+def test_a_species_with_one_clip_is_validated() -> None:
+    table = pd.DataFrame(np.zeros((100, 3)), columns=["a", "b", "c"])
+    table.loc[42, "b"] = 1
+    assert 42 in split_clips(table, val_size=0.1)[1].index
+
+
+@pytest.mark.parametrize("val_size", [0, 1, -0.1, 1.5])
+def test_val_size_must_leave_two_parts(val_size: float) -> None:
+    with pytest.raises(InputError, match="wanted a share above 0 and below 1"):
+        split_clips(pd.DataFrame(np.zeros((9, 1))), val_size=val_size)
+
+
+def test_too_few_clips_to_split_are_refused() -> None:
+    with pytest.raises(InputError, match="leave one part empty"):
+        split_clips(pd.DataFrame({"a": [1.0]}))
+
+
+def test_known_sites_are_split_whole_and_leave_most_species_to_train_on() -> None:
+    names = [f"{i}.mp4" for i in range(300)]
+    table = pd.DataFrame({"hog": 1.0, "lion": 0.0, "okapi": 0.0}, index=names)
+    sites = pd.Series([f"s{i % 30}" for i in range(300)], index=names)
+    for species, site in (("lion", "s7"), ("okapi", "s19")):  # each lives at one site
+        table.loc[sites == site, [species, "hog"]] = [1.0, 0.0]
+    train, val = split_labels(Labels(table, sites))
+    assert set(sites[train.index]).isdisjoint(sites[val.index])
+    assert 80 <= len(val) <= 120
+    assert (train.sum() > 0).all()
+    alone = Labels(table, pd.Series("s", index=names))
+    assert split_labels(alone)[1].index.equals(split_clips(table)[1].index)
+
+
+def test_held_out_sites_are_validated_and_only_they() -> None:
+    table = pd.DataFrame({"hog": [1, 0, 1, 0]}, index=list("abcd"))
+    labels = Labels(table, pd.Series(["n", "s", "n", "w"], index=list("abcd")))
+    train, val = split_sites(labels, held_out=["n"])
+    assert (train.index.tolist(), val.index.tolist()) == (["b", "d"], ["a", "c"])
+    with pytest.raises(InputError, match="sites east have no clip; got n, s, w"):
+        split_sites(labels, held_out=["east"])
+    with pytest.raises(InputError, match="leaves one part empty"):
+        split_sites(labels, held_out=["n", "s", "w"])
+    with pytest.raises(InputError, match="no site is known"):
+        split_sites(Labels(table), held_out=["n"])
+
+
+def test_folds_spread_every_species_evenly_at_full_size() -> None:
+    table = full_size_table()
+    fold = split_folds(table)
+    counts = table.groupby(fold).sum()
+    assert fold.groupby(fold).size().between(40_815, 40_837).all()
+    assert (counts.max() - counts.min() <= 12).all()
+    assert counts[[0, 1, 2, 3]].min().tolist() == [0, 1, 1, 2]  # species with 2, 8, 9 and 10 clips
+    assert fold.equals(split_folds(table))
+    assert not fold.equals(split_folds(table, seed=1))
+
+
+def test_folds_never_tear_a_site_apart_and_still_spread_species() -> None:
+    rng = np.random.default_rng(0)
+    names = [f"site{i}" for i in range(40)]
+    index = [f"{i}.mp4" for i in range(4000)]
+    sites = pd.Series(rng.choice(names, 4000, p=rng.dirichlet(np.ones(40))), index=index)
+    at_site = rng.dirichlet(np.full(6, 0.3), 40)  # each site has its own few species
+    species = [rng.choice(6, p=at_site[int(site[4:])]) for site in sites]
+    table = pd.DataFrame(np.eye(6)[species], index=index)
+    fold = split_folds(table, sites=sites, folds=4)
+    assert (fold.groupby(sites).min() == fold.groupby(sites).max()).all()
+    shares = table.groupby(fold).sum() / table.sum()
+    unavoidable = (table.groupby(sites).sum() / table.sum()).max()
+    assert (shares.max() < np.maximum(unavoidable, 0.3) + 0.03).all()
+    assert shares.to_numpy().min() > 0.15
+
+
+def test_a_clip_without_a_site_is_dealt_by_itself() -> None:
+    table = pd.DataFrame({"hog": [1, 1, 1, 1]}, index=list("abcd"))
+    fold = split_folds(table, sites=pd.Series(["n", "n", "", ""], index=list("abcd")), folds=3)
+    assert fold["a"] == fold["b"]
+    assert sorted({fold["a"], fold["c"], fold["d"]}) == [0, 1, 2]
+
+
+def test_folds_that_cannot_be_filled_are_refused() -> None:
+    table = pd.DataFrame({"hog": [1, 1, 1]}, index=list("abc"))
+    with pytest.raises(InputError, match="got 1 for 3 clips"):
+        split_folds(table, folds=1)
+    with pytest.raises(InputError, match="got 2 for 3 clips of 1 sites"):
+        split_folds(table, sites=pd.Series("n", index=list("abc")), folds=2)

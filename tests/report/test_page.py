@@ -1,0 +1,460 @@
+"""The report: counts that are right, a page that is whole, valid and asks for nothing, pictures within limits."""
+
+import html.parser
+import io
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from typer.testing import CliRunner
+
+from primatrix.cli import app
+from primatrix.errors import InputError
+from primatrix.report import ReportSpec, write_report
+from primatrix.report.charts import chart_watching
+from primatrix.report.counts import count_distribution, estimate_count
+from primatrix.report.filmstrips import Filmstrip, choose_moments, cut_filmstrip, draw_filmstrips
+from primatrix.report.selection import Strip, choose_strips
+from primatrix.report.tallies import (
+    count_by_hour,
+    count_by_site,
+    count_by_species,
+    count_overview,
+    count_species_by_hour,
+)
+from primatrix.report.watching import Footage, count_points, count_watching, measure_footage
+from primatrix.results.results import Results, complete_facts, make_example
+
+Browse = Callable[[Path], tuple[Path, set[str]]]
+ODD_NAMES = (
+    "a/<script>alert(1)</script>.mp4",
+    "a/\"quoted\" & 'odd'.mp4",
+    "b/été 日本 ☃.mp4",
+    "b/x](y){{z}}%s.mp4",
+)
+SPECIES = ["blank", "duiker", "hog<b>"]
+
+
+def make_results(folder: Path, names: tuple[str, ...] = ODD_NAMES) -> Results:
+    """Readable clips of these names and a failed one; the first shows a duiker, the second both species."""
+    count = len(names)
+    probabilities = np.full((count + 1, 3), 0.02)
+    probabilities[:, 0] = 0.95
+    probabilities[0], probabilities[1] = (0.05, 0.93, 0.01), (0.02, 0.6, 0.97)
+    probabilities[count] = np.nan
+    clips = [*names, "b/broken.mp4"]
+    table = pd.DataFrame(probabilities, columns=SPECIES)
+    table.insert(0, "status", ["ok"] * (count - 1) + ["partial", "failed"])
+    table.insert(0, "filepath", clips)
+    sightings = pd.DataFrame(
+        [(clips[0], "duiker", 0.2, 1.0, 0.5, 0.93), (clips[1], "hog<b>", 0.0, 1.0, 0.8, 0.97)],
+        columns=["filepath", "species", "start_seconds", "end_seconds", "best_seconds", "probability"],
+    )
+    facts = pd.DataFrame({
+        "filepath": clips, "duration_seconds": [*[3600.0] * count, np.nan], "frame_rate": 25.0, "frame_count": 30,
+        "width_px": 64, "height_px": 48, "codec": "h264",
+        "recorded_at": [*[f"2026-03-01T{(6 + i) % 24:02}:30:00+01:00" for i in range(count)], ""],
+        "time_source": [*["container"] * count, ""], "time_warning": ["in the future", *[""] * count],
+        "site": [name.split("/")[0] for name in clips], "deployment": "", "event": "",
+        "note": [*[""] * (count - 1), "the <end> is missing", ""],
+    })  # fmt: skip
+    failures = pd.DataFrame(
+        [(clips[-1], "open", "not <readable> & empty")], columns=["filename", "stage", "reason"]
+    )
+    point = {
+        "task": "skip",
+        "score": "blank",
+        "threshold": 0.9,
+        "max_loss": 0.05,
+        "confidence": 0.9,
+        "unit": "clips",
+    }
+    known = {
+        "model": "lrcn", "folder": str(folder), "species": SPECIES, "thresholds": {"duiker": 0.5, "hog<b>": 0.5},
+        "operating_points": {"skip blank": point, "find duiker": {**point, "task": "find", "score": "duiker"}},
+    }  # fmt: skip
+    return Results(table, failures, facts, sightings, None, complete_facts(known))
+
+
+@pytest.fixture(scope="module")
+def odd_report(tmp_path_factory: pytest.TempPathFactory, make_video: Callable[..., Path]) -> tuple[Path, str]:
+    """A results folder of oddly named clips with labels, its report's path, and the page's text."""
+    folder = tmp_path_factory.mktemp("report")
+    results = make_results(folder / "videos")
+    for name in ODD_NAMES[:3]:  # the fourth has gone
+        (folder / "videos" / name).parent.mkdir(parents=True, exist_ok=True)
+        make_video(folder / "videos" / name)
+    results.write(folder / "results")
+    labels = pd.DataFrame({"filepath": list(ODD_NAMES), "label": ["hog<b>", "hog<b>", "duiker", "blank"]})
+    labels.to_csv(folder / "labels.csv", index=False)
+    spec = ReportSpec(labels=folder / "labels.csv", workers=0)
+    run = write_report(folder / "results", folder / "report.html", spec=spec)
+    assert [name for name, _ in run.without] == [ODD_NAMES[3]]
+    return run.path, run.path.read_text(encoding="utf-8")
+
+
+# ---- counting
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(0, 1), max_size=40))
+def test_the_distribution_of_a_count_has_its_mean_and_variance(values: list[float]) -> None:
+    distribution = count_distribution(values)
+    p, k = np.array(values), np.arange(len(values) + 1)
+    assert distribution.sum() == pytest.approx(1)
+    assert (k * distribution).sum() == pytest.approx(p.sum(), abs=1e-9)
+    assert (k**2 * distribution).sum() - p.sum() ** 2 == pytest.approx((p * (1 - p)).sum(), abs=1e-7)
+
+
+def test_equal_probabilities_give_the_binomial_interval() -> None:
+    count = estimate_count(np.full(100, 0.1))
+    assert (round(count.expected, 9), count.low, count.high) == (
+        10.0,
+        5,
+        16,
+    )  # scipy's binom(100, .1).interval(.95)
+
+
+def test_ten_thousand_clips_are_counted_as_exactly_as_few() -> None:
+    values = np.random.default_rng(0).beta(0.1, 2, 10_000)
+    count, deviation = estimate_count(values), np.sqrt((values * (1 - values)).sum())
+    assert count.low == pytest.approx(count.expected - 1.96 * deviation, abs=1.5)
+    assert count.high == pytest.approx(count.expected + 1.96 * deviation, abs=1.5)
+
+
+def test_sure_clips_leave_no_doubt_and_no_clips_count_none() -> None:
+    assert (estimate_count([1, 1, 0]).low, estimate_count([1, 1, 0]).high) == (2, 2)
+    assert estimate_count([]).high == 0
+
+
+def test_sites_hours_and_failures_are_counted(tmp_path: Path) -> None:
+    results = make_results(tmp_path)
+    overview = count_overview(results)
+    assert overview.statuses == {"ok": 3, "partial": 1, "failed": 1}
+    assert overview.reasons == {"open: not <readable> & empty": 1}
+    assert [(group.name, group.clips, group.failed) for group in count_by_site(results)] == [
+        ("b", 3, 1),
+        ("a", 2, 0),
+    ]
+    hours = count_by_hour(results)
+    assert [(group.name, group.clips) for group in hours if group.clips] == [
+        ("06", 1), ("07", 1), ("08", 1), ("09", 1),
+    ]  # fmt: skip
+
+
+def test_clocks_that_are_plainly_wrong_are_in_no_hour_and_told_once(tmp_path: Path) -> None:
+    results = make_results(tmp_path)
+    clips = results.clips.copy()
+    for row in range(2):
+        time = f"1970-01-01T00:00:0{row}"
+        clips.loc[row, ["recorded_at", "time_warning"]] = [
+            time,
+            f"container says {time}: its clock was not set",
+        ]
+    results = replace(results, clips=clips)
+    overview = count_overview(results)
+    assert overview.time_warnings == {"container: its clock was not set": 2}
+    assert overview.first == datetime(2026, 3, 1, 8, 30)
+    assert [group.name for group in count_by_hour(results) if group.clips] == ["08", "09"]
+    by_hour = count_species_by_hour(results, ["duiker"])
+    assert by_hour.columns[by_hour.loc["duiker"] > 0].tolist() == [8, 9]
+
+
+def test_hours_to_watch_keep_what_they_say(tmp_path: Path) -> None:
+    results = make_results(tmp_path)
+    shows = pd.Series(1.0, index=list(ODD_NAMES[:2]))
+    rows = {row.name: row for row in count_watching(measure_footage(results), shows=shows)}
+    assert (rows["everything"].clips, round(rows["everything"].hours, 6)) == (4, 4.0)
+    # 0.98 + 0.95 of 2.03 expected clips are in the two likeliest
+    assert (rows["95 %"].clips, round(rows["95 %"].kept, 4), rows["95 %"].labelled_kept) == (2, 0.9507, 1.0)
+    skip, find = count_points(measure_footage(results), results.facts["operating_points"])
+    assert (skip.clips, find.clips) == (2, 1)
+    assert skip.promise == "loses at most 5 % of them, with 90 % confidence over clips"
+
+
+def test_footage_expected_to_show_nothing_is_drawn() -> None:
+    table = pd.DataFrame({"blank": [1.0]}, index=["a.mp4"])
+    footage = Footage(table.index, np.ones(1), np.zeros(1), table)
+    assert chart_watching(footage).alt.endswith("95 % is kept in 1 hours.")
+
+
+def test_events_of_a_species_are_counted_by_the_interval_of_the_run(tmp_path: Path) -> None:
+    results = make_results(tmp_path)
+    seen = results.sightings.assign(species="duiker")  # at one site, an hour apart
+    for minutes, events in ((59, 2), (60, 1)):
+        facts = {**results.facts, "settings": {"interval_minutes": minutes}}
+        rows = count_by_species(replace(results, sightings=seen, facts=facts))
+        assert {row.species: row.events for row in rows} == {"duiker": events, "hog<b>": 0, "blank": None}
+
+
+# ---- choosing and cutting pictures
+
+
+def test_sheets_show_the_surest_the_least_sure_and_the_wrong(tmp_path: Path) -> None:
+    labels = pd.DataFrame(0.0, index=list(ODD_NAMES), columns=SPECIES)
+    labels.loc[ODD_NAMES[0], "hog<b>"] = labels.loc[ODD_NAMES[1], "hog<b>"] = 1
+    labels.loc[ODD_NAMES[2], "duiker"] = 1
+    strips = choose_strips(make_results(tmp_path), labels=labels, count=1)
+    chosen = {(strip.species, strip.kind): strip for strip in strips}
+    assert chosen["duiker", "surest"].filepath == ODD_NAMES[0]
+    assert chosen["duiker", "surest"].centre_seconds == 0.5
+    assert chosen["duiker", "least sure"].filepath == ODD_NAMES[1]
+    assert chosen["duiker", "not labelled so"].filepath == ODD_NAMES[0]
+    assert chosen["duiker", "missed"].filepath == ODD_NAMES[2]
+    assert chosen["hog<b>", "missed"].filepath == ODD_NAMES[0]
+    assert ("hog<b>", "not labelled so") not in chosen
+
+
+def test_a_clip_without_sighting_is_shown_at_its_best_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = make_example()
+    bare = replace(example, sightings=example.sightings[:0])
+    looks = pd.DataFrame({"pts_seconds": [0.1, 1.0], "blank": 0.1, "duiker": [0.2, 0.9]})
+    looks.insert(0, "filepath", "a/IMG_1.MP4")
+    assert [strip.centre_seconds for strip in choose_strips(replace(bare, frames=looks))] == [1.0]
+    drawn: list[Strip] = []
+    monkeypatch.setattr(
+        "primatrix.report.page.draw_filmstrips", lambda strips, *_, **__: drawn.extend(strips) or {}
+    )
+    for frames in ([looks], None):
+        bare.write(tmp_path / "results", frames=frames)
+        write_report(tmp_path / "results", tmp_path / "r.html", spec=ReportSpec(workers=0))
+    assert [strip.centre_seconds for strip in drawn] == [1.0, None]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(0.001, 5), min_size=1, max_size=50), st.one_of(st.none(), st.floats(-10, 300)))
+def test_moments_rise_are_never_doubled_and_lie_in_the_clip(steps: list[float], centre: float | None) -> None:
+    pts = np.cumsum(steps).tolist()
+    moments = choose_moments(pts, centre)
+    assert 1 <= len(moments) <= 5
+    assert moments == sorted(set(moments))
+    assert moments[0] >= 0
+    assert moments[-1] < len(pts)
+
+
+def test_a_filmstrip_shows_the_clip_in_its_shape(tmp_path: Path, make_video: Callable[..., Path]) -> None:
+    strip = cut_filmstrip(make_video(tmp_path / "a.mp4", frames=150, size=(320, 240)), centre_seconds=4.0)
+    picture = Image.open(io.BytesIO(strip.webp))
+    assert picture.size == (strip.width_px, strip.height_px) == (5 * 200 + 4 * 2, 150)
+    assert strip.seconds == pytest.approx((1.96, 2.96, 3.96, 4.96, 5.96), abs=0.05)
+
+
+def test_a_turned_clip_is_shown_upright(tmp_path: Path, make_video: Callable[..., Path]) -> None:
+    strip = cut_filmstrip(make_video(tmp_path / "a.mp4", frames=25, size=(320, 240), rotation=90))
+    assert (strip.height_px, strip.width_px) == (150, 5 * 112 + 4 * 2)
+
+
+def test_missing_and_broken_files_get_their_reason_not_a_picture(
+    tmp_path: Path, make_video: Callable[..., Path]
+) -> None:
+    make_video(tmp_path / "good.mp4")
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    strips = [Strip(name, "hog", "surest", 0.9) for name in ("gone.mp4", "broken.mp4", "good.mp4")]
+    drawn = draw_filmstrips(strips, tmp_path, workers=1)
+    assert drawn[strips[0]] == "no such file; check the path"
+    assert str(drawn[strips[1]]).startswith("open: not readable as video")
+    assert isinstance(drawn[strips[2]], Filmstrip)
+
+
+def test_pictures_stop_at_the_budget_and_the_first_are_kept(
+    tmp_path: Path, make_video: Callable[..., Path]
+) -> None:
+    for name in "abc":
+        make_video(tmp_path / f"{name}.mp4")
+    strips = [Strip(f"{name}.mp4", "hog", "surest", 0.9) for name in "abc"]
+    sizes = [len(cut_filmstrip(tmp_path / f"{name}.mp4").webp) for name in "abc"]
+    budget_bytes = sizes[0] + sizes[1] + sizes[2] // 2
+    drawn = draw_filmstrips(strips, tmp_path, workers=0, budget_bytes=budget_bytes)
+    assert [isinstance(drawn[strip], str) for strip in strips] == [False, False, True]
+
+
+# ---- the page
+
+
+class PageCheck(html.parser.HTMLParser):
+    """Notes tags that are not closed in order, and every address and text alternative."""
+
+    VOID = frozenset(["meta", "img", "br", "line", "rect", "circle", "polyline"])
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.wrong: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(f"</{tag}> at {self.getpos()}")
+
+
+def test_the_page_is_valid_html(odd_report: tuple[Path, str]) -> None:
+    check = PageCheck(odd_report[1])
+    assert (check.wrong, check.open) == ([], [])
+    ids = [attributes["id"] for _, attributes in check.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    targets = [str(a["href"]) for tag, a in check.tags if tag == "a"]
+    assert {target.removeprefix("#") for target in targets} <= set(ids)
+    html5lib = pytest.importorskip("html5lib")
+    parser = html5lib.HTMLParser(strict=False)
+    parser.parse(odd_report[1])
+    assert parser.errors == []
+
+
+def test_the_page_asks_for_nothing_outside(odd_report: tuple[Path, str]) -> None:
+    text = odd_report[1]
+    assert not re.findall(r"https?:|@import|<script|<link|url\(", re.sub(r"base64,[\w+/=]+", "", text))
+    for tag, attributes in PageCheck(text).tags:
+        assert tag not in ("script", "link", "iframe", "object", "embed")
+        for name in ("src", "srcset", "href", "data", "poster", "action"):
+            address = attributes.get(name)
+            assert address is None or address.startswith(("data:image/webp;base64,", "#"))
+        assert not [name for name in attributes if name.startswith("on")]
+
+
+def test_labels_show_how_good_the_model_is(odd_report: tuple[Path, str]) -> None:
+    text = " ".join(re.sub(r"<[^>]+>", " ", odd_report[1]).split())
+    assert "Measured on 4 labelled clips" in text
+    assert "hog&lt;b&gt; 2 1 1 0 " in text  # labelled, found, missed, wrong
+    assert "duiker 1 0 1 2 " in text
+    assert "Precision against recall of duiker: 1 clip, average precision 0.25." in text
+
+
+def test_every_picture_and_chart_has_words_and_every_table_a_caption(odd_report: tuple[Path, str]) -> None:
+    check = PageCheck(odd_report[1])
+    pictures = [attributes for tag, attributes in check.tags if tag == "img"]
+    assert len(pictures) > 3
+    assert all(picture["alt"] for picture in pictures)
+    charts = re.findall(r'<svg role="img"[^>]*><title>[^<]+</title>', odd_report[1])
+    assert len(charts) == sum(tag == "svg" for tag, _ in check.tags) > 3
+    tables = sum(tag == "table" for tag, _ in check.tags)
+    assert tables == sum(tag == "caption" for tag, _ in check.tags) > 3
+
+
+def test_odd_names_are_shown_as_they_are_and_run_nothing(odd_report: tuple[Path, str]) -> None:
+    text = odd_report[1]
+    assert "<script>" not in text
+    assert "hog<b>" not in text
+    assert "a/&lt;script&gt;alert(1)&lt;/script&gt;.mp4" in text
+    assert "b/été 日本 ☃.mp4" in text
+    assert "b/x](y){{z}}%s.mp4" in text
+    assert "not &lt;readable&gt; &amp; empty" in text
+    assert "the &lt;end&gt; is missing" in text
+
+
+def test_a_clip_that_has_gone_has_a_line_with_the_reason(odd_report: tuple[Path, str]) -> None:
+    assert '<p class="gone">No picture: no such file; check the path</p>' in odd_report[1]
+
+
+def test_a_run_without_sites_times_or_readable_clips_still_gets_its_page(tmp_path: Path) -> None:
+    results = make_results(tmp_path)
+    clips = results.clips.tail(1).assign(site="", recorded_at="", time_source="")
+    failed = Results(results.predictions.tail(1), results.failures, clips, results.sightings.head(0), None,
+                     {**results.facts, "operating_points": {}})  # fmt: skip
+    failed.write(tmp_path / "results")
+    run = write_report(tmp_path / "results", tmp_path / "report.html", spec=ReportSpec(workers=0))
+    text = run.path.read_text()
+    assert "No clip could be read." in text
+    assert "No plausible time of recording is known" in text
+    assert PageCheck(text).wrong == []
+
+
+def test_labels_of_other_clips_are_refused(tmp_path: Path) -> None:
+    make_results(tmp_path).write(tmp_path / "results")
+    (tmp_path / "labels.csv").write_text("filepath,label\nother.mp4,duiker\n")
+    with pytest.raises(InputError, match=r"none of its 1 clips is among the results, as other.mp4"):
+        write_report(
+            tmp_path / "results", tmp_path / "r.html", spec=ReportSpec(labels=tmp_path / "labels.csv")
+        )
+
+
+def test_the_training_curve_is_drawn_from_the_model_folder(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    make_results(tmp_path).write(tmp_path / "results")
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "model.json").write_text("{}")
+    epochs = [{"loss": 0.5, "val_loss": 0.6}, {"loss": 0.25, "val_loss": float("nan")}]
+    save_file(
+        {"w": np.zeros(1)}, model / "training.safetensors", {"primatrix": json.dumps({"epochs": epochs})}
+    )
+    spec = ReportSpec(model=model, strips=0, workers=0)
+    text = write_report(tmp_path / "results", tmp_path / "r.html", spec=spec).path.read_text()
+    assert "Loss over 2 epochs: training from 0.5 to 0.25, validation from 0.6 to 0.6." in text
+
+
+def test_the_page_of_ten_thousand_clips_stays_small(tmp_path: Path) -> None:
+    names = tuple(f"site{i % 200:03}/{'x' * 80}{i:05}.mp4" for i in range(10_000))
+    results = make_results(tmp_path, names)
+    failed = results.predictions.copy()
+    failed.loc[5000:, "status"] = "failed"
+    failed.loc[5000:, SPECIES] = np.nan
+    failures = pd.DataFrame(
+        {"filename": failed["filepath"][5000:], "stage": "open", "reason": "made up " + "y" * 200}
+    )
+    big = Results(failed, failures, results.clips, results.sightings, None, results.facts)
+    big.write(tmp_path / "results")
+    run = write_report(tmp_path / "results", tmp_path / "r.html", spec=ReportSpec(strips=0, workers=0))
+    assert run.size_bytes < 500_000  # pictures have their own budget of 13.5 MB, 18 MB as text
+
+
+def test_the_command_writes_the_page_and_tells_of_clips_it_cannot_show(
+    odd_report: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, out = odd_report[0].parent, tmp_path / "r.html"
+    command = [
+        "report",
+        str(folder / "results"),
+        "--out",
+        str(out),
+        "--strips",
+        "1",
+        "--workers",
+        "0",
+        "--quiet",
+    ]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 1
+    assert re.match(r".*r.html: 0.\d MB, 5 filmstrips\n", done.stdout)
+    assert f"no picture of {ODD_NAMES[3]}: no such file" in done.stdout
+    assert "1 clip could not be read; see " in done.stderr
+
+
+# ---- in a browser
+
+
+def test_a_browser_shows_the_page_which_asks_for_nothing(
+    odd_report: tuple[Path, str], browse: Browse
+) -> None:
+    picture, asked = browse(odd_report[0])
+    pixels = np.asarray(Image.open(picture).convert("L"))
+    assert pixels.shape == (844, 390)
+    assert pixels.std() > 10  # something is there to be seen
+    assert not {url for url in asked if not url.startswith("data:")}
+
+
+def test_the_browser_test_would_notice_a_page_that_asks(tmp_path: Path, browse: Browse) -> None:
+    page = tmp_path / "asks.html"
+    page.write_text('<!DOCTYPE html><title>asks</title><img src="http://127.0.0.1:9/x.png" alt="none">')
+    assert browse(page)[1] == {"http://127.0.0.1:9/x.png"}

@@ -1,0 +1,131 @@
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from primatrix.errors import InputError
+from primatrix.results.results import Results, complete_facts, make_example
+
+
+def same(one: Results, other: Results) -> None:
+    for name in ("predictions", "failures", "clips", "sightings"):
+        pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
+    assert (one.frames is None) == (other.frames is None)
+    if one.frames is not None:
+        pd.testing.assert_frame_equal(one.frames, other.frames, check_exact=True)
+    assert dict(one.facts) == dict(other.facts)
+
+
+def make_many(clips: int, *, frames: int) -> Results:
+    rng = np.random.default_rng(7)
+    species = ["blank", "duiker", "hog", "NA", *(f"s{i}" for i in range(20))]
+    names = [f"site{i % 9}/IMG_{i:05d}, é.MP4" for i in range(clips)]
+    chances = pd.DataFrame(rng.random((clips, 24), np.float32), columns=species)
+    chances.insert(0, "filepath", names)
+    chances.insert(1, "status", "ok")
+    start = rng.random(clips) * 10
+    sightings = pd.DataFrame({
+        "filepath": names, "species": "NA", "start_seconds": start, "end_seconds": start + 2,
+        "best_seconds": start + 1 / 3, "probability": rng.random(clips, np.float32)})  # fmt: skip
+    facts = pd.DataFrame({
+        "filepath": names, "duration_seconds": 15.0, "frame_rate": 24.0, "frame_count": 360, "width_px": 720,
+        "height_px": 404, "codec": "h264", "recorded_at": "2026-03-01T06:30:00", "time_source": "name",
+        "time_warning": "", "site": "NA", "deployment": "", "event": "e", "note": ""})  # fmt: skip
+    looks = pd.DataFrame(rng.random((clips * frames, 24), np.float32), columns=species)
+    looks.insert(0, "filepath", np.repeat(names, frames))
+    looks.insert(1, "pts_seconds", np.tile(np.arange(frames) / 3, clips))
+    failures = pd.DataFrame(columns=["filename", "stage", "reason"])
+    return Results(chances, failures, facts, sightings, looks, complete_facts({"species": species}))
+
+
+def test_results_come_back_as_they_were(tmp_path: Path) -> None:
+    example = make_example()  # made once: it says when it was made, to the second
+    same(Results.read(example.write(tmp_path / "one")), example)
+    many = make_many(400, frames=2)
+    again = Results.read(many.write(tmp_path / "many"))
+    same(again, many)
+    assert again.clips["site"].tolist() == ["NA"] * 400
+    assert Results.read(tmp_path / "many", frames=False).frames is None
+
+
+def test_frames_come_in_tables_one_after_the_other(tmp_path: Path) -> None:
+    many = make_many(6, frames=2)
+    assert many.frames is not None
+    parts = [many.frames[:4], many.frames[4:]]
+    same(Results.read(replace(many, frames=None).write(tmp_path, frames=iter(parts))), many)
+    strange = many.frames[:1].assign(filepath="other.MP4")
+    with pytest.raises(InputError, match=r"frames: other\.MP4 is no clip of predictions"):
+        many.write(tmp_path, frames=[*parts, strange])
+    assert not (tmp_path / "run.json").exists()  # not done
+
+
+def test_ten_thousand_clips_take_little_time_to_read(tmp_path: Path) -> None:
+    make_many(10_000, frames=15).write(tmp_path)
+    began = time.process_time()  # other work on the machine does not count
+    assert len(Results.read(tmp_path).predictions) == 10_000
+    assert time.process_time() - began < 10
+
+
+def test_a_folder_without_run_json_is_not_done(tmp_path: Path) -> None:
+    make_example().write(tmp_path)
+    (tmp_path / "run.json").unlink()
+    with pytest.raises(InputError, match=r"no run\.json, so no finished results"):
+        Results.read(tmp_path)
+
+
+def test_writing_again_leaves_nothing_of_the_old_results(tmp_path: Path) -> None:
+    many = make_many(3, frames=2)
+    make_example().write(tmp_path)
+    many.write(tmp_path)
+    assert not (tmp_path / "failures.csv").exists()
+    replace(many, frames=None).write(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "clips.csv", "predictions.csv", "run.json", "sightings.csv"]  # fmt: skip
+
+
+def change(name: str, column: str, values: object) -> Callable[[Results], Results]:
+    return lambda results: replace(results, **{name: getattr(results, name).assign(**{column: values})})
+
+
+@pytest.mark.parametrize(
+    ("break_it", "message"),
+    [
+        (lambda r: replace(r, sightings=r.sightings.iloc[:, :3]), "sightings: no column `end_seconds`"),
+        (change("clips", "colour", "grey"), "clips: column `colour` is not known; wanted filepath, duration"),
+        (change("clips", "frame_count", 2.5), "clips: column `frame_count` holds float64"),
+        (change("clips", "frame_rate", "fast"), "clips: column `frame_rate` holds"),
+        (change("clips", "recorded_at", "yesterday"), "clips: recorded_at 'yesterday' of a/IMG_1.MP4; wanted ISO 8601"),
+        (change("clips", "time_source", "guess"), "clips: time_source 'guess'; wanted one of"),
+        (change("clips", "filepath", "x"), "clips: 2 rows, not those of predictions (2)"),
+        (change("predictions", "status", "odd"), "predictions: status 'odd'; wanted one of 'ok', 'partial', 'failed'"),
+        (change("predictions", "status", "ok"), "failures: a/IMG_2.MP4 is failed in one of"),
+        (change("predictions", "duiker", [1.5, None]), "predictions: 1.5 for a/IMG_1.MP4 (ok), column duiker"),
+        (change("predictions", "filepath", "a/IMG_1.MP4"), "a/IMG_1.MP4 stands there twice"),
+        (change("sightings", "species", "blank"), "sightings: species 'blank'; wanted one of 'duiker'"),
+        (change("sightings", "end_seconds", 1.0), "sightings: duiker in a/IMG_1.MP4 from 2.0 to 1.0 s"),
+        (change("sightings", "filepath", "b.mp4"), "sightings: b.mp4 is no clip of predictions"),
+        (lambda r: replace(r, facts={**r.facts, "species": ["label"]}), "run.json: species 'label'; wanted each"),
+        (lambda r: replace(r, facts={"model": "lrcn"}), "run.json: no `folder`; wanted model, folder"),
+    ],
+)  # fmt: skip
+def test_wrong_tables_get_one_clear_line(break_it: Callable[[Results], Results], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        break_it(make_example())
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_folder_names_its_file(tmp_path: Path) -> None:
+    for name, text in (("clips.csv", ""), ("run.json", "{"), ("run.json", "[]"), ("frames.parquet", "no")):
+        folder = make_example().write(tmp_path / name / str(len(text)))
+        (folder / name).write_text(text)
+        with pytest.raises(InputError, match=name) as caught:
+            Results.read(folder)
+        assert "\n" not in str(caught.value)
+    (folder := make_example().write(tmp_path / "gone")).joinpath("clips.csv").unlink()
+    with pytest.raises(InputError, match=r"clips\.csv: no such file"):
+        Results.read(folder)

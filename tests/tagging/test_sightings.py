@@ -1,0 +1,60 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from primatrix.tagging.sightings import Sighting, find_sightings
+
+SPECIES = ["blank", "hog"]
+
+
+def find(values: list[float], *, clip: float = 0.9, seconds: list[float] | None = None, duration: float = 8.0,
+         threshold: float = 0.5) -> list[Sighting]:  # fmt: skip
+    frames = np.stack([1 - np.array(values), values], axis=1).astype(np.float32)
+    times = np.array(seconds if seconds is not None else np.arange(len(values)) + 0.5)
+    return find_sightings(times, frames, clip=np.array([0.99, clip], np.float32), species=SPECIES,
+                          thresholds=[0.5, threshold], duration_seconds=duration)  # fmt: skip
+
+
+def spans(found: list[Sighting]) -> list[tuple[float, float, float]]:
+    return [(s.start_seconds, s.end_seconds, s.best_seconds) for s in found]
+
+
+def test_stretches_end_halfway_to_the_next_frame_and_at_the_clips_ends() -> None:
+    found = find([0.9, 0.6, 0.1, 0.1, 0.1, 0.7, 0.1, 0.8])
+    assert spans(found) == [(0.0, 2.0, 0.5), (5.0, 8.0, 7.5)]  # one frame below does not part them
+    assert [s.probability for s in found] == pytest.approx([0.9, 0.8])
+    assert spans(find([0.1, 0.9, 0.1])) == [(1.0, 2.0, 1.5)]
+    assert spans(find([0.9, 0.1, 0.1, 0.9])) == [(0.0, 1.0, 0.5), (3.0, 8.0, 3.5)]
+
+
+def test_the_clip_decides_whether_and_the_best_frame_stands_in_where_none_reaches_the_threshold() -> None:
+    assert find([0.9, 0.9, 0.9], clip=0.4) == []
+    (found,) = find([0.1, 0.3, 0.2], clip=0.75)
+    assert found == Sighting("hog", 1.0, 2.0, 1.5, 0.75)
+
+
+def test_blank_is_never_sighted() -> None:
+    assert find([0.0, 0.0], clip=0.1) == []
+
+
+def test_frames_repeated_or_out_of_order_count_once() -> None:
+    assert spans(find([0.1, 0.9, 0.8, 0.1, 0.1], seconds=[0, 2, 2, 1, 3], duration=4)) == [(1.5, 2.5, 2.0)]
+    assert spans(find([0.9, 0.9], seconds=[0, 0], duration=0)) == [(0.0, 0.0, 0.0)]  # a still
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=40), st.floats(0.0, 1.0))
+def test_sightings_lie_in_the_clip_apart_and_hold_their_best_frame(
+    values: list[float], threshold: float
+) -> None:
+    found = find(values, clip=1.0, duration=len(values), threshold=threshold)
+    assert found
+    assert found[0].start_seconds >= 0
+    assert found[-1].end_seconds <= len(values)
+    for sighting in found:
+        assert sighting.start_seconds <= sighting.best_seconds <= sighting.end_seconds
+    for before, after in pairwise(found):
+        assert before.end_seconds < after.start_seconds

@@ -1,0 +1,379 @@
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from primatrix import ClipSpec, InputError, ModelError
+from primatrix.data.draws import Sampling
+from primatrix.models import Model, build_model, load_model
+from primatrix.records import Progress
+from primatrix.training.augmentation import Augmentation
+from primatrix.training.loop import BATCHES_AHEAD, CHANGES_CLIPS, History, TrainSpec, train
+from primatrix.trust.fit import fit_calibration
+
+SPEC = ClipSpec(3, 16, 16)
+SMALL = {"epochs": 2, "steps_per_epoch": 3, "validation_steps": 2}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Nets this small are slower on several threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+class Squares:
+    """Batch number i follows from i alone: species "square" is a bright square somewhere in the noise."""
+
+    num_batches, num_val_batches = 4, 2
+
+    def __init__(self, clips: int = 6, spec: ClipSpec = SPEC) -> None:
+        self.clips, self.spec = clips, spec
+
+    def draw(self, *seed: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(seed)
+        x = rng.integers(0, 40, (self.clips, *self.spec.shape), np.uint8)
+        y = rng.integers(0, 2, (self.clips, 2)).astype(np.float32)
+        for clip in np.flatnonzero(y[:, 0]):
+            top, left = rng.integers(0, 11, 2)
+            x[clip, :, top : top + 5, left : left + 5] += 180
+        return x, y
+
+    def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        i = 0
+        while True:
+            yield self.draw(0, i)
+            i += 1
+
+    def val_batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        i = 0
+        while True:
+            yield self.draw(1, i % 5)
+            i += 1
+
+
+class SquaresWithPlace(Squares):
+    """The same batches with their place kept by the object, as the Dataset keeps it."""
+
+    place = val_place = 0
+
+    def seek(self, steps: int) -> None:
+        self.place = steps
+
+    def seek_val(self, steps: int) -> None:
+        self.val_place = steps
+
+    def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        while True:
+            self.place += 1
+            yield self.draw(0, self.place - 1)
+
+    def val_batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        while True:
+            self.val_place += 1
+            yield self.draw(1, (self.val_place - 1) % 5)
+
+
+def make_model(**options: float) -> Model:
+    return build_model("lrcn", species=["square", "noise"], spec=SPEC, **options)
+
+
+def same_weights(one: Model, two: Model) -> bool:
+    weights, others = one.network.state_dict(), two.network.state_dict()
+    return all(torch.equal(weights[name], others[name]) for name in weights)
+
+
+def losses(history: History) -> list[tuple[float, float]]:
+    return [(epoch.loss, epoch.val_loss) for epoch in history.epochs]
+
+
+def test_finished_run_is_not_trained_again_and_goes_on_when_asked_for_more(tmp_path: Path) -> None:
+    train(make_model(), Squares(), folder=tmp_path, device="cpu", **SMALL)
+    seen = []
+    model = make_model()
+    history = train(model, Squares(), folder=tmp_path, device="cpu", on_progress=seen.append, **SMALL)
+    assert (seen, len(history.epochs)) == ([], 2)
+    more = train(model, Squares(), folder=tmp_path, device="cpu", **{**SMALL, "epochs": 3})
+    whole = make_model()
+    expected = train(whole, Squares(), device="cpu", **{**SMALL, "epochs": 3})
+    assert losses(more) == losses(expected)
+    assert same_weights(model, whole)
+
+
+def test_other_settings_in_the_same_folder_are_named(tmp_path: Path) -> None:
+    train(make_model(), Squares(), folder=tmp_path, device="cpu", **{**SMALL, "epochs": 1})
+    with pytest.raises(ModelError) as caught:
+        train(make_model(), Squares(), folder=tmp_path, device="cpu", learning_rate=0.1, seed=4, **SMALL)
+    message = str(caught.value)
+    assert "holds a run with learning_rate 0.001, seed 0; got learning_rate 0.1, seed 4" in message
+    with pytest.raises(ModelError, match="input_scale"):
+        train(make_model(input_scale=0.5), Squares(), folder=tmp_path, device="cpu", **SMALL)
+
+
+def test_model_learns_what_can_be_learned() -> None:
+    model = build_model("lrcn", species=["square", "noise"], spec=SPEC, input_scale=1 / 255)
+    history = train(model, Squares(clips=16), epochs=2, steps_per_epoch=30, validation_steps=4)
+    assert losses(history)[0][0] > 0.45
+    assert losses(history)[-1][1] < 0.4  # 0.347 is the least: "noise" is a coin thrown, "square" can be seen
+    x, y = Squares(clips=64).draw(2, 0)
+    p = model.probabilities(x)[:, 0]
+    assert p[y[:, 0] == 1].mean() > p[y[:, 0] == 0].mean() + 0.5
+    assert model.scores["val_loss"] == losses(history)[-1][1]
+    assert not model.network.training
+
+
+def test_history_and_progress_say_how_it_goes() -> None:
+    seen = []
+    history = train(make_model(), Squares(), device="cpu", precision="fp32", on_progress=seen.append, **SMALL)
+    assert set(history.history) == {"loss", "val_loss", "seconds", "clips_per_second"}
+    assert [p.done for p in seen] == [1, 2, 3, 4, 5, 6]
+    assert {(p.stage, p.total, p.unit) for p in seen} == {("train", 6, "batches")}
+    assert seen[-1].message.startswith(
+        f"loss {seen_loss(seen[-1].message)}  val {history.epochs[0].val_loss:.4f}"
+    )
+    assert seen[-1].message.endswith("clips/s  fp32 cpu")
+
+
+def seen_loss(message: str) -> str:
+    return message.split()[1]
+
+
+def test_steps_default_to_the_whole_sets_and_validation_can_be_left_out() -> None:
+    seen = []
+    history = train(make_model(), Squares(), epochs=1, validation_steps=0, on_progress=seen.append)
+    assert seen[-1].total == 4
+    assert math.isnan(history.epochs[0].val_loss)
+
+
+def test_best_epoch_is_kept_when_asked_for(tmp_path: Path) -> None:
+    settings = {**SMALL, "epochs": 4, "learning_rate": 0.03, "device": "cpu"}
+    last, best = make_model(), make_model()
+    history = train(last, Squares(), **settings)
+    chosen = min(range(4), key=lambda i: history.epochs[i].val_loss)
+    train(best, Squares(), keep="best", folder=tmp_path, **settings)
+    expected = make_model()
+    train(expected, Squares(), **{**settings, "epochs": chosen + 1})
+    assert same_weights(best, expected)
+    assert same_weights(load_model(tmp_path), expected)
+    assert best.scores["val_loss"] == history.epochs[chosen].val_loss
+
+
+def test_random_state_outside_is_left_alone_and_seeds_matter() -> None:
+    torch.manual_seed(1)
+    expected = torch.rand(1)
+    torch.manual_seed(1)
+    one, two = make_model(), make_model()
+    train(one, Squares(), device="cpu", **SMALL)
+    assert torch.equal(torch.rand(1), expected)
+    train(two, Squares(), device="cpu", seed=1, **SMALL)
+    assert not same_weights(one, two)
+
+
+def test_loss_that_is_not_finite_stops_with_one_line() -> None:
+    class Broken(Squares):
+        def draw(self, *seed: int) -> tuple[np.ndarray, np.ndarray]:
+            x, y = super().draw(*seed)
+            return x.astype(np.float32) * (np.nan if seed == (0, 1) else 1), y
+
+    with pytest.raises(ModelError, match=r"the loss became nan in epoch 1, step \d; lower learning_rate"):
+        train(make_model(), Broken(), **SMALL)
+
+
+def test_settings_that_cannot_be_are_refused() -> None:
+    for change, message in (
+        ({"epochs": 0}, "epochs: got 0, wanted 1 or more"),
+        ({"steps_per_epoch": 0}, "steps_per_epoch: got 0"),
+        ({"learning_rate": -1.0}, "learning_rate: got -1.0, wanted a number above 0"),
+        ({"keep": "first"}, "keep: got 'first', wanted one of last, best"),
+        ({"compile": "maybe"}, "compile: got 'maybe'"),
+        ({"device": "abacus"}, "device: got 'abacus'"),
+        ({"momentum": 1}, "train: got setting momentum, wanted one of epochs"),
+    ):
+        with pytest.raises(InputError, match=message):
+            train(make_model(), Squares(), **change)
+
+
+def test_batches_that_do_not_fit_the_model_are_refused() -> None:
+    with pytest.raises(ModelError, match="got clips 6x3x20x16x1"):
+        train(make_model(), Squares(spec=ClipSpec(3, 20, 16)), **SMALL)
+    model = build_model("lrcn", species=["a", "b", "c"], spec=SPEC)
+    with pytest.raises(ModelError, match=r"got labels of shape \(6, 2\), wanted \(6, 3\)"):
+        train(model, Squares(), **SMALL)
+
+
+def test_learning_rate_follows_its_schedule() -> None:
+    spec = TrainSpec(epochs=2, steps_per_epoch=4, learning_rate=0.5, schedule="cosine")
+    rates = [spec.learning_rate_at(step) for step in range(8)]
+    np.testing.assert_allclose(rates[:5:2], [0.5, 0.25 * (1 + math.sqrt(0.5)), 0.25])
+    assert rates == sorted(rates, reverse=True)
+    assert TrainSpec(steps_per_epoch=4).learning_rate_at(7) == 1e-3
+
+
+def test_batches_made_ready_ahead_give_the_same_weights(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    changed = Augmentation(flip=0.5, crop=0.3, brightness=0.2)
+    settings = {**SMALL, "augmentation": changed, "accumulate": 2, "device": "cpu"}
+    model = make_model()
+    history = train(model, Squares(), **settings)
+    monkeypatch.setitem(BATCHES_AHEAD, "cpu", 3)
+    ahead = make_model()
+    assert losses(train(ahead, Squares(), **settings)) == losses(history)
+    assert same_weights(model, ahead)
+    # Taken up again, though more batches had been drawn than used.
+    data = SquaresWithPlace()
+    with pytest.raises(KeyboardInterrupt):
+        train(make_model(), data, folder=tmp_path, checkpoint_steps=1, on_progress=stop_at(4), **settings)
+    again = make_model()
+    assert losses(train(again, data, folder=tmp_path, checkpoint_steps=1, **settings)) == losses(history)
+    assert same_weights(model, again)
+
+
+def test_clips_changed_by_the_device_that_trains_teach_nearly_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    changed = Augmentation(flip=0.5, crop=0.3, brightness=0.2)
+    settings = {**SMALL, "augmentation": changed, "device": "cpu"}
+    each = losses(train(make_model(input_scale=1 / 255), Squares(), **settings))
+    monkeypatch.setitem(CHANGES_CLIPS, "cpu", True)
+    together = losses(train(make_model(input_scale=1 / 255), Squares(), **settings))
+    plain = losses(train(make_model(input_scale=1 / 255), Squares(), **{**settings, "augmentation": None}))
+    np.testing.assert_allclose(together, each, rtol=5e-3)
+    assert not np.allclose(plain, each, rtol=2e-2)
+
+
+def stop_at(step: int) -> Callable[[Progress], None]:
+    def on_progress(progress: Progress) -> None:
+        if progress.done == step:
+            raise KeyboardInterrupt
+
+    return on_progress
+
+
+def test_a_run_along_a_cosine_cannot_be_made_longer(tmp_path: Path) -> None:
+    model = build_model("lrcn", species=["square", "none"], spec=SPEC)
+    train(model, Squares(), folder=tmp_path, **SMALL, schedule="cosine")
+    with pytest.raises(ModelError, match="epochs"):
+        train(model, Squares(), folder=tmp_path, **{**SMALL, "epochs": 3}, schedule="cosine")
+
+
+def test_warm_up_rises_to_the_rate_and_counts_in_the_cosine() -> None:
+    spec = TrainSpec(epochs=2, steps_per_epoch=10, learning_rate=0.4, schedule="cosine", warmup=4)
+    rates = [spec.learning_rate_at(step) for step in range(20)]
+    np.testing.assert_allclose(rates[:5], [0.1, 0.2, 0.3, 0.4, 0.4])
+    np.testing.assert_allclose(rates[12], 0.2)
+    assert TrainSpec(epochs=2, steps_per_epoch=10, warmup=0.2).warmup_steps == 4
+
+
+def test_accumulated_batches_are_one_step_of_their_mean_gradient() -> None:
+    class Halves(Squares):
+        """Every batch of Squares in two halves."""
+
+        def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for x, y in super().batches():
+                yield x[:3], y[:3]
+                yield x[3:], y[3:]
+
+    spec = TrainSpec(device="cpu", precision="fp32", optimiser="adamw", gradient_clip=0.1, **SMALL)
+    still = {"frame_dropout": 0.0, "lstm_dropout": 0.0, "input_scale": 1 / 255}
+    whole, halves = make_model(**still), make_model(**still)
+    expected = train(whole, Squares(), spec=spec)
+    history = train(halves, Halves(), spec=spec, accumulate=2)
+    for name, weight in whole.network.state_dict().items():
+        torch.testing.assert_close(halves.network.state_dict()[name], weight, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(losses(history), losses(expected), rtol=1e-4)
+
+
+def test_averaged_weights_are_what_validates_and_is_saved(tmp_path: Path) -> None:
+    settings = {**SMALL, "device": "cpu", "precision": "fp32", "learning_rate": 0.01, "validation_steps": 5}
+    plain, averaged = make_model(), make_model()
+    train(plain, Squares(), **settings)
+    history = train(averaged, Squares(), ema=0.9, folder=tmp_path, **settings)
+    assert not same_weights(plain, averaged)
+    assert same_weights(load_model(tmp_path), averaged)
+    by_hand = []
+    for x, y in itertools.islice(Squares().val_batches(), 5):
+        p = averaged.probabilities(x).astype(np.float64)
+        by_hand.append(-np.log(np.where(y == 1, p, 1 - p)).mean())
+    assert history.epochs[-1].val_loss == pytest.approx(np.mean(by_hand), rel=1e-4)
+    settings_saved = load_model(tmp_path).recipe
+    assert (settings_saved["ema"], settings_saved["steps_per_epoch"]) == (0.9, 3)
+
+
+def test_training_stops_when_validation_brings_nothing_better(tmp_path: Path) -> None:
+    class Fixed(Squares):
+        def val_batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            while True:
+                yield self.draw(1, 0)
+
+    settings = {**SMALL, "epochs": 30, "patience": 2, "keep": "best", "learning_rate": 0.03, "device": "cpu"}
+    history = train(make_model(), Fixed(), folder=tmp_path, **settings)
+    values = history.history["val_loss"]
+    assert len(values) < 30
+    assert values.index(min(values)) == len(values) - 3
+    seen = []
+    assert train(make_model(), Fixed(), folder=tmp_path, on_progress=seen.append, **settings) == history
+    assert not seen
+    with pytest.raises(InputError, match="patience: got no validation"):
+        train(make_model(), Fixed(), **{**settings, "validation_steps": 0})
+
+
+def test_the_folder_holds_the_best_epochs_weights_all_along(tmp_path: Path) -> None:
+    settings = {**SMALL, "epochs": 4, "learning_rate": 0.03, "device": "cpu", "keep": "best"}
+    seen: list[tuple[dict[str, float], dict[str, torch.Tensor]]] = []
+
+    def look(progress: object) -> None:
+        if progress.done % 3 == 1 and progress.done > 1:  # an epoch has just been saved
+            saved = load_model(tmp_path)
+            seen.append((saved.scores, saved.network.state_dict()))
+
+    history = train(make_model(), Squares(), folder=tmp_path, on_progress=look, **settings)
+    values = history.history["val_loss"]
+    assert [scores["val_loss"] for scores, _ in seen] == [min(values[: i + 1]) for i in range(3)]
+    best = make_model()
+    train(best, Squares(), **{**settings, "epochs": 1 + values.index(min(values[:3])), "keep": "last"})
+    assert all(torch.equal(w, best.network.state_dict()[name]) for name, w in seen[2][1].items())
+
+
+def test_a_dry_run_goes_through_everything_and_leaves_nothing(tmp_path: Path) -> None:
+    model, seen = make_model(), []
+    before = make_model()
+    history = train(
+        model, Squares(), folder=tmp_path / "run", dry_run=True, epochs=50, ema=0.9, on_progress=seen.append
+    )
+    assert [p.done for p in seen] == [1, 2]
+    assert len(history.epochs) == 1
+    assert math.isfinite(history.epochs[0].val_loss)
+    assert same_weights(model, before)
+    assert not (tmp_path / "run").exists()
+
+
+def test_sampling_needs_data_that_can_be_sampled() -> None:
+    with pytest.raises(InputError, match="sampling: got Squares, which has no use_sampling"):
+        train(make_model(), Squares(), sampling=Sampling(), **SMALL)
+
+
+def test_a_finished_run_keeps_its_calibration_and_one_trained_further_loses_it(tmp_path: Path) -> None:
+    settings = {**SMALL, "device": "cpu"}
+    train(make_model(), Squares(), folder=tmp_path, **settings)
+    model = load_model(tmp_path)
+    y = np.tile([[0.0, 1.0], [1.0, 0.0]], (20, 1))
+    model.calibration = fit_calibration(
+        pd.DataFrame(y, columns=model.species), pd.DataFrame(0.2 + 0.6 * y, columns=model.species),
+        source="validation",
+    )  # fmt: skip
+    model.save(tmp_path)
+    again = make_model()
+    train(again, Squares(), folder=tmp_path, **settings)
+    assert again.calibration is not None
+    assert load_model(tmp_path).calibration is not None
+    train(again, Squares(), folder=tmp_path, **{**settings, "epochs": 3})
+    assert again.calibration is None
+    assert load_model(tmp_path).calibration is None

@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from primatrix.errors import InputError
+from primatrix.trust.score import read_predictions, score_files, score_predictions
+
+LABELS = pd.DataFrame({"hog": [1, 0, 0, 1], "lion": [0, 1, 0, 0]}, index=list("abcd"))
+
+
+def test_scores_stand_beside_the_constant_of_the_training_set() -> None:
+    scores = score_predictions(LABELS * 0.8 + 0.1, LABELS, frequencies=pd.Series({"lion": 0.25, "hog": 0.5}))
+    assert scores.model == pytest.approx(-np.log(0.9))
+    hog, lion = -np.log(0.5), -(np.log(0.25) + 3 * np.log(0.75)) / 4
+    assert scores.constant == pytest.approx((hog + lion) / 2)
+    assert scores.table["positives"].to_dict() == {"hog": 2, "lion": 1}
+    assert "better than the constant" in scores.summary()
+    assert "training labels" in scores.summary()
+
+
+def test_without_training_labels_the_constant_is_that_of_the_labels_themselves() -> None:
+    scores = score_predictions(LABELS * 0 + 0.5, LABELS)
+    assert "of these labels themselves" in scores.summary()
+    assert "no better" in scores.summary()
+
+
+def test_clips_without_probabilities_are_counted_not_scored() -> None:
+    predictions = (LABELS * 0.8 + 0.1).astype(float)
+    predictions.loc["d"] = np.nan
+    scores = score_predictions(predictions, LABELS)
+    assert (scores.clips, scores.unscored) == (3, 1)
+    assert "1 labelled clips have no probabilities" in scores.summary()
+    with pytest.raises(InputError, match="nothing to score"):
+        score_predictions(predictions * np.nan, LABELS)
+
+
+def test_files_are_scored_by_name(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("filename,hog,lion\na,1,0\nb,0,1\n")
+    (tmp_path / "predictions.csv").write_text(
+        "filepath,status,lion,hog\nb,ok,0.9,0.1\na,ok,0.1,0.9\nz,failed,,\n"
+    )
+    scores = score_files(tmp_path / "predictions.csv", tmp_path / "labels.csv")
+    assert scores.model == pytest.approx(-np.log(0.9))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("clip,hog\na,0.5\n", "got columns clip, hog; wanted `filename`"),
+        ("filename,hog\na,1.5\n", "1.5 for a, column hog, is not a probability"),
+        ("filename,hog\na,often\n", "often for a, column hog, is not a probability"),
+    ],
+)
+def test_bad_predictions_get_one_clear_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "p.csv").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_predictions(tmp_path / "p.csv")

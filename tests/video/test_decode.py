@@ -1,0 +1,442 @@
+import csv
+import shutil
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from primatrix.errors import DecodeError
+from primatrix.records import ClipSpec, Sampler
+from primatrix.video import packets
+from primatrix.video.decode import decode_clip
+from primatrix.video.pixels import FrameWriter, is_painted
+from primatrix.video.samplers import choose_frames
+
+MakeVideo = Callable[..., Path]
+
+
+def decode_everything(path: Path, spec: ClipSpec) -> tuple[np.ndarray, list[float], list[int]]:
+    """Every whole frame in order at clip size (N, H, W, C), its seconds, and which are keyframes."""
+    writer, frames, pts, keyframes = FrameWriter(spec), [], [], []
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "NONE"
+        for packet in container.demux(stream):
+            try:
+                decoded = stream.codec_context.decode(packet)
+            except av.error.FFmpegError:
+                continue
+            for frame in decoded:
+                if frame.is_corrupt:
+                    continue
+                if frame.key_frame:
+                    keyframes.append(len(frames))
+                frames.append(np.empty(spec.shape[1:], np.uint8))
+                writer.write(frame, frames[-1])
+                pts.append(frame.pts)
+        tick = float(stream.time_base)
+    times = [(p - pts[0]) * tick for p in pts] if None not in pts else []
+    return np.stack(frames), times, keyframes
+
+
+def is_trusted(path: Path) -> bool:
+    with packets.open_video(path) as source:
+        return packets.order_frames(source, packets.read_packets(source)) is not None
+
+
+def assert_exact(path: Path, spec: ClipSpec) -> None:
+    frames, times, keyframes = decode_everything(path, spec)
+    if times != sorted(set(times)):  # the container's times are wrong: frames count as evenly spaced
+        times = list(range(len(frames)))
+        assert spec.sampler != "per_second"
+    chosen = choose_frames(spec.sampler, spec.frames, pts_seconds=times, keyframes=keyframes)
+    clip = decode_clip(path, spec)
+    assert np.array_equal(clip.frames, frames[chosen])
+    assert clip.note == ""
+    if is_trusted(path):
+        assert np.allclose(clip.pts_seconds, np.array(times)[chosen], atol=1e-9)
+
+
+X264 = {"g": "9", "bf": "2", "preset": "ultrafast"}
+OPEN_GROUPS = {"x264-params": "open-gop=1:keyint=8:bframes=3:b-pyramid=normal:ref=4"}
+HEVC = {"x265-params": "keyint=8:bframes=3:open-gop=1:log-level=none"}
+VP9 = {"g": "10", "auto-alt-ref": "1", "lag-in-frames": "16", "cpu-used": "8", "deadline": "realtime"}
+TRUSTED = [
+    ("mp4", "libx264", X264),
+    ("mp4", "libx264", {"g": "250", "bf": "2"}),
+    ("mp4", "libx264", {"g": "1"}),
+    ("mp4", "libx264", OPEN_GROUPS),
+    ("mkv", "libx264", OPEN_GROUPS),
+    ("ts", "libx264", OPEN_GROUPS),
+    ("mkv", "libx264", {"x264-params": "intra-refresh=1:keyint=10"}),
+    ("mp4", "libx264", {"x264-params": "slices=3:keyint=9"}),
+    ("mov", "libx264", X264),
+    ("m4v", "libx264", X264),
+    ("mts", "libx264", X264),
+    ("asf", "libx264", {"g": "9", "bf": "0"}),
+    ("mp4", "libx265", HEVC),
+    ("mkv", "libx265", HEVC),
+    ("mp4", "mpeg4", {"g": "12", "bf": "2"}),
+    ("mkv", "mpeg4", {"g": "12", "bf": "2"}),
+    ("asf", "msmpeg4", {"g": "12"}),
+    ("wmv", "wmv2", {"g": "12"}),
+    ("webm", "libvpx-vp9", VP9),
+    ("webm", "libvpx", {"g": "20", "auto-alt-ref": "1", "lag-in-frames": "16", "cpu-used": "5"}),
+    ("mp4", "libsvtav1", {"g": "20", "preset": "11"}),
+    ("avi", "ffv1", {}),
+]
+UNTRUSTED = [
+    ("avi", "libx264", X264),
+    ("avi", "mpeg4", {"g": "12", "bf": "2"}),
+    ("avi", "msmpeg4", {"g": "12"}),
+    ("asf", "libx264", X264),
+    ("mpg", "mpeg2video", {"g": "12", "bf": "2"}),
+    ("mp4", "libx264", {"flags": "+ildct+ilme", "x264-params": "interlaced=1"}),
+]
+
+
+@pytest.mark.parametrize(("suffix", "codec", "options"), TRUSTED)
+def test_selected_frames_are_the_very_ones_of_decoding_everything(
+    make_video: MakeVideo, tmp_path: Path, suffix: str, codec: str, options: dict[str, str]
+) -> None:
+    path = make_video(tmp_path / f"a.{suffix}", frames=37, codec=codec, options=options)
+    assert is_trusted(path)
+    for sampler in ("uniform", "keyframes", "per_second"):
+        for frames in (4, 50):
+            assert_exact(path, ClipSpec(frames=frames, height_px=24, width_px=24, sampler=sampler))
+
+
+@pytest.mark.parametrize(("suffix", "codec", "options"), UNTRUSTED)
+def test_where_times_lie_everything_is_decoded_in_order(
+    make_video: MakeVideo, tmp_path: Path, suffix: str, codec: str, options: dict[str, str]
+) -> None:
+    path = make_video(tmp_path / f"a.{suffix}", frames=37, codec=codec, options=options)
+    assert not is_trusted(path)
+    for sampler in ("uniform", "keyframes"):
+        for frames in (4, 50):
+            assert_exact(path, ClipSpec(frames=frames, height_px=24, width_px=24, sampler=sampler))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_mix_of_groups_rates_and_samplers_is_exact(
+    make_video: MakeVideo, tmp_path: Path, data: st.DataObject
+) -> None:
+    suffix = data.draw(st.sampled_from(["mp4", "mov", "mkv", "ts"]))
+    frames = data.draw(st.integers(1, 60))
+    gaps = data.draw(st.none() | st.lists(st.integers(10, 400), min_size=frames, max_size=frames))
+    options = {
+        "preset": "ultrafast",
+        "x264-params": f"keyint={data.draw(st.integers(1, 30))}:bframes={data.draw(st.integers(0, 4))}"
+        f":open-gop={data.draw(st.integers(0, 1))}:ref=2:scenecut=0",
+    }
+    path = make_video(
+        tmp_path / f"a.{suffix}",
+        frames=frames,
+        rate=data.draw(st.sampled_from([1, 2, 15, 30])),
+        options=options,
+        times_ms=np.cumsum(gaps).tolist() if gaps else None,
+    )
+    sampler: Sampler = data.draw(st.sampled_from(["uniform", "keyframes", "per_second"]))
+    assert is_trusted(path)
+    assert_exact(path, ClipSpec(frames=data.draw(st.integers(1, 70)), sampler=sampler))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "pixel_format", "size"),
+    [
+        ("mp4", "libx264", "yuv420p10le", (64, 48)),
+        ("mp4", "libx264", "yuv444p", (63, 47)),
+        ("mp4", "libx265", "yuv420p10le", (66, 50)),
+        ("avi", "mjpeg", "yuvj420p", (63, 47)),
+        ("mov", "mjpeg", "yuvj422p", (64, 48)),
+        ("avi", "rawvideo", "bgr24", (65, 49)),
+        ("avi", "huffyuv", "yuv422p", (64, 48)),
+    ],
+)
+@pytest.mark.parametrize("colour", ["grey", "rgb"])
+def test_odd_sizes_and_pixel_formats_are_exact(
+    make_video: MakeVideo,
+    tmp_path: Path,
+    suffix: str,
+    codec: str,
+    pixel_format: str,
+    size: tuple,
+    colour: str,
+) -> None:
+    path = make_video(tmp_path / f"a.{suffix}", frames=11, codec=codec, pixel_format=pixel_format, size=size)
+    assert is_trusted(path)
+    assert_exact(path, ClipSpec(frames=4, height_px=17, width_px=23, colour=colour))
+
+
+def test_pixels_are_the_pictures_own(make_video: MakeVideo, tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.avi", frames=3, codec="rawvideo", pixel_format="bgr24", size=(8, 8))
+    blocks = np.random.default_rng(3).integers(0, 255, (4, 4, 3), np.uint8).repeat(4, 0).repeat(4, 1)
+    clip = decode_clip(path, ClipSpec(frames=3, height_px=8, width_px=8, colour="rgb"))
+    for i in range(3):
+        assert np.array_equal(clip.frames[i], np.roll(blocks, (i, 2 * i), (0, 1))[:8, :8])
+    assert clip.pts_seconds.tolist() == pytest.approx([0, 0.04, 0.08])
+    assert clip.name == "a.avi"
+
+
+def test_a_short_clip_repeats_its_frames_in_order(make_video: MakeVideo, tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.mp4", frames=2)
+    clip = decode_clip(path, ClipSpec(frames=5))
+    assert clip.pts_seconds.tolist() == pytest.approx([0, 0, 0.04, 0.04, 0.04])
+    assert np.array_equal(clip.frames[0], clip.frames[1])
+    assert np.array_equal(clip.frames[2], clip.frames[4])
+    assert not np.array_equal(clip.frames[1], clip.frames[2])
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_the_rotation_flag_is_applied_and_crop_is_of_the_upright_picture(
+    make_video: MakeVideo, tmp_path: Path, rotation: int
+) -> None:
+    size = (48, 64) if rotation % 180 == 0 else (64, 48)
+    path = make_video(tmp_path / "a.mp4", frames=3, size=size, rotation=rotation)
+    plain = make_video(tmp_path / "b.mp4", frames=3, size=size)
+    coded = ClipSpec(frames=3, height_px=size[1], width_px=size[0])
+    upright = ClipSpec(frames=3, height_px=64, width_px=48)
+    expected = np.rot90(decode_clip(plain, coded).frames, rotation // 90, axes=(1, 2))
+    assert np.array_equal(decode_clip(path, upright).frames, expected)
+    cropped = ClipSpec(frames=3, height_px=44, width_px=48, crop=(8, 12 / 64))
+    assert np.array_equal(decode_clip(path, cropped).frames, expected[:, 8:52])
+
+
+def test_a_crop_that_leaves_nothing_is_a_decode_error(make_video: MakeVideo, tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.mp4", frames=3)
+    with pytest.raises(
+        DecodeError, match=r"crop of 0 \+ 50 px leaves nothing of a picture 48 px high"
+    ) as caught:
+        decode_clip(path, ClipSpec(crop=(0, 50)))
+    assert caught.value.stage == "convert"
+
+
+def test_frames_hidden_by_an_edit_list_are_not_frames(make_video: MakeVideo, tmp_path: Path) -> None:
+    whole = make_video(tmp_path / "a.mp4", frames=30, options={"g": "10", "bf": "2"})
+    cut = tmp_path / "cut.mp4"
+    with av.open(str(whole)) as source, av.open(str(cut), "w") as target:
+        stream = source.streams.video[0]
+        copy = target.add_stream_from_template(stream)
+        shift = 7 * int(1 / (25 * stream.time_base))
+        for packet in source.demux(stream):
+            if packet.size:
+                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+                packet.stream = copy
+                target.mux(packet)
+    spec = ClipSpec(frames=30)
+    assert len(decode_everything(cut, spec)[0]) == 23
+    assert_exact(cut, ClipSpec(frames=9))
+    assert np.array_equal(decode_clip(cut, ClipSpec(frames=23)).frames, decode_clip(whole, spec).frames[7:])
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts"])
+def test_large_files_whose_packets_are_read_again_give_the_same(
+    make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    codec = "ffv1" if suffix == "avi" else "libx264"
+    path = make_video(tmp_path / f"a.{suffix}", frames=60, codec=codec, options={"g": "10", "bf": "2"})
+    spec = ClipSpec(frames=7)
+    expected = decode_clip(path, spec).frames
+    monkeypatch.setattr(packets, "KEPT_PACKETS_BYTES", 100)
+    assert np.array_equal(decode_clip(path, spec).frames, expected)
+    assert_exact(path, spec)
+
+
+def test_a_file_cut_short_gives_what_is_there_and_says_so(make_video: MakeVideo, tmp_path: Path) -> None:
+    whole = make_video(
+        tmp_path / "a.mp4", frames=60, size=(128, 96), options={"movflags": "faststart", "g": "10"}
+    )
+    with (
+        av.open(str(whole), "r") as source,
+        av.open(str(tmp_path / "front.mp4"), "w", container_options={"movflags": "faststart"}) as target,
+    ):
+        copy = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.size:
+                packet.stream = copy
+                target.mux(packet)
+    content = (tmp_path / "front.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(content[: len(content) * 2 // 3])
+    clip = decode_clip(tmp_path / "cut.mp4", ClipSpec(frames=5))
+    assert clip.status == "partial"
+    assert clip.note.startswith("cut short: ")
+    assert " of 60 frames are there" in clip.note
+    there = int(clip.note.split()[2])
+    assert 20 < there < 60
+    assert clip.pts_seconds[-1] < there / 25
+
+
+def test_what_is_no_video_is_a_decode_error_in_one_line(make_video: MakeVideo, tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    (tmp_path / "random.mp4").write_bytes(np.random.default_rng(0).bytes(20_000))
+    content = make_video(tmp_path / "a.mp4").read_bytes()
+    (tmp_path / "no_moov.mp4").write_bytes(content[: content.index(b"moov") - 4])
+    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
+        sound = container.add_stream("aac", rate=8000)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 8000
+        container.mux([*sound.encode(silence), *sound.encode(None)])
+    reasons = {
+        "empty.mp4": "got an empty file (0 bytes), wanted a video",
+        "random.mp4": "not readable as video: Invalid data found when processing input",
+        "no_moov.mp4": "not readable as video: Invalid data found when processing input",
+        "sound.mp4": "got audio, wanted a video stream",
+        "absent.mp4": "not readable as video: No such file or directory",
+    }
+    for name, reason in reasons.items():
+        with pytest.raises(DecodeError) as caught:
+            decode_clip(tmp_path / name, ClipSpec())
+        assert str(caught.value) == f"{tmp_path / name}: {reason}"
+        assert caught.value.stage == "open"
+
+
+def test_damage_in_the_middle_never_gives_a_frame_that_was_not_decoded(
+    make_video: MakeVideo, tmp_path: Path
+) -> None:
+    content = bytearray(
+        make_video(tmp_path / "a.avi", frames=40, codec="mpeg4", options={"g": "10"}).read_bytes()
+    )
+    middle = len(content) // 2
+    content[middle : middle + 400] = bytes(400)
+    (tmp_path / "b.avi").write_bytes(content)
+    spec = ClipSpec(frames=40)
+    frames, _, _ = decode_everything(tmp_path / "b.avi", spec)
+    clip = decode_clip(tmp_path / "b.avi", spec)
+    assert clip.status == "partial"
+    decoded = {frame.tobytes() for frame in frames}
+    assert all(frame.tobytes() in decoded for frame in clip.frames)
+
+
+def test_a_colon_in_a_name_is_no_protocol(
+    make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(make_video(tmp_path / "a.mp4"), tmp_path / "http:a.mp4")
+    monkeypatch.chdir(tmp_path)
+    assert decode_clip("http:a.mp4", ClipSpec(), name="day 1/a.mp4").name == "day 1/a.mp4"
+
+
+def test_real_clips_are_exact(shared_data: Path) -> None:
+    folders = [shared_data / name / "videos" for name in ("codec_zoo", "camera_trap_clips")]
+    paths = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
+    assert len(paths) == 77
+    with (shared_data / "codec_zoo" / "expected.csv").open() as file:
+        expected = {row["filepath"]: int(row["frames_decoded"]) for row in csv.DictReader(file)}
+    spec = ClipSpec(frames=9)
+    for path in paths:
+        assert_exact(path, spec)
+        count = expected.get(f"videos/{path.name}")
+        if count:
+            assert len(decode_everything(path, spec)[0]) == count
+
+
+@pytest.mark.parametrize(
+    ("matrix", "expected"),
+    [
+        ((-1, 0, 0, 1), lambda x: x[:, :, ::-1]),  # left to right
+        ((1, 0, 0, -1), lambda x: x[:, ::-1]),  # upside down
+        ((0, 1, 1, 0), lambda x: x.swapaxes(1, 2)),
+        ((0, -1, -1, 0), lambda x: x[:, ::-1, ::-1].swapaxes(1, 2)),
+    ],
+)
+def test_a_mirroring_display_matrix_is_applied(
+    make_video: MakeVideo, tmp_path: Path, matrix: tuple[int, int, int, int], expected: Callable
+) -> None:
+    plain = make_video(tmp_path / "a.mp4", frames=3, size=(64, 64))
+    content = bytearray(plain.read_bytes())
+    # The track header's matrix: 9 big-endian numbers (a b u c d v x y w), 40 bytes into a version 0 tkhd box.
+    start = content.index(b"tkhd") + 4 + 40
+    a, b, c, d = (value << 16 for value in matrix)
+    moved = [-min(value, 0) * 64 for value in (a + c, b + d)]
+    content[start : start + 36] = struct.pack(">9i", a, b, 0, c, d, 0, *moved, 1 << 30)
+    (tmp_path / "b.mp4").write_bytes(content)
+    spec = ClipSpec(frames=3, height_px=64, width_px=64)
+    whole = expected(decode_clip(plain, spec).frames)
+    assert np.array_equal(decode_clip(tmp_path / "b.mp4", spec).frames, whole)
+    cropped = ClipSpec(frames=3, height_px=48, width_px=64, crop=(4, 12))
+    assert np.array_equal(decode_clip(tmp_path / "b.mp4", cropped).frames, whole[:, 4:52])
+
+
+@pytest.mark.parametrize("crop", [(8, 12), (8 / 48, 12 / 48), (0, 12), (8, 0.25)])
+def test_crop_takes_pixels_or_a_fraction_of_the_height(
+    make_video: MakeVideo, tmp_path: Path, crop: tuple[float, float]
+) -> None:
+    path = make_video(tmp_path / "a.avi", frames=5, codec="mjpeg", pixel_format="yuvj420p")
+    whole = decode_clip(path, ClipSpec(frames=2, height_px=48, width_px=64)).frames
+    top, bottom = (round(value * 48) if value < 1 else int(value) for value in crop)
+    spec = ClipSpec(frames=2, height_px=48 - top - bottom, width_px=64, crop=crop)
+    assert np.array_equal(decode_clip(path, spec).frames, whole[:, top : 48 - bottom])
+
+
+def test_pictures_of_a_lower_temporal_layer_are_not_skipped(make_video: MakeVideo, tmp_path: Path) -> None:
+    layers = {"x265-params": "keyint=24:bframes=3:b-pyramid=1:temporal-layers=3:log-level=none"}
+    path = make_video(tmp_path / "a.mp4", frames=37, codec="libx265", options=layers)
+    assert_exact(path, ClipSpec(frames=5, height_px=24, width_px=24))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "expected"),
+    [("mp4", "", True), ("mkv", "", True), ("ts", "", False), ("mp4", "temporal-layers=3:", False)],
+)
+def test_hevc_pictures_are_skipped_only_where_there_is_one_temporal_layer(
+    make_video: MakeVideo, tmp_path: Path, suffix: str, options: str, expected: bool
+) -> None:
+    parameters = {"x265-params": f"{options}keyint=24:bframes=3:b-pyramid=1:log-level=none"}
+    path = make_video(tmp_path / f"a.{suffix}", frames=37, codec="libx265", options=parameters)
+    with packets.open_video(path) as source:
+        assert packets.tells_references(source.stream.codec_context) == expected
+    assert_exact(path, ClipSpec(frames=5, height_px=24, width_px=24))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "options"),
+    [(suffix, codec, {"g": "20", "bf": "3"}) for suffix, codec in (("mp4", "libx265"), ("mp4", "libx264"))]
+    + [("mp4", "libsvtav1", {"g": "20", "preset": "11"})],
+)
+def test_selecting_frames_ends_in_no_second_decoding(
+    make_video: MakeVideo,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    suffix: str,
+    codec: str,
+    options: dict[str, str],
+) -> None:
+    path = make_video(tmp_path / f"a.{suffix}", frames=37, codec=codec, options=options)
+    with caplog.at_level("DEBUG", "primatrix.video.decode"):
+        decode_clip(path, ClipSpec(frames=4))
+    assert caplog.messages == []
+
+
+def test_damage_that_libav_conceals_is_told(make_video: MakeVideo, tmp_path: Path) -> None:
+    options = {"g": "20", "bf": "0", "preset": "ultrafast"}
+    content = bytearray(make_video(tmp_path / "a.avi", frames=40, options=options).read_bytes())
+    spec = ClipSpec(frames=40)
+    assert decode_clip(tmp_path / "a.avi", spec).note == ""
+    picture = content.index(b"00dc", content.index(b"00dc", content.index(b"movi")) + 4)  # the second one
+    content[picture + 40 : picture + 60] = bytes(20)
+    (tmp_path / "b.avi").write_bytes(content)
+    clip = decode_clip(tmp_path / "b.avi", spec)
+    assert clip.status == "partial"
+
+
+def test_a_picture_with_memory_that_was_never_painted_is_told() -> None:
+    for pixel_format in ("yuv420p", "yuv444p", "yuv420p10le", "yuvj422p"):
+        frame = av.VideoFrame(70, 50, pixel_format)
+        for plane in frame.planes:
+            plane.update(b"\x80" * plane.buffer_size)
+        assert is_painted(frame)
+        rows = (
+            np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(-1, frame.planes[0].line_size).copy()
+        )
+        rows[16:40, 32:] = 0
+        frame.planes[0].update(rows.tobytes())
+        assert is_painted(frame), "dark is not unpainted"
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        assert not is_painted(frame)
+    assert is_painted(av.VideoFrame(70, 50, "gray"))
