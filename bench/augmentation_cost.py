@@ -8,9 +8,8 @@ import numpy as np
 import torch
 
 from primatrix import ClipSpec, TrainSpec, build_model
-from primatrix.labels.species import BENCHMARK_SPECIES
-from primatrix.training.augmentation import augment_clips
-from primatrix.training.loss import clip_loss
+from primatrix.labels import BENCHMARK_SPECIES
+from primatrix.training import augment_clips, clip_loss
 
 CLIPS, REPEATS = 8, 4
 

@@ -16,14 +16,21 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from primatrix.labels.table import read_labels, read_sites
-from primatrix.measures.log_loss import class_frequencies
-from primatrix.trust.calibration import Calibration, Unit, skip_scores
-from primatrix.trust.evaluation import Evaluation, evaluate
-from primatrix.trust.fit import fit_calibration
-from primatrix.trust.points import Promise, shows_something
-from primatrix.trust.promises import certify_cut
-from primatrix.trust.score import read_predictions
+from primatrix.interchange import read_labels
+from primatrix.labels import read_sites
+from primatrix.measures import class_frequencies
+from primatrix.results import read_predictions
+from primatrix.trust import (
+    Calibration,
+    Evaluation,
+    Promise,
+    Unit,
+    certify_cut,
+    evaluate,
+    fit_calibration,
+    shows_something,
+    skip_scores,
+)
 
 MEASURES = ("log_loss", "calibration_error", "pooled_calibration_error", "top_label_calibration_error", "brier", "f1",
             "blanks_skipped_at_5pct_lost")  # fmt: skip

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 
 import ladder
 import primatrix as pm
-from primatrix.models.devices import choose_device
+from primatrix.models import choose_device
 
 SHOWN_EVERY = 25
 

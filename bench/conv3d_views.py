@@ -17,9 +17,9 @@ import pandas as pd
 import torch
 
 import primatrix as pm
-from primatrix.data.store import Store
-from primatrix.models.batches import predict_batches
-from primatrix.video.files import find_videos
+from primatrix.data import Store
+from primatrix.models import predict_batches
+from primatrix.video import find_videos
 
 BATCH = 16
 

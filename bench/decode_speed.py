@@ -27,10 +27,9 @@ import matplotlib
 import numpy as np
 
 import peers
-from primatrix.footage.scan import scan_folder
+from primatrix.footage import scan_folder
 from primatrix.records import Clip, ClipSpec
-from primatrix.video.files import find_videos
-from primatrix.video.pool import DecodePool, PoolOptions
+from primatrix.video import DecodePool, PoolOptions, find_videos
 
 HERE = Path(__file__).resolve().parent
 WORK, DOCS = HERE / "work" / "decode_speed", HERE.parent / "docs"

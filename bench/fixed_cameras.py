@@ -30,9 +30,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import primatrix as pm
-from primatrix.labels.table import read_labels
-from primatrix.models.batches import predict_batches
-from primatrix.training.loop import TrainSpec
+from primatrix.interchange import read_labels
+from primatrix.models import predict_batches
+from primatrix.training import TrainSpec
 
 HERE = Path(__file__).resolve().parent
 WORK = HERE / "work" / "fixed_cameras"

@@ -25,13 +25,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primatrix.cli.progress import ProgressDisplay
-from primatrix.disk.tables import write_whole
-from primatrix.labels.species import BENCHMARK_SPECIES
-from primatrix.results.results import Results
-from primatrix.simulation import SimulationSpec
-from primatrix.simulation.footage import claim_folder, draw_all, list_present, list_tasks
-from primatrix.simulation.survey import Survey, draw_survey
+from primatrix.cli import ProgressDisplay
+from primatrix.disk import write_whole
+from primatrix.labels import BENCHMARK_SPECIES
+from primatrix.results import Results
+from primatrix.simulation import (
+    SimulationSpec,
+    Survey,
+    claim_folder,
+    draw_all,
+    draw_survey,
+    list_present,
+    list_tasks,
+)
 from validators import judge
 
 HERE = Path(__file__).resolve().parent

@@ -19,19 +19,19 @@ from pathlib import Path
 
 import numpy as np
 
-from primatrix.disk.parts import Answers
-from primatrix.labels.species import BENCHMARK_SPECIES
+from primatrix.disk import Answers
+from primatrix.labels import BENCHMARK_SPECIES
 from primatrix.records import Video
-from primatrix.tagging.gather import (
+from primatrix.tagging import (
     Answer,
     TagSpec,
-    cut_chunks,
     find_places,
     gather_results,
     list_frames,
     pack_answers,
     unpack_answers,
 )
+from primatrix.video import cut_chunks
 
 HERE = Path(__file__).resolve().parent
 STEPS = ("make", "write", "export", "report", "predict")
@@ -84,7 +84,7 @@ def write_results(answers: Answers, out: Path, *, clips: int, frames: bool) -> N
 def predict(work: Path, out: Path, *, clips: int, frames: bool) -> None:
     """The whole of it on links to simulated clips."""
     import primatrix as pm
-    from primatrix.tagging.folder import predict_folder
+    from primatrix.tagging import predict_folder
 
     predict_folder(link_clips(work, clips), pm.load_model(work / "model"), out, spec=TagSpec(frames=frames),
                    device="cpu", workers=0)  # fmt: skip
@@ -122,7 +122,7 @@ def run_step(step: str, work: Path, *, clips: int, frames: bool) -> None:
     elif step == "predict":
         predict(work, out, clips=clips, frames=frames)
     elif step == "export":
-        from primatrix.interchange.formats import export_results
+        from primatrix.interchange import export_results
 
         export_results(out, "megadetector", out.with_suffix(".json"))
     else:

@@ -24,11 +24,11 @@ import psutil
 
 import peers
 import primatrix as pm
-from primatrix.cli.progress import ProgressDisplay
-from primatrix.labels.species import TEST_CLIPS, TRAIN_CLIPS
-from primatrix.models.batches import predict_to_file
+from primatrix.cli import ProgressDisplay
+from primatrix.labels import TEST_CLIPS, TRAIN_CLIPS
 from primatrix.simulation import SimulationSpec, simulate
-from primatrix.trust.score import score_files
+from primatrix.tagging import predict_to_file
+from primatrix.trust import score_files
 
 HERE = Path(__file__).resolve().parent
 EPOCHS, STEPS, BATCH, VALIDATION_STEPS = 2, 500, 32, 30

@@ -31,8 +31,7 @@ import numpy as np
 
 from plain_decode import Witness, decode_plainly
 from primatrix.records import Clip, ClipSpec, Failure
-from primatrix.video.files import describe_video
-from primatrix.video.pool import DecodePool, PoolOptions, VideoPool
+from primatrix.video import DecodePool, PoolOptions, VideoPool, describe_video
 
 SPEC = ClipSpec(frames=6)
 BASES = [

@@ -16,7 +16,7 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 import primatrix as pm
-from primatrix.video.decode import decode_clip
+from primatrix.video import decode_clip
 
 SPEC = pm.ClipSpec(15, 64, 64, "rgb")
 SHOWN, ENLARGED, TEXT_PX = 9, 2, 330

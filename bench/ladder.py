@@ -32,11 +32,11 @@ import pandas as pd
 import torch
 
 import primatrix as pm
-from primatrix.cli.progress import ProgressDisplay
-from primatrix.disk.tables import write_table
-from primatrix.models.batches import predict_to_file
-from primatrix.models.devices import Device
-from primatrix.trust.score import score_predictions
+from primatrix.cli import ProgressDisplay
+from primatrix.disk import write_table
+from primatrix.models import Device
+from primatrix.tagging import predict_to_file
+from primatrix.trust import score_predictions
 
 HERE = Path(__file__).resolve().parent
 NANO, MICRO = pm.ClipSpec(15, 16, 16), pm.ClipSpec(15, 64, 64)

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from primatrix.models.background import find_background, fold_pixels
+from primatrix.models import find_background, fold_pixels
 
 PICTURES = 512
 # channels in, channels out, side in pixels, groups, kernel, stride

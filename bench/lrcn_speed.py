@@ -16,11 +16,9 @@ import torch
 import torch.nn.functional as F
 
 from primatrix import ClipSpec
-from primatrix.labels.species import BENCHMARK_SPECIES
-from primatrix.models import Model, build_model
-from primatrix.models.batches import predict_batches
-from primatrix.models.devices import Device, choose_device
-from primatrix.training.optimisers import KerasRMSprop
+from primatrix.labels import BENCHMARK_SPECIES
+from primatrix.models import Device, Model, build_model, choose_device, predict_batches
+from primatrix.training import KerasRMSprop
 
 SPEC = ClipSpec(15, 16, 16)
 BATCH = 32

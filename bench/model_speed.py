@@ -22,8 +22,7 @@ import torch
 import torch.nn.functional as F
 
 import primatrix as pm
-from primatrix.models.batches import count_at_once
-from primatrix.models.devices import Device, choose_device
+from primatrix.models import Device, choose_device, count_at_once
 
 CLIPS = 32
 MICRO = pm.ClipSpec(30, 64, 64, "rgb")

@@ -22,12 +22,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from primatrix import ClipSpec
-from primatrix.data.store import Store
-from primatrix.models import Model, build_model
-from primatrix.models.devices import choose_device
-from primatrix.training.averages import WeightAverage
-from primatrix.training.optimisers import build_optimiser, set_learning_rate
-from primatrix.video.files import find_videos
+from primatrix.data import Store
+from primatrix.models import Model, build_model, choose_device
+from primatrix.training import WeightAverage, build_optimiser, set_learning_rate
+from primatrix.video import find_videos
 
 DESIGNS: dict[str, dict] = {
     "both": {},

@@ -9,8 +9,7 @@ import numpy as np
 from av.error import FFmpegError
 
 from primatrix.records import ClipSpec, Video
-from primatrix.video.packets import Source, open_video
-from primatrix.video.pixels import FrameWriter
+from primatrix.video import FrameWriter, Source, open_video
 
 MOST_KEYFRAMES = 30
 

@@ -15,8 +15,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from primatrix.trust.calibration import Unit
-from primatrix.trust.promises import certify_cut
+from primatrix.trust import Unit, certify_cut
 
 SETS, CLIPS_PER_SITE, MAX_LOSS, CONFIDENCE = 500, 20, 0.05, 0.9
 COLOURS = {"clips": "#0072B2", "sites": "#E69F00", "sites in the mean": "#009E73"}

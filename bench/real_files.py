@@ -16,9 +16,9 @@ from pathlib import Path
 import pandas as pd
 
 import primatrix as pm
-from primatrix.cli.progress import ProgressDisplay
-from primatrix.models.batches import predict_to_file
-from primatrix.trust.score import score_predictions
+from primatrix.cli import ProgressDisplay
+from primatrix.tagging import predict_to_file
+from primatrix.trust import score_predictions
 
 HERE = Path(__file__).resolve().parent
 WORK = HERE / "work" / "real_files"

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from primatrix.labels.species import BENCHMARK_SPECIES, BLANK
+from primatrix.labels import BENCHMARK_SPECIES, BLANK
 from primatrix.report import ReportSpec, write_report
-from primatrix.results.results import Results, complete_facts
-from primatrix.video.files import find_videos
+from primatrix.results import Results, complete_facts
+from primatrix.video import find_videos
 
 SHARES = {BLANK: 0.6, "duiker": 0.1, "other (primate)": 0.1, "human": 0.08}  # of clips; the others share 0.02
 SITES = 30

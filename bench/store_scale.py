@@ -16,10 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from primatrix.data.store import Store
+from primatrix.data import Store
 from primatrix.records import Clip, ClipSpec, Video
-from primatrix.video.files import find_videos
-from primatrix.video.pool import DecodePool, PoolOptions
+from primatrix.video import DecodePool, PoolOptions, find_videos
 
 SPEC = ClipSpec(1, 8, 8)  # small: the disk is not what is measured
 FRAMES, PTS = np.zeros(SPEC.shape, np.uint8), np.arange(float(SPEC.frames))

@@ -37,8 +37,7 @@ def shrink(frame: np.ndarray, side: int) -> np.ndarray:
 def make_primatrix() -> Read:
     """As a worker reads: its process settled first, its garbage collected after each clip."""
     from primatrix.records import ClipSpec
-    from primatrix.video.decode import decode_clip
-    from primatrix.video.worker import settle_memory
+    from primatrix.video import decode_clip, settle_memory
 
     settle_memory()
 
@@ -67,15 +66,16 @@ def make_libav_all() -> Read:
 
 def make_libav_needed() -> Read:
     """The limit: only the pictures that the wanted ones may lean on, from packets read beforehand."""
-    from primatrix.video import packets
+    from primatrix.video import PacketTable, VideoPacket, open_video, order_frames, read_data
 
-    kept: dict[str, list[tuple[list[packets.VideoPacket], set[int]]]] = {}
+    kept: dict[str, list[tuple[list[VideoPacket], set[int]]]] = {}
 
-    def find_groups(path: str, frames: int) -> list[tuple[list[packets.VideoPacket], set[int]]]:
-        packets.KEPT_PACKETS_BYTES, packets.INDEXED_CODECS = 1 << 30, set()
-        with packets.open_video(path) as source:
-            table = packets.read_packets(source)
-            order = packets.order_frames(source, table)
+    def find_groups(path: str, frames: int) -> list[tuple[list[VideoPacket], set[int]]]:
+        with open_video(path) as source:
+            packets = list(read_data(source))  # all of them, however large the file
+            times, keyframes = [p.pts for p in packets], [p.is_keyframe for p in packets]
+            table = PacketTable(times, keyframes, [not p.is_discard for p in packets], packets=packets)
+            order = order_frames(source, table)
             wanted: dict[int, set[int]] = {}
             for frame in choose(len(order.packet), frames):
                 wanted.setdefault(order.start_of(frame), set()).add(order.packet[frame])
@@ -87,7 +87,7 @@ def make_libav_needed() -> Read:
     def read(path: str, frames: int, _side: int) -> np.ndarray:
         if path not in kept:
             kept[path] = find_groups(path, frames)
-        with packets.open_video(path) as source:
+        with open_video(path) as source:
             context = source.stream.codec_context
             for group, wanted in kept[path]:
                 for index, packet in enumerate(group):

@@ -18,16 +18,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from primatrix.interchange.findings import find_all
-from primatrix.interchange.formats import (
+from primatrix.interchange import (
     ExportOptions,
     ask_frictionless,
     check_export,
     export_results,
+    find_all,
     read_export,
 )
-from primatrix.labels.species import BENCHMARK_SPECIES
-from primatrix.results.results import Results, complete_facts
+from primatrix.labels import BENCHMARK_SPECIES
+from primatrix.results import Results, complete_facts
 
 OUTS = {"csv": "wide.csv", "long-csv": "long.csv", "megadetector": "md.json", "speciesnet": "speciesnet.json",
         "camtrap-dp": "package"}  # fmt: skip

@@ -14,20 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import primatrix as pm
-from primatrix.labels.species import BENCHMARK_SPECIES, BLANK
-from primatrix.measures.log_loss import aggregated_log_loss
-from primatrix.models import Model
-from primatrix.models.devices import choose_device
+from primatrix.labels import BENCHMARK_SPECIES, BLANK
+from primatrix.measures import aggregated_log_loss
+from primatrix.models import Model, choose_device
 from primatrix.records import Video
-from primatrix.simulation import SimulationSpec
-from primatrix.simulation.render import draw_clip
-from primatrix.simulation.scenes import Sighting
-from primatrix.simulation.survey import draw_survey
-from primatrix.simulation.visibility import make_visible_scene
-from primatrix.tagging.folder import answer_windows
-from primatrix.video.files import describe_video
-from primatrix.video.walk import Walk, walk_videos
-from primatrix.video.windows import combine_windows
+from primatrix.simulation import Sighting, SimulationSpec, draw_clip, draw_survey, make_visible_scene
+from primatrix.tagging import answer_windows, combine_windows
+from primatrix.video import Walk, describe_video, walk_videos
 
 SEED = 4242
 SECONDS, RATE = 60.0, 2

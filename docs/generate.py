@@ -43,7 +43,7 @@ def describe_commands() -> str:
         "one line says what was got, what was wanted and what to do.",
     ]
     functions = [info.callback for info in app.registered_commands if info.callback]
-    parts += [describe_command(function) for function in sorted(functions, key=lambda f: f.__name__)]
+    parts += [describe_command(function) for function in functions]
     return "\n\n".join(parts) + "\n"
 
 
@@ -96,20 +96,28 @@ def describe_type(kind: Any) -> str:  # Any: whatever a parameter may be annotat
 
 
 def describe_api() -> str:
-    """Every public name, grouped by the module it lives in."""
-    homes: dict[str, str] = primatrix._HOME
+    """Every public name, grouped by the folder it comes from."""
     parts = [
         "# The library",
         "`import primatrix as pm` brings all of these, each loaded when it is first used; importing is silent and does "
         "not load torch.",
     ]
-    for module in sorted(set(homes.values())):
-        about = inspect.getdoc(importlib.import_module(f"primatrix.{module}")) or ""
-        parts.append(f"## {module}\n\n{about.splitlines()[0]}")
-        for name in sorted(name for name, home in homes.items() if home == module):
-            home = str(getattr(getattr(primatrix, name), "__module__", ""))
-            parts.append(f"::: {home if home.startswith('primatrix') else f'primatrix.{module}'}.{name}")
+    for folder, names in list_homes().items():
+        about = inspect.getdoc(importlib.import_module(f"primatrix.{folder}")) or ""
+        parts.append(f"## {folder}\n\n{about.splitlines()[0]}")
+        for name in sorted(names):
+            module = str(getattr(getattr(primatrix, name), "__module__", ""))
+            parts.append(f"::: {module if module.startswith('primatrix') else f'primatrix.{folder}'}.{name}")
     return "\n\n".join(parts) + "\n"
+
+
+def list_homes() -> dict[str, list[str]]:
+    """The public names of each folder, as the package's stub hands them on."""
+    stub = Path(primatrix.__file__).with_suffix(".pyi").read_text(encoding="utf-8")
+    homes: dict[str, list[str]] = {}
+    for folder, name in re.findall(r"^from \.(\w+) import (\w+) as", stub, re.MULTILINE):
+        homes.setdefault(folder, []).append(name)
+    return homes
 
 
 class DoctestFences(griffe.Extension):

@@ -1,70 +1,151 @@
-"""Imports point down the list of folders, and importing is light."""
+"""The house: folders in order, each with a door; imports point down and go through the doors; importing is light."""
 
 import ast
+import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import primatrix
 
 SOURCE = Path(primatrix.__file__).parent
+ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = [
     "errors", "records", "settings", "memory", "disk", "video", "footage", "labels", "results", "interchange",
     "measures", "trust", "data", "models", "training", "tagging", "report", "simulation", "demo", "cli", "__main__",
 ]  # fmt: skip
-NO_TORCH = [name for name in FOLDERS[: FOLDERS.index("models")] if name != "trust"]
-STILL_UPWARD = {  # to be mended
-    ("labels", "interchange"),
-    ("trust", "models"),
-    ("video", "labels"),
-}
+NO_TORCH = FOLDERS[: FOLDERS.index("models")]
+MOST_LINES = 400
 
 
-def imported_folders(path: Path) -> set[str]:
-    """Folders (or modules beside them) that a file imports from anywhere, inside functions too."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "primatrix":
-            parts = (node.module or "").split(".")[1:]
-            found |= {parts[0]} if parts else {alias.name for alias in node.names}
-        elif isinstance(node, ast.Import):
-            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("primatrix.")}
-    return found - {"__version__"}
-
-
-def files() -> Iterator[tuple[str, Path]]:
-    """Every source file with the folder it lies in."""
+def modules() -> dict[str, Path]:
+    """Every module of the package by its dotted name; a folder's is its `__init__`."""
+    found = {}
     for path in sorted(SOURCE.rglob("*.py")):
-        folder = path.relative_to(SOURCE).parts[0].removesuffix(".py")
-        if folder != "__init__":
-            yield folder, path
+        name = ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imports_of(path: Path) -> Iterator[tuple[str, str]]:
+    """Module and name of everything a file imports from primatrix anywhere, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "primatrix":
+            yield from ((str(node.module), alias.name) for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names if alias.name.startswith("primatrix."))
+
+
+def folder_of(path: Path) -> str:
+    """The folder a source or test file belongs to, or its own name where it stands beside the folders."""
+    return path.parts[0].removesuffix(".py")
+
+
+def users() -> Iterator[tuple[Path, str]]:
+    """Every file that may import from primatrix, and the folder it belongs to ("" for none)."""
+    yield from ((path, folder_of(path.relative_to(SOURCE))) for path in MODULES.values())
+    yield from ((path, "") for path in sorted((ROOT / "bench").rglob("*.py")))
+    yield from ((path, "") for path in sorted((ROOT / "docs").rglob("*.py")))
+    tests = ROOT / "tests"
+    yield from ((path, folder_of(path.relative_to(tests))) for path in sorted(tests.rglob("*.py")))
+
+
+def target_of(module: str, name: str) -> str:
+    """The folder that an import reaches into; empty for the package itself."""
+    parts = [*module.split("."), name][1:]
+    return parts[0] if parts[0] in FOLDERS else ""
 
 
 def test_imports_point_down_the_list_of_folders() -> None:
-    for folder, path in files():
+    for path in MODULES.values():
+        folder = folder_of(path.relative_to(SOURCE))
+        if folder == "__init__":
+            continue
         assert folder in FOLDERS, f"{folder} is not in the list: give it a place here and in CONTRIBUTING.md"
-        for target in imported_folders(path) - {folder}:
-            is_below = FOLDERS.index(target) < FOLDERS.index(folder)
-            assert is_below or (folder, target) in STILL_UPWARD, (
-                f"{path} imports {target}, which is not below"
-            )
+        for module, name in imports_of(path):
+            target = target_of(module, name)
+            if target and target != folder:
+                above = FOLDERS.index(target) > FOLDERS.index(folder)
+                assert not above, f"{path} imports {module}.{name}, which is above it"
+
+
+def test_what_lies_behind_a_door_is_taken_through_it() -> None:
+    """From outside a folder only names are imported that its stub hands on; a folder's own tests go inside."""
+    past = []
+    for path, folder in users():
+        for module, name in imports_of(path):
+            target = target_of(module, name)
+            is_folder = (SOURCE / target).is_dir() and target
+            if is_folder and target != folder:
+                inside = module.count(".") > 1 or f"{module}.{name}" in MODULES
+                if inside or name not in importlib.import_module(f"primatrix.{target}").__all__:
+                    past.append(f"{path}: {module}.{name}")
+    assert past == []
+
+
+def test_a_module_takes_only_what_another_hands_on() -> None:
+    for path in MODULES.values():
+        for module, name in imports_of(path):
+            there = MODULES.get(module)
+            if there is not None and there.name != "__init__.py" and name:
+                names = importlib.import_module(module).__all__
+                assert name in names, f"{path}: {name} is not in the __all__ of {module}"
+
+
+def test_no_module_is_in_a_circle() -> None:
+    graph = {
+        module: {
+            target
+            for source, name in imports_of(path)
+            for target in (f"{source}.{name}", source)
+            if target in MODULES and MODULES[target].name != "__init__.py"
+        }
+        for module, path in MODULES.items()
+        if path.name != "__init__.py"
+    }
+    while graph:
+        free = {module for module, targets in graph.items() if not targets & graph.keys()}
+        assert free, f"these import each other: {sorted(graph)}"
+        graph = {module: targets for module, targets in graph.items() if module not in free}
+
+
+@pytest.mark.parametrize("folder", [name for name in FOLDERS if (SOURCE / name).is_dir()])
+def test_a_folder_says_in_one_line_what_it_is_for_and_hides_no_name(folder: str) -> None:
+    door = importlib.import_module(f"primatrix.{folder}")
+    assert door.__doc__
+    assert door.__doc__.splitlines()[0].endswith(".")
+    assert not set(door.__all__) & {path.stem for path in (SOURCE / folder).glob("*.py")}
+    for name in door.__all__:
+        assert getattr(door, name) is not None
+
+
+def test_no_file_is_longer_than_is_read_at_once() -> None:
+    paths = [path for folder in ("src", "bench", "tests", "docs") for path in (ROOT / folder).rglob("*.py")]
+    long = [str(path) for path in paths if len(path.read_text(encoding="utf-8").splitlines()) > MOST_LINES]
+    assert long == []
 
 
 def test_only_decoding_and_encoding_modules_import_the_codec() -> None:
-    users = set()
-    for _, path in files():
-        tree = ast.parse(path.read_text())
+    users_of_codec = set()
+    for module, path in MODULES.items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
         names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
         names |= {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
         if any(n == "av" or n.startswith("av.") for n in names):
-            users.add(path.relative_to(SOURCE).as_posix())
-    assert users == {f"video/{name}.py" for name in ("packets", "pixels", "decode", "probe", "encode")}
+            users_of_codec.add(module)
+    wanted = ("packets", "pixels", "decode", "probe", "encode")
+    assert users_of_codec == {f"primatrix.video.{name}" for name in wanted}
 
 
 def test_importing_is_silent_and_loads_no_torch() -> None:
-    lower = [".".join(path.relative_to(SOURCE.parent).with_suffix("").parts) for folder, path in files()
-             if folder in (*NO_TORCH, "cli")]  # fmt: skip
+    lower = [name for name in MODULES if name.split(".")[1:2] and name.split(".")[1] in (*NO_TORCH, "cli")]
     code = "import sys, primatrix; heavy = {'torch', 'av', 'pandas', 'numpy'} & set(sys.modules)\n"
     code += "assert not heavy, heavy\n"
     code += "".join(f"import {name}\n" for name in lower)
@@ -73,11 +154,17 @@ def test_importing_is_silent_and_loads_no_torch() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_no_folder_hides_a_public_name() -> None:
-    assert not set(primatrix.__all__) & {folder for folder, _ in files()}
-
-
-def test_public_names_all_resolve() -> None:
+def test_public_names_all_resolve_and_hide_no_folder() -> None:
     for name in primatrix.__all__:
         assert getattr(primatrix, name) is not None
     assert primatrix.__all__ == ["__version__", *sorted(primatrix.__all__[1:])]
+    assert not set(primatrix.__all__) & set(FOLDERS)
+
+
+def test_contributing_lists_the_folders_in_their_order() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    house = text.partition("src/primatrix/\n")[2].partition("\n```")[0]
+    shown = re.findall(r"^  (\w+)/ ", house, re.MULTILINE)
+    assert shown[: len([f for f in FOLDERS if (SOURCE / f).is_dir()])] == [
+        name for name in FOLDERS if (SOURCE / name).is_dir()
+    ]

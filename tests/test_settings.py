@@ -2,11 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from primatrix.data.draws import Sampling
+from primatrix.data import Sampling
 from primatrix.errors import InputError
 from primatrix.settings import change_settings, read_settings
-from primatrix.training.augmentation import Augmentation
-from primatrix.training.recipe import TrainSpec
+from primatrix.training import Augmentation, TrainSpec
 
 
 def write(path: Path, text: str) -> Path:

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from primatrix.data.dataset import Dataset
-from primatrix.disk.tables import write_failures
+from primatrix.data import Dataset
+from primatrix.disk import write_failures
 from primatrix.models import build_model, load_model
-from primatrix.models.batches import predict_to_file
 from primatrix.records import OnProgress
 from primatrix.simulation import SimulationSpec, simulate
-from primatrix.training.loop import train
-from primatrix.trust.score import Scores, score_files
+from primatrix.tagging import predict_to_file
+from primatrix.training import train
+from primatrix.trust import Scores, score_files
 
 __all__ = ["DemoResult", "run_demo"]
 

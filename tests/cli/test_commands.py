@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from primatrix.labels.species import BENCHMARK_SPECIES
+from primatrix.labels import BENCHMARK_SPECIES
 from primatrix.models import build_model, load_model
 from primatrix.records import ClipSpec
 from primatrix.simulation import SimulationSpec, simulate
-from primatrix.tagging.neighbours import Neighbours
+from primatrix.tagging import Neighbours
 
 BROKEN = 5
 
@@ -148,7 +148,7 @@ def test_a_folder_of_ones_own_gets_a_row_per_video_and_no_invented_number(
 def test_neighbours_that_are_not_used_are_said_not_to_be(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from primatrix.cli import results as commands
+    from primatrix.cli import predict as commands
 
     assert commands.find_neighbours(tmp_path, raw=False) is None
     assert capsys.readouterr().err == ""
@@ -385,7 +385,7 @@ def test_a_file_in_the_way_is_one_line(run: Run, tmp_path: Path, monkeypatch: py
     def write() -> None:  # stands for any command that meets the file late
         (tmp_path / "file" / "folder").mkdir()
 
-    program = importlib.import_module("primatrix.cli.app")  # the package has an `app` of its own
+    program = importlib.import_module("primatrix.cli.program")  # the package has an `app` of its own
     monkeypatch.setattr(program, "app", write)
     ended = run("report")
     assert (ended.code, ended.out) == (2, "")

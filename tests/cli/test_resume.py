@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from primatrix.data.dataset import Dataset
-from primatrix.disk.parts import Answers
-from primatrix.models import Model, build_model
-from primatrix.models.batches import fingerprint, predict_to_file
-from primatrix.models.devices import Device
+from primatrix.data import Dataset
+from primatrix.disk import Answers
+from primatrix.models import Device, Model, build_model
 from primatrix.records import ClipSpec
+from primatrix.tagging import fingerprint_model, predict_to_file
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="SIGKILL and fork")
 
@@ -213,11 +212,13 @@ def test_kept_answers_are_used_and_only_for_the_same_files_and_model(
 
 def test_the_fingerprint_knows_weights_species_and_device(model: Model) -> None:
     cpu = Device("cpu", "fp32")
-    assert fingerprint(model, cpu) == fingerprint(make_model(), cpu)
+    assert fingerprint_model(model, cpu) == fingerprint_model(make_model(), cpu)
     others = [
         build_model("lrcn", species=["blank", "hog", "duiker"], spec=model.spec),
         build_model("lrcn", species=SPECIES, spec=ClipSpec(15, 16, 16, sampler="keyframes")),
         build_model("lrcn", species=SPECIES, spec=model.spec, seed=1),
     ]
-    digests = {fingerprint(other, cpu) for other in others} | {fingerprint(model, Device("cpu", "bf16"))}
-    assert len(digests | {fingerprint(model, cpu)}) == 5
+    digests = {fingerprint_model(other, cpu) for other in others} | {
+        fingerprint_model(model, Device("cpu", "bf16"))
+    }
+    assert len(digests | {fingerprint_model(model, cpu)}) == 5

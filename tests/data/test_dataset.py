@@ -10,7 +10,7 @@ import primatrix.data.dataset as dataset_module
 from primatrix.data.dataset import Dataset
 from primatrix.errors import InputError
 from primatrix.records import ClipSpec
-from primatrix.video.encode import write_clip
+from primatrix.video import write_clip
 
 SPECIES = ["bird", "blank", "hog"]
 TRAIN, TEST = 40, 13

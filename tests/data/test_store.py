@@ -17,9 +17,7 @@ from primatrix.data import shards, store
 from primatrix.data.store import Store
 from primatrix.errors import StoreError
 from primatrix.records import Clip, ClipSpec, Failure, Progress, Video
-from primatrix.video.decode import decode_clip
-from primatrix.video.files import describe_video
-from primatrix.video.pool import DecodePool, PoolOptions
+from primatrix.video import DecodePool, PoolOptions, decode_clip, describe_video
 
 SPEC = ClipSpec(frames=4)
 HERE = PoolOptions(workers=0)
@@ -192,9 +190,9 @@ def test_a_damaged_shard_is_named_in_one_line(tmp_path: Path, videos: list[Video
 PACK = """
 import sys
 from primatrix.data import store
-from primatrix.video.files import find_videos
+from primatrix.video import find_videos
 from primatrix.records import ClipSpec
-from primatrix.video.pool import PoolOptions
+from primatrix.video import PoolOptions
 folder, target, workers = sys.argv[1:4]
 store.MOST_CLIPS_IN_SHARD = 16
 def limit_files(progress):
@@ -280,7 +278,7 @@ def test_a_packer_waits_says_so_and_goes_on_when_the_other_is_killed(
 ) -> None:
     opened = Store(tmp_path, SPEC)
     opened.pack(videos[:1], options=HERE)
-    hold = "import sys, time; from pathlib import Path; from primatrix.locks import hold_lock\n"
+    hold = "import sys, time; from pathlib import Path; from primatrix.disk import hold_lock\n"
     hold += "with hold_lock(Path(sys.argv[1]), on_wait=list): print('held', flush=True); time.sleep(60)"
     with subprocess.Popen(
         [sys.executable, "-c", hold, str(opened.folder / "lock")], stdout=-1, text=True

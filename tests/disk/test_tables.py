@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from primatrix.disk.tables import read_table, write_failures, write_table, write_whole
+from primatrix.disk.tables import read_table, write_failures, write_table
+from primatrix.disk.whole import write_whole
 from primatrix.errors import InputError
 from primatrix.records import Failure
 

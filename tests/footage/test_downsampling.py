@@ -13,7 +13,7 @@ import pytest
 from primatrix.errors import InputError
 from primatrix.footage.downsampling import downsample
 from primatrix.records import ClipSpec
-from primatrix.video.decode import decode_clip
+from primatrix.video import decode_clip
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_target_made_otherwise_and_odd_sizes_are_refused(footage: Path, tmp_pa
 
 @pytest.mark.skipif(os.name != "posix", reason="limits")
 def test_a_target_that_takes_no_more_stops_in_one_line(footage: Path, tmp_path: Path) -> None:
-    code = "import resource, sys; from primatrix.downsample import downsample; "
+    code = "import resource, sys; from primatrix.footage import downsample; "
     code += "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); downsample(*sys.argv[1:], workers=0)"
     command = [sys.executable, "-c", code, str(footage), str(tmp_path / "nano")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -104,7 +104,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_files(footage: Path, tmp_path: 
     for i in range(60):
         os.link(footage / "site 1" / "short.mp4", footage / f"{i:02}.mp4")
     downsample(footage, tmp_path / "whole", workers=0)
-    code = "import sys; from primatrix.downsample import downsample; print(flush=True); "
+    code = "import sys; from primatrix.footage import downsample; print(flush=True); "
     code += "downsample(*sys.argv[1:], workers=2)"
     for pause_seconds in (0.25, 0.3, 0.35):
         command = [sys.executable, "-c", code, str(footage), str(tmp_path / "killed")]

@@ -7,7 +7,7 @@ import pytest
 
 from primatrix.errors import InputError
 from primatrix.footage.scan import scan_folder
-from primatrix.video.probe import probe_video
+from primatrix.video import probe_video
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from primatrix.errors import InputError
 from primatrix.footage.times import TimeSpec, find_recorded_time, is_doubted, read_time_in_name
 from primatrix.records import Video
-from primatrix.video.probe import probe_video
+from primatrix.video import probe_video
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

@@ -17,7 +17,7 @@ from primatrix.interchange.formats import (
     export_results,
     read_export,
 )
-from primatrix.results.results import Results, make_example
+from primatrix.results import Results, make_example
 
 PROJECT = {
     "title": "Tests of the forest",

@@ -6,7 +6,7 @@ import pytest
 
 from primatrix.errors import InputError
 from primatrix.interchange.formats import export_results
-from primatrix.results.results import make_example
+from primatrix.results import make_example
 
 
 def test_a_missing_frame_rate_follows_from_count_and_length_or_is_asked_for(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from primatrix.errors import InputError
 from primatrix.interchange.taxonomy import copy_taxonomy, read_taxonomy
-from primatrix.labels.species import BENCHMARK_SPECIES
+from primatrix.labels import BENCHMARK_SPECIES
 
 RANKS = ["kingdom", "phylum", "class", "order", "family", "subfamily", "genus", "species", "subspecies"]
 

@@ -5,7 +5,7 @@ from primatrix.labels.species import (
     TRAIN_CLIPS,
     TRAIN_POSITIVES,
 )
-from primatrix.simulation.animals import LOOKS
+from primatrix.simulation import LOOKS
 
 
 def test_there_are_24_species_in_the_benchmarks_order() -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from primatrix.errors import InputError
-from primatrix.labels.table import count_species, read_labels, read_submission_format
+from primatrix.interchange import read_labels
+from primatrix.labels.table import count_species, read_submission_format
 
 
 def write(folder: Path, text: str) -> Path:

@@ -13,8 +13,7 @@ from primatrix.models import build_model, load_model
 from primatrix.models.batches import predict_batches, predict_frames
 from primatrix.models.devices import choose_device
 from primatrix.records import Progress
-from primatrix.training.loop import train
-from primatrix.training.recipe import TrainSpec
+from primatrix.training import TrainSpec, train
 
 transformers = pytest.importorskip("transformers")
 SPEC = ClipSpec(4, 24, 40, "rgb")

@@ -13,7 +13,7 @@ from primatrix.models import Model
 from primatrix.models.batches import predict_frames
 from primatrix.models.devices import Device
 from primatrix.records import Progress
-from primatrix.training.augmentation import Augmentation
+from primatrix.training import Augmentation
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU here")
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from primatrix import ClipSpec, ModelError
-from primatrix.labels.species import BENCHMARK_SPECIES
+from primatrix.labels import BENCHMARK_SPECIES
 from primatrix.models import Model, build_model
 from primatrix.models.keras_weights import read_keras_weights
 from primatrix.models.lrcn import Lrcn
-from primatrix.training.loop import TrainSpec, train
+from primatrix.training import TrainSpec, train
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")

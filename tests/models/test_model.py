@@ -8,7 +8,7 @@ import torch
 
 from primatrix import ClipSpec, ModelError
 from primatrix.models import build_model, list_models, load_model
-from primatrix.training.loop import train
+from primatrix.training import train
 
 NANO = ClipSpec(15, 16, 16)
 

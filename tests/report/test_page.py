@@ -1,7 +1,6 @@
 """The report: counts that are right, a page that is whole, valid and asks for nothing, pictures within limits."""
 
 import html.parser
-import io
 import json
 import re
 from collections.abc import Callable
@@ -12,8 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -21,8 +18,6 @@ from primatrix.cli import app
 from primatrix.errors import InputError
 from primatrix.report import ReportSpec, write_report
 from primatrix.report.charts import chart_watching
-from primatrix.report.counts import count_distribution, estimate_count
-from primatrix.report.filmstrips import Filmstrip, choose_moments, cut_filmstrip, draw_filmstrips
 from primatrix.report.selection import Strip, choose_strips
 from primatrix.report.tallies import (
     count_by_hour,
@@ -32,7 +27,7 @@ from primatrix.report.tallies import (
     count_species_by_hour,
 )
 from primatrix.report.watching import Footage, count_points, count_watching, measure_footage
-from primatrix.results.results import Results, complete_facts, make_example
+from primatrix.results import Results, complete_facts, make_example
 
 Browse = Callable[[Path], tuple[Path, set[str]]]
 ODD_NAMES = (
@@ -103,37 +98,6 @@ def odd_report(tmp_path_factory: pytest.TempPathFactory, make_video: Callable[..
 
 
 # ---- counting
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.floats(0, 1), max_size=40))
-def test_the_distribution_of_a_count_has_its_mean_and_variance(values: list[float]) -> None:
-    distribution = count_distribution(values)
-    p, k = np.array(values), np.arange(len(values) + 1)
-    assert distribution.sum() == pytest.approx(1)
-    assert (k * distribution).sum() == pytest.approx(p.sum(), abs=1e-9)
-    assert (k**2 * distribution).sum() - p.sum() ** 2 == pytest.approx((p * (1 - p)).sum(), abs=1e-7)
-
-
-def test_equal_probabilities_give_the_binomial_interval() -> None:
-    count = estimate_count(np.full(100, 0.1))
-    assert (round(count.expected, 9), count.low, count.high) == (
-        10.0,
-        5,
-        16,
-    )  # scipy's binom(100, .1).interval(.95)
-
-
-def test_ten_thousand_clips_are_counted_as_exactly_as_few() -> None:
-    values = np.random.default_rng(0).beta(0.1, 2, 10_000)
-    count, deviation = estimate_count(values), np.sqrt((values * (1 - values)).sum())
-    assert count.low == pytest.approx(count.expected - 1.96 * deviation, abs=1.5)
-    assert count.high == pytest.approx(count.expected + 1.96 * deviation, abs=1.5)
-
-
-def test_sure_clips_leave_no_doubt_and_no_clips_count_none() -> None:
-    assert (estimate_count([1, 1, 0]).low, estimate_count([1, 1, 0]).high) == (2, 2)
-    assert estimate_count([]).high == 0
 
 
 def test_sites_hours_and_failures_are_counted(tmp_path: Path) -> None:
@@ -230,53 +194,6 @@ def test_a_clip_without_sighting_is_shown_at_its_best_frame(
         bare.write(tmp_path / "results", frames=frames)
         write_report(tmp_path / "results", tmp_path / "r.html", spec=ReportSpec(workers=0))
     assert [strip.centre_seconds for strip in drawn] == [1.0, None]
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.floats(0.001, 5), min_size=1, max_size=50), st.one_of(st.none(), st.floats(-10, 300)))
-def test_moments_rise_are_never_doubled_and_lie_in_the_clip(steps: list[float], centre: float | None) -> None:
-    pts = np.cumsum(steps).tolist()
-    moments = choose_moments(pts, centre)
-    assert 1 <= len(moments) <= 5
-    assert moments == sorted(set(moments))
-    assert moments[0] >= 0
-    assert moments[-1] < len(pts)
-
-
-def test_a_filmstrip_shows_the_clip_in_its_shape(tmp_path: Path, make_video: Callable[..., Path]) -> None:
-    strip = cut_filmstrip(make_video(tmp_path / "a.mp4", frames=150, size=(320, 240)), centre_seconds=4.0)
-    picture = Image.open(io.BytesIO(strip.webp))
-    assert picture.size == (strip.width_px, strip.height_px) == (5 * 200 + 4 * 2, 150)
-    assert strip.seconds == pytest.approx((1.96, 2.96, 3.96, 4.96, 5.96), abs=0.05)
-
-
-def test_a_turned_clip_is_shown_upright(tmp_path: Path, make_video: Callable[..., Path]) -> None:
-    strip = cut_filmstrip(make_video(tmp_path / "a.mp4", frames=25, size=(320, 240), rotation=90))
-    assert (strip.height_px, strip.width_px) == (150, 5 * 112 + 4 * 2)
-
-
-def test_missing_and_broken_files_get_their_reason_not_a_picture(
-    tmp_path: Path, make_video: Callable[..., Path]
-) -> None:
-    make_video(tmp_path / "good.mp4")
-    (tmp_path / "broken.mp4").write_bytes(b"no video")
-    strips = [Strip(name, "hog", "surest", 0.9) for name in ("gone.mp4", "broken.mp4", "good.mp4")]
-    drawn = draw_filmstrips(strips, tmp_path, workers=1)
-    assert drawn[strips[0]] == "no such file; check the path"
-    assert str(drawn[strips[1]]).startswith("open: not readable as video")
-    assert isinstance(drawn[strips[2]], Filmstrip)
-
-
-def test_pictures_stop_at_the_budget_and_the_first_are_kept(
-    tmp_path: Path, make_video: Callable[..., Path]
-) -> None:
-    for name in "abc":
-        make_video(tmp_path / f"{name}.mp4")
-    strips = [Strip(f"{name}.mp4", "hog", "surest", 0.9) for name in "abc"]
-    sizes = [len(cut_filmstrip(tmp_path / f"{name}.mp4").webp) for name in "abc"]
-    budget_bytes = sizes[0] + sizes[1] + sizes[2] // 2
-    drawn = draw_filmstrips(strips, tmp_path, workers=0, budget_bytes=budget_bytes)
-    assert [isinstance(drawn[strip], str) for strip in strips] == [False, False, True]
 
 
 # ---- the page

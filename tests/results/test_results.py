@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from primatrix.errors import InputError
-from primatrix.results.results import Results, complete_facts, make_example
+from primatrix.results.columns import complete_facts
+from primatrix.results.results import Results, make_example
 
 
 def same(one: Results, other: Results) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from primatrix.errors import InputError
-from primatrix.labels.species import BENCHMARK_SPECIES
+from primatrix.labels import BENCHMARK_SPECIES
 from primatrix.records import Progress
 from primatrix.simulation import SimulationSpec, simulate, write_tables
 from primatrix.simulation.survey import draw_survey

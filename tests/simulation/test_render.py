@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from primatrix.labels.species import BLANK
+from primatrix.labels import BLANK
 from primatrix.simulation.animals import LOOKS
 from primatrix.simulation.render import draw_clip, draw_frames
 from primatrix.simulation.scenes import Scene, Sighting, make_scene

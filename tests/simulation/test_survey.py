@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from primatrix.errors import InputError
-from primatrix.labels.species import BENCHMARK_SPECIES, BLANK, TEST_CLIPS, TRAIN_CLIPS, TRAIN_POSITIVES
+from primatrix.labels import BENCHMARK_SPECIES, BLANK, TEST_CLIPS, TRAIN_CLIPS, TRAIN_POSITIVES
 from primatrix.simulation.survey import SimulationSpec, Survey, draw_survey, label_counts
 
 BLANK_COLUMN = BENCHMARK_SPECIES.index(BLANK)

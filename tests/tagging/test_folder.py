@@ -8,17 +8,17 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from primatrix import tagging
 from primatrix.errors import InputError
-from primatrix.footage.times import TimeSpec
+from primatrix.footage import TimeSpec
 from primatrix.models import Model, build_model
 from primatrix.records import ClipSpec
-from primatrix.results.results import Results
+from primatrix.results import Results
+from primatrix.tagging import folder as tagging
+from primatrix.tagging import looks
 from primatrix.tagging.folder import predict_folder
-from primatrix.tagging.gather import TagSpec
 from primatrix.tagging.neighbours import Neighbours
-from primatrix.video.decode import decode_clip
-from primatrix.video.windows import choose_in_windows, plan_windows
+from primatrix.tagging.spec import TagSpec
+from primatrix.video import choose_in_windows, decode_clip, plan_windows
 
 SPECIES = ["blank", "duiker", "hog"]
 LOW = dict.fromkeys(SPECIES, 0.3)  # the probabilities of a model that was never trained lie near 0.5
@@ -98,7 +98,7 @@ def test_short_looks_say_when(
         tmp_path / "card.avi", model.spec, choose=lambda *of: choose_in_windows(model.spec, windows, *of)
     )
     late = {frame.tobytes() for frame in clip.frames[25:30]}
-    monkeypatch.setattr(tagging, "predict_one", bright_late)
+    monkeypatch.setattr(looks, "predict_one", bright_late)
     spec = TagSpec(thresholds={"hog": 0.3})
     found = predict_folder(tmp_path, model, tmp_path / "out", spec=spec, workers=0).results
     (row,) = found.sightings.to_dict("records")

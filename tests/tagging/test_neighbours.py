@@ -6,14 +6,9 @@ import pandas as pd
 import pytest
 
 from primatrix.errors import InputError
-from primatrix.tagging.neighbours import (
-    Neighbours,
-    fit_neighbours,
-    gather_evidence,
-    learn_neighbours,
-    read_neighbours,
-)
-from primatrix.trust.fit import fit_calibration
+from primatrix.tagging.neighbour_fit import fit_neighbours, learn_neighbours
+from primatrix.tagging.neighbours import Neighbours, gather_evidence, read_neighbours
+from primatrix.trust import fit_calibration
 
 SPECIES = ["blank", "hog", "bird"]
 FIRST = np.datetime64("2023-04-15T06:00:00")

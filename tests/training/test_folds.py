@@ -8,15 +8,14 @@ import pytest
 import torch
 
 from primatrix import ClipSpec, InputError, ModelError
-from primatrix.data.dataset import Dataset
-from primatrix.measures.log_loss import aggregated_log_loss
-from primatrix.models import Ensemble, Model, build_model, load_model
-from primatrix.models.batches import predict_batches
+from primatrix.data import Dataset
+from primatrix.measures import aggregated_log_loss
+from primatrix.models import Ensemble, Model, build_model, load_model, predict_batches
 from primatrix.records import Progress
+from primatrix.results import read_predictions
 from primatrix.training.folds import FoldRun, stack_folds, train_folds
 from primatrix.training.recipe import TrainSpec
-from primatrix.trust.calibration_files import calibrate_model
-from primatrix.trust.score import read_predictions
+from primatrix.trust import calibrate_model
 
 SPEC = ClipSpec(2, 16, 16)
 RECIPE = TrainSpec(epochs=1, steps_per_epoch=3, device="cpu", precision="fp32")

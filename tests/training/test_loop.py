@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from primatrix import ClipSpec, InputError, ModelError
-from primatrix.data.draws import Sampling
+from primatrix.data import Sampling
 from primatrix.models import Model, build_model, load_model
 from primatrix.records import Progress
 from primatrix.training.augmentation import Augmentation
 from primatrix.training.loop import BATCHES_AHEAD, CHANGES_CLIPS, History, TrainSpec, train
-from primatrix.trust.fit import fit_calibration
+from primatrix.trust import fit_calibration
 
 SPEC = ClipSpec(3, 16, 16)
 SMALL = {"epochs": 2, "steps_per_epoch": 3, "validation_steps": 2}

@@ -15,10 +15,8 @@ import pytest
 import torch
 
 from primatrix import ClipSpec, ModelError
-from primatrix.data.dataset import Dataset
-from primatrix.data.draws import Sampling
-from primatrix.models import Model, build_model, load_model
-from primatrix.models.checkpoint import read_state
+from primatrix.data import Dataset, Sampling
+from primatrix.models import Model, build_model, load_model, read_state
 from primatrix.records import Progress
 from primatrix.training.augmentation import Augmentation
 from primatrix.training.loop import train

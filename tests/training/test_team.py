@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from primatrix import ClipSpec, InputError
-from primatrix.models import Model, build_model, load_model
-from primatrix.models.checkpoint import read_state
+from primatrix.models import Model, build_model, load_model, read_state
 from primatrix.training.loop import train
 from primatrix.training.recipe import TrainSpec
 from primatrix.training.team import gather_team, is_leader
@@ -99,7 +98,7 @@ def test_several_processors_without_lightning_name_the_extra(monkeypatch: pytest
 
 
 def test_one_processor_is_a_team_by_itself() -> None:
-    from primatrix.models.devices import choose_device
+    from primatrix.models import choose_device
 
     team = gather_team(choose_device("cpu"), size=1)
     assert (team.rank, team.size, team.add_up([1.5])) == (0, 1, [1.5])

@@ -4,12 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from primatrix.disk import update_facts
 from primatrix.errors import InputError, ModelError
-from primatrix.models import build_model, load_model
-from primatrix.models.batches import fingerprint, predict_batches, predict_frames
-from primatrix.models.checkpoint import update_facts
-from primatrix.models.devices import choose_device
+from primatrix.models import build_model, choose_device, load_model, predict_batches, predict_frames
 from primatrix.records import ClipSpec
+from primatrix.tagging import fingerprint_model
 from primatrix.trust.calibration import (
     Calibration,
     FittedOn,
@@ -96,7 +95,7 @@ def test_without_a_blank_species_the_surest_animal_decides() -> None:
 
 def test_a_saved_model_keeps_its_calibration_and_predicts_with_it(tmp_path: Path) -> None:
     model = build_model("lrcn", species=SPECIES, spec=ClipSpec())
-    own, plain = model.probabilities(CLIPS), fingerprint(model, choose_device("cpu"))
+    own, plain = model.probabilities(CLIPS), fingerprint_model(model, choose_device("cpu"))
     model.save(tmp_path)
     assert load_model(tmp_path).calibration is None
     update_facts(tmp_path, calibration=HALF.to_dict())
@@ -105,7 +104,7 @@ def test_a_saved_model_keeps_its_calibration_and_predicts_with_it(tmp_path: Path
     np.testing.assert_allclose(loaded.probabilities(CLIPS), HALF.apply(own), rtol=1e-6)
     (batch,) = predict_batches(loaded, [CLIPS], device=choose_device("cpu", precision="fp32"), compile="off")
     np.testing.assert_allclose(batch, HALF.apply(own), rtol=1e-4)
-    assert fingerprint(loaded, choose_device("cpu")) != plain  # answers kept on disk are not mixed up
+    assert fingerprint_model(loaded, choose_device("cpu")) != plain  # answers kept on disk are not mixed up
     loaded.save(tmp_path)
     assert load_model(tmp_path).calibration == HALF
 

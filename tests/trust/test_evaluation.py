@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from primatrix.errors import InputError
-from primatrix.measures.log_loss import aggregated_log_loss, class_frequencies
+from primatrix.measures import aggregated_log_loss, class_frequencies
 from primatrix.trust.evaluation import Evaluation, confusion_table, evaluate
 from primatrix.trust.figures import write_figures
 from primatrix.trust.fit import fit_calibration

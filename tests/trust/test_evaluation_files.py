@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from primatrix.cli import app
 from primatrix.errors import InputError
-from primatrix.labels.species import BENCHMARK_SPECIES
+from primatrix.labels import BENCHMARK_SPECIES
 from primatrix.models import build_model
 from primatrix.records import ClipSpec
 from primatrix.simulation import SimulationSpec, simulate

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from primatrix.errors import InputError
-from primatrix.measures.log_loss import aggregated_log_loss
+from primatrix.measures import aggregated_log_loss
 from primatrix.trust.calibration import Unit
 from primatrix.trust.fit import fit_calibration
 from primatrix.trust.points import Promise, choose_points, skip_curve

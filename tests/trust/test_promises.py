@@ -7,8 +7,9 @@ import pytest
 from scipy.stats import binom, binomtest, norm
 
 from primatrix.errors import InputError
+from primatrix.measures import clopper_pearson
 from primatrix.trust.calibration import Unit
-from primatrix.trust.promises import certify_cut, clopper_pearson, count_allowed
+from primatrix.trust.promises import certify_cut, count_allowed
 
 SETS = 500
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from primatrix.errors import InputError
-from primatrix.trust.score import read_predictions, score_files, score_predictions
+from primatrix.results import read_predictions
+from primatrix.trust.score import score_files, score_predictions
 
 LABELS = pd.DataFrame({"hog": [1, 0, 0, 1], "lion": [0, 1, 0, 0]}, index=list("abcd"))
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from primatrix.errors import DecodeError, InputError
-from primatrix.footage.scan import scan_folder
+from primatrix.footage import scan_folder
 from primatrix.records import ClipSpec, Failure
 from primatrix.video.decode import decode_clip
 from primatrix.video.files import describe_video, find_videos

@@ -3,8 +3,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from primatrix.records import ClipSpec
+from primatrix.tagging import combine_windows, slide_frames
 from primatrix.video.samplers import choose_frames
-from primatrix.video.windows import choose_in_windows, combine_windows, plan_windows, slide_frames
+from primatrix.video.windows import choose_in_windows, plan_windows
 
 
 @settings(max_examples=50, deadline=None)

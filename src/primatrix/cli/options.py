@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 
 import typer
 
-from primatrix.cli.app import tell
+from primatrix.cli.program import tell
 from primatrix.errors import InputError
 from primatrix.records import ClipSpec, Colour, DatasetType, Media
 
@@ -21,6 +21,7 @@ __all__ = [
     "ModelFolder",
     "Quiet",
     "Seed",
+    "Sites",
     "Size",
     "StoreFolder",
     "Workers",
@@ -51,6 +52,7 @@ StoreFolder = Annotated[Path | None, typer.Option("--store", help="Where decoded
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Look = Annotated[Media, typer.Option("--media", help="What is looked for in one's own folder.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
+Sites = Annotated[Path | None, typer.Option(help="CSV with filename and site, where the labels have none.")]
 Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where the model runs.")]
 
 
@@ -99,7 +101,7 @@ def make_spec(frames: int, size: str | None, colour: Colour, *, kind: DatasetTyp
     >>> make_spec(15, None, "grey").shape, make_spec(15, None, "rgb", kind="micro").shape
     ((15, 16, 16, 1), (15, 64, 64, 3))
     """
-    from primatrix.data.dataset import SIDES_PX
+    from primatrix.data import SIDES_PX
 
     height_px, width_px = SIDES_PX[kind] if size is None else parse_size(size)
     return ClipSpec(frames, height_px, width_px, colour)

@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from primatrix.data.draws import Sampling, draw_epoch, weigh_clips
 from primatrix.data.loader import STORE_FOLDER, ClipLoader
 from primatrix.errors import InputError
-from primatrix.labels.splits import split_clips, split_labels, split_sites
-from primatrix.labels.table import read_labels, read_submission_format
-from primatrix.measures.log_loss import class_frequencies
+from primatrix.interchange import read_labels
+from primatrix.labels import read_submission_format, split_clips, split_labels, split_sites
+from primatrix.measures import class_frequencies
 from primatrix.records import ClipSpec, DatasetType, Failure, Identity, Media, OnProgress
-from primatrix.video.files import find_videos
+from primatrix.video import find_videos
 
 __all__ = ["Dataset"]
 

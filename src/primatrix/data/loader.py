@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primatrix.data.store import PackSummary, Store
-from primatrix.disk.tables import write_failures
+from primatrix.disk import write_failures
 from primatrix.records import ClipSpec, Failure, Identity, Media, OnProgress, Video
-from primatrix.video.files import find_videos
-from primatrix.video.pool import DecodePool, PoolOptions
+from primatrix.video import DecodePool, PoolOptions, find_videos
 
 __all__ = ["STORE_FOLDER", "ClipLoader", "PackRun", "pack_folder"]
 

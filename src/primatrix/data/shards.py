@@ -3,8 +3,7 @@
 The .npy is written first, the .parquet last: a shard without its .parquet was never finished.
 """
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from primatrix.disk import whole_file
 from primatrix.records import Clip, Failure, Video
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "read_pixels",
     "remove_unfinished",
     "write_shard",
-    "write_whole",
 ]
 
 SCHEMA = pa.schema(
@@ -39,7 +38,6 @@ SCHEMA = pa.schema(
     ]
 )
 INDEX_SCHEMA = pa.schema([item for item in SCHEMA if item.name != "pts_seconds"])
-TEMPORARY_SUFFIX = ".tmp"
 
 
 def write_shard(
@@ -49,9 +47,10 @@ def write_shard(
     clips = [result for result in results if isinstance(result, Clip)]
     if clips:
         frames = np.stack([clip.frames for clip in clips])
-        _write_file(_pixels_path(folder, number), lambda file: _write_array(file, frames))
-    table = _make_table(videos, results)
-    _write_file(_table_path(folder, number), lambda file: pq.write_table(table, file, compression="zstd"))
+        with whole_file(_pixels_path(folder, number)) as temporary, temporary.open("wb") as file:
+            _write_array(file, frames)
+    with whole_file(_table_path(folder, number)) as temporary:
+        pq.write_table(_make_table(videos, results), temporary, compression="zstd")
 
 
 def list_shards(folder: Path, *, first: int = 0) -> list[int]:
@@ -74,14 +73,9 @@ def read_pixels(folder: Path, number: int) -> NDArray[np.uint8]:
 def remove_unfinished(folder: Path) -> None:
     """Delete what a killed writer left behind. Only for who holds the store's lock."""
     done = {f"shard-{number:06d}" for number in list_shards(folder)}
-    for path in (*folder.glob(f"*{TEMPORARY_SUFFIX}"), *folder.glob("shard-*.npy")):
-        if path.suffix == TEMPORARY_SUFFIX or path.stem not in done:
+    for path in (*folder.glob(".*.part"), *folder.glob("shard-*.npy")):
+        if path.stem not in done:
             path.unlink(missing_ok=True)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a small file so that it is there whole or not at all."""
-    _write_file(path, lambda file: file.write(content))
 
 
 def _write_array(file: IO[bytes], array: NDArray[np.uint8]) -> None:
@@ -112,27 +106,3 @@ def _pixels_path(folder: Path, number: int) -> Path:
 
 def _table_path(folder: Path, number: int) -> Path:
     return folder / f"shard-{number:06d}.parquet"
-
-
-def _write_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write under a temporary name in the same folder, bring it to the disk, then give it its name."""
-    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

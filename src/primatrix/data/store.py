@@ -5,7 +5,6 @@ by its file's identity (name, size, time of change); a changed file is packed an
 wins. A kill at any moment loses at most the shard being filled, and the same command goes on.
 """
 
-import json
 import logging
 import math
 import time
@@ -29,12 +28,11 @@ from primatrix.data.shards import (
     read_pixels,
     remove_unfinished,
     write_shard,
-    write_whole,
 )
-from primatrix.disk.locks import hold_lock
+from primatrix.disk import hold_lock, read_json, write_json
 from primatrix.errors import StoreError
 from primatrix.records import Clip, ClipSpec, Failure, OnProgress, Progress, Video
-from primatrix.video.pool import DecodePool, PoolOptions
+from primatrix.video import DecodePool, PoolOptions
 
 __all__ = ["FORMAT_VERSION", "PackSummary", "Store"]
 
@@ -209,8 +207,8 @@ class Store:
         wanted = {"format_version": FORMAT_VERSION, "spec": self.spec.to_dict()}
         path = self.folder / "spec.json"
         if not path.exists():
-            write_whole(path, (json.dumps(wanted, indent=2) + "\n").encode())
-        elif json.loads(path.read_bytes()) != wanted:
+            write_json(path, wanted)
+        elif read_json(path) != wanted:
             raise StoreError(f"{path}: got another spec, wanted {self.spec.key}; use another folder")
 
     def _pending(self, videos: Sequence[Video], *, retry_failed: bool) -> list[Video]:

@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from primatrix.disk.tables import write_whole
+from primatrix.disk.whole import write_whole
 from primatrix.records import Identity
 
 __all__ = ["Answers"]

@@ -1,18 +1,17 @@
 """CSV tables in and out: read with one clear line for what is not a table, written whole or not at all."""
 
 import csv
-import os
-import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
+from primatrix.disk.whole import write_whole
 from primatrix.errors import InputError
 from primatrix.records import Failure
 
-__all__ = ["NAME_COLUMNS", "read_table", "read_text_table", "write_failures", "write_table", "write_whole"]
+__all__ = ["NAME_COLUMNS", "read_table", "read_text_table", "write_failures", "write_table"]
 
 NAME_COLUMNS = ("filename", "filepath")
 # `007` is a name, not the number 7.
@@ -95,39 +94,3 @@ def write_failures(failures: Iterable[Failure], path: str | Path) -> Path | None
         Path(path).unlink(missing_ok=True)
         return None
     return write_table(pd.DataFrame(rows, columns=["filename", "stage", "reason"]), path, index=False)
-
-
-def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
-    """Let `write` fill a temporary file beside `path`, then put it in place at once (after fsync).
-
-    What a killed process left of the same file goes, too.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    here = f".{path.name}.{platform.node()}-"  # a shared drive has processes of other machines
-    for left_over in path.parent.iterdir():
-        if left_over.name.startswith(here) and not _is_running(left_over.name.removeprefix(here)):
-            left_over.unlink(missing_ok=True)
-    temporary = path.with_name(f"{here}{os.getpid()}.part")
-    try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
-
-
-def _is_running(ending: str) -> bool:
-    """Whether the process that `<number>.part` names is there; true where that cannot be known."""
-    number = ending.removesuffix(".part")
-    if os.name != "posix" or not number.isdecimal():
-        return True
-    try:
-        os.kill(int(number), 0)  # signal 0 asks and does nothing
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True

@@ -1,1 +1,5 @@
 """When, where, and what is on a card."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

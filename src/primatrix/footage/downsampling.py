@@ -8,14 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from primatrix.disk.tables import write_failures
+from primatrix.disk import read_json, write_failures, write_json
 from primatrix.errors import DecodeError, InputError
 from primatrix.records import ClipSpec, Failure, OnProgress, Progress, Video
-from primatrix.video.decode import decode_clip
-from primatrix.video.encode import write_clip
-from primatrix.video.files import find_videos
-from primatrix.video.pool import PoolOptions, VideoPool
-from primatrix.video.samplers import sample_per_second
+from primatrix.video import PoolOptions, VideoPool, decode_clip, find_videos, sample_per_second, write_clip
 
 __all__ = ["NAMED_SIZES_PX", "DownsampleRun", "downsample"]
 
@@ -172,11 +168,10 @@ def _claim_target(recipe: _Recipe) -> None:
     try:
         recipe.target.mkdir(parents=True, exist_ok=True)
         if not manifest.exists():
-            manifest.write_text(json.dumps(wanted) + "\n")
+            write_json(manifest, wanted)
     except OSError as error:
         raise InputError(f"{recipe.target}: cannot be written: {error.strerror}") from error
-    if json.loads(manifest.read_text()) != wanted:
-        raise InputError(
-            f"{manifest}: got clips made with {manifest.read_text().strip()}, wanted {json.dumps(wanted)}; "
-            "use another target folder"
-        )
+    found = read_json(manifest)
+    if found != wanted:
+        raise InputError(f"{manifest}: got clips made with {json.dumps(found)}, wanted {json.dumps(wanted)}; "
+                         "use another target folder")  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from primatrix.disk.tables import NAME_COLUMNS, read_table
+from primatrix.disk import NAME_COLUMNS, read_table
 from primatrix.errors import InputError
 
 __all__ = ["PLACE_COLUMNS", "Deployments", "compile_pattern", "match_sites", "read_deployments"]

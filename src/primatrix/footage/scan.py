@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from primatrix.disk.tables import write_table, write_whole
+from primatrix.disk import write_json, write_table
 from primatrix.errors import InputError
 from primatrix.records import Failure, Media, OnProgress, Progress, Video
-from primatrix.video.files import find_videos
-from primatrix.video.pool import PoolOptions, VideoPool
-from primatrix.video.probe import VideoFacts, probe_video
+from primatrix.video import PoolOptions, VideoFacts, VideoPool, find_videos, probe_video
 
 __all__ = ["ScanRun", "scan_folder"]
 
@@ -37,9 +35,7 @@ class ScanRun:
             return write_table(self.table, path, index=False)
         if path.suffix.lower() != ".json":
             raise InputError(f"{path}: got a name ending in {path.suffix!r}, wanted .csv or .json")
-        rows = json.loads(self.table.to_json(orient="records"))
-        text = json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
-        return write_whole(path, lambda file: file.write_text(text, encoding="utf-8"))
+        return write_json(path, json.loads(self.table.to_json(orient="records")))
 
     def summary(self) -> str:
         """Lines for the terminal: how many of each kind, how long in all, what is wrong."""

@@ -17,16 +17,17 @@ import numpy as np
 import pandas as pd
 
 import primatrix
-from primatrix.disk.tables import read_text_table, write_table
+from primatrix.disk import read_json, read_text_table, write_json_lists, write_table
 from primatrix.errors import InputError
-from primatrix.footage.times import is_doubted
+from primatrix.footage import is_doubted
 from primatrix.interchange.camtrap_rules import MISSING, RANKS, RULES
 from primatrix.interchange.fieldwork import Field, gather_fieldwork
 from primatrix.interchange.findings import Finding, Stretch, find_all
-from primatrix.interchange.options import ExportOptions, Reading, make_table, read_json, write_json
+from primatrix.interchange.options import ExportOptions
+from primatrix.interchange.reading import Reading, make_table
 from primatrix.interchange.taxonomy import Taxonomy
-from primatrix.labels.species import BLANK
-from primatrix.results.results import Results
+from primatrix.labels import BLANK
+from primatrix.results import Results
 
 __all__ = ["read_camtrap", "write_camtrap"]
 
@@ -61,7 +62,7 @@ def write_camtrap(results: Results, folder: Path, options: ExportOptions) -> lis
     for name, table in tables.items():
         write_table(table, folder / f"{name}.csv", index=False)
     head = _describe_package(tables, field, results, options.taxonomy)
-    write_json(folder / "datapackage.json", head, {})
+    write_json_lists(folder / "datapackage.json", head, {})
     return [name for name in results.clips["filepath"] if name not in field.started]
 
 

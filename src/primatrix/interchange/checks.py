@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from primatrix.disk.tables import read_text_table
+from primatrix.disk import read_json, read_text_table
 from primatrix.errors import InputError
 from primatrix.interchange.camtrap_rules import (
     CAPTURE_METHODS,
@@ -19,8 +19,7 @@ from primatrix.interchange.camtrap_rules import (
     SAMPLING_DESIGNS,
     check_column,
 )
-from primatrix.interchange.options import read_json
-from primatrix.video.files import STILL_SUFFIXES
+from primatrix.video import STILL_SUFFIXES
 
 __all__ = ["check_camtrap", "check_megadetector", "check_speciesnet"]
 

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from primatrix.disk.tables import read_text_table
+from primatrix.disk import read_text_table
 from primatrix.errors import InputError
-from primatrix.footage.times import parse_zone, put_in_zone
+from primatrix.footage import parse_zone, put_in_zone
 from primatrix.interchange.camtrap_rules import (
     CAPTURE_METHODS,
     CONTRIBUTOR_ROLES,
@@ -21,7 +21,7 @@ from primatrix.interchange.camtrap_rules import (
     check_column,
 )
 from primatrix.interchange.options import ExportOptions
-from primatrix.results.results import Results
+from primatrix.results import Results
 
 __all__ = ["Field", "gather_fieldwork"]
 

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from primatrix.labels.species import BLANK
-from primatrix.results.results import Results
+from primatrix.labels import BLANK
+from primatrix.results import Results
 
 __all__ = ["Finding", "Stretch", "find_all", "list_labels"]
 
@@ -60,7 +60,7 @@ def find_all(results: Results) -> list[Finding]:
     A species whose probability for the clip reaches its threshold but that has no stretch (a model without answers per
     frame) is taken to be seen from the first second to the last, best in the middle.
 
-    >>> from primatrix.results.results import make_example
+    >>> from primatrix.results import make_example
     >>> [(finding.verdict, len(finding.stretches)) for finding in find_all(make_example())]
     [('seen', 1), ('failed', 0)]
     """
@@ -89,7 +89,7 @@ def find_all(results: Results) -> list[Finding]:
 def list_labels(finding: Finding) -> list[str]:
     """The labels of a clip: its species, `blank`, or none where nobody can tell.
 
-    >>> from primatrix.results.results import make_example
+    >>> from primatrix.results import make_example
     >>> [list_labels(finding) for finding in find_all(make_example())]
     [['duiker'], []]
     """

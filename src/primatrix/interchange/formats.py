@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import get_args
 
-from primatrix.disk.tables import read_text_table
+from primatrix.disk import read_json, read_text_table
 from primatrix.errors import InputError
 from primatrix.interchange.camtrap import read_camtrap, write_camtrap
 from primatrix.interchange.checks import check_camtrap, check_megadetector, check_speciesnet
 from primatrix.interchange.frictionless_judge import ask_frictionless, has_frictionless
 from primatrix.interchange.megadetector import read_megadetector, write_megadetector
-from primatrix.interchange.options import ExportOptions, ExportRun, Format, Reading, read_json
+from primatrix.interchange.options import ExportOptions, ExportRun, Format
+from primatrix.interchange.reading import Reading
 from primatrix.interchange.speciesnet import read_speciesnet, write_speciesnet
 from primatrix.interchange.tabular import (
     check_table,
@@ -24,7 +25,7 @@ from primatrix.interchange.tabular import (
     write_long,
     write_wide,
 )
-from primatrix.results.results import Results
+from primatrix.results import Results
 
 __all__ = [
     "ExportOptions",
@@ -73,7 +74,7 @@ def export_results(
     """Write results (or those of a folder) in a format other programs read: a file, or a folder for Camtrap DP.
 
     >>> import tempfile
-    >>> from primatrix.results.results import make_example
+    >>> from primatrix.results import make_example
     >>> out = Path(tempfile.mkdtemp(), "seen.csv")
     >>> export_results(make_example(), "long-csv", out).clips
     2

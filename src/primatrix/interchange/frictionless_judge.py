@@ -5,8 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from primatrix.disk import read_json
 from primatrix.errors import InputError
-from primatrix.interchange.options import read_json
 
 __all__ = ["ask_frictionless", "has_frictionless"]
 

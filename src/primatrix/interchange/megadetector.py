@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from primatrix.disk import read_json, write_json_lists
 from primatrix.errors import InputError
 from primatrix.interchange.findings import Finding, Stretch, find_all
-from primatrix.interchange.options import ExportOptions, Reading, make_table, read_json, write_json
-from primatrix.labels.species import BLANK
-from primatrix.results.results import Results
-from primatrix.video.files import is_still
+from primatrix.interchange.options import ExportOptions
+from primatrix.interchange.reading import Reading, make_table
+from primatrix.labels import BLANK
+from primatrix.results import Results
+from primatrix.video import is_still
 
 __all__ = ["read_megadetector", "write_megadetector"]
 
@@ -45,7 +47,7 @@ def write_megadetector(results: Results, path: Path, options: ExportOptions) -> 
             number: options.taxonomy[name].speciesnet_label for name, number in ids.items()
         },
     }
-    return write_json(path, head, {"images": images})
+    return write_json_lists(path, head, {"images": images})
 
 
 def _make_info(results: Results, *, lowest: float) -> dict[str, Any]:  # Any: JSON values of several types

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from primatrix.disk import read_json, write_json_lists
 from primatrix.errors import InputError
 from primatrix.interchange.findings import Finding, find_all, list_labels
-from primatrix.interchange.options import ExportOptions, Reading, make_table, read_json, write_json
+from primatrix.interchange.options import ExportOptions
+from primatrix.interchange.reading import Reading, make_table
 from primatrix.interchange.taxonomy import Taxonomy
-from primatrix.labels.species import BLANK
-from primatrix.results.results import Results
+from primatrix.labels import BLANK
+from primatrix.results import Results
 
 __all__ = ["read_speciesnet", "write_speciesnet"]
 
@@ -33,7 +35,7 @@ def write_speciesnet(results: Results, path: Path, options: ExportOptions) -> Pa
     version = f"primatrix {results.facts['primatrix_version']} {results.facts['model']}".strip()
     predictions = [_make_prediction(finding, labels, version) for finding in find_all(results)]
     info = {"format_version": FORMAT_VERSION, "species": {label: name for name, label in labels.items()}}
-    return write_json(path, {"info": info}, {"predictions": predictions})
+    return write_json_lists(path, {"info": info}, {"predictions": predictions})
 
 
 def _make_labels(results: Results, taxonomy: Taxonomy) -> dict[str, str]:

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from primatrix.disk.tables import NAME_COLUMNS, read_text_table, write_table
+from primatrix.disk import NAME_COLUMNS, read_text_table, write_table
 from primatrix.errors import InputError
 from primatrix.interchange.findings import Finding, find_all
-from primatrix.interchange.options import ExportOptions, Reading, make_table
-from primatrix.labels.species import BLANK
-from primatrix.results.results import Results
+from primatrix.interchange.options import ExportOptions
+from primatrix.interchange.reading import Reading, make_table
+from primatrix.labels import BLANK
+from primatrix.results import Results
 
 __all__ = ["check_table", "is_long", "read_lists", "read_long", "read_wide", "write_long", "write_wide"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
 
-from primatrix.disk.tables import read_text_table, write_whole
+from primatrix.disk import read_text_table, write_whole
 from primatrix.errors import InputError
 
 __all__ = ["Category", "ObservationType", "Rank", "Taxon", "Taxonomy", "copy_taxonomy", "read_taxonomy"]

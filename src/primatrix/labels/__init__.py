@@ -1,1 +1,5 @@
-"""Who is in which clip."""
+"""Who is in which clip: species, label tables, splits."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

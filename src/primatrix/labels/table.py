@@ -1,6 +1,5 @@
 """Label tables: which species are in which clip, read from the files of many programs and checked."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,24 +8,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primatrix.disk.tables import NAME_COLUMNS, read_table
+from primatrix.disk import NAME_COLUMNS, read_table
 from primatrix.errors import InputError
-from primatrix.interchange.formats import find_format, read_export
+from primatrix.labels.species import BLANK
 
 __all__ = [
-    "BLANK",
     "Labels",
     "count_sites",
     "count_species",
     "count_without_site",
     "number_units",
-    "read_labels",
+    "parse_labels",
     "read_sites",
     "read_sites_of",
     "read_submission_format",
 ]
 
-BLANK = "blank"
 SHOWN = 3  # how many offending clips an error names
 
 
@@ -47,51 +44,6 @@ class Labels:
     def species(self) -> tuple[str, ...]:
         """Species in column order."""
         return tuple(self.table.columns)
-
-
-def read_labels(path: str | Path, *, species: Sequence[str] | None = None) -> Labels:
-    """Read a label file of any format, which its content tells, and check it.
-
-    Wide CSV: `filename` (or `filepath`), then one column of 0/1 per species, as the benchmark's train_labels.csv.
-    Long CSV: `filepath,label[,site]`, one row per species of a clip, as zamba's label files; a row without label
-    lists a clip nobody has labelled. Lists: `filepath,labels`, with `duiker;hog` in a cell, or a JSON list.
-    Camtrap DP (its folder or datapackage.json), MegaDetector's JSON, SpeciesNet's JSON: see `docs/formats.md`.
-    `species` fixes the columns and their order (all but wide files; by default the labels that occur, sorted).
-
-    Raises InputError for a missing file, wrong columns, duplicate rows, values other than 0 and 1, and
-    `blank` together with a species.
-
-    >>> import tempfile, pathlib
-    >>> file = pathlib.Path(tempfile.mkdtemp(), "labels.csv")
-    >>> _ = file.write_text("filepath,label\\na.mp4,hog\\na.mp4,duiker\\nb.mp4,blank\\n")
-    >>> read_labels(file).table
-           blank  duiker  hog
-    a.mp4    0.0     1.0  1.0
-    b.mp4    1.0     0.0  0.0
-    """
-    path = Path(path)
-    if path.exists() and _is_exchange(path):
-        rows = read_export(path).rows
-        labels = _from_long(rows.replace("", np.nan), path, species)
-        check_blank(labels.table, path)
-        return labels
-    raw = read_table(path)
-    if {"filepath", "label"} <= set(raw.columns) or {"filename", "label"} <= set(raw.columns):
-        labels = _from_long(raw, path, species)
-    else:
-        sites = _sites_of(raw, raw.columns[0], path)
-        labels = Labels(_from_wide(raw.drop(columns="site", errors="ignore"), path), sites)
-    check_blank(labels.table, path)
-    return labels
-
-
-def _is_exchange(path: Path) -> bool:
-    """Whether a file is neither a wide nor a plain long table (a long one may have a row per stretch of a label)."""
-    if path.suffix.lower() == ".csv":
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            header = next(csv.reader(file), [])
-        return "labels" in header or {"label", "start_seconds"} <= set(header)
-    return find_format(path) not in ("csv", "long-csv")
 
 
 def read_submission_format(path: str | Path) -> pd.DataFrame:
@@ -183,7 +135,7 @@ def count_without_site(index: pd.Index, sites: "pd.Series[str] | None") -> int:
     return int((sites.reindex(index).fillna("") == "").sum())
 
 
-def check_blank(table: pd.DataFrame, path: Path) -> None:
+def _check_blank(table: pd.DataFrame, path: Path) -> None:
     """Refuse clips labelled `blank` and a species at once."""
     if BLANK not in table.columns:
         return
@@ -193,6 +145,21 @@ def check_blank(table: pd.DataFrame, path: Path) -> None:
             f"{path}: {both.sum()} clips are labelled `blank` together with a species "
             f"({_some(table.index[both])}); wanted one or the other; correct these rows"
         )
+
+
+def parse_labels(raw: pd.DataFrame, path: Path, *, species: Sequence[str] | None = None) -> Labels:
+    """Labels from the table that a file holds, wide or long, checked; `path` names the file in errors.
+
+    >>> parse_labels(pd.DataFrame({"filepath": ["a.mp4"], "label": ["hog"]}), Path("labels.csv")).species
+    ('hog',)
+    """
+    if {"filepath", "label"} <= set(raw.columns) or {"filename", "label"} <= set(raw.columns):
+        labels = _from_long(raw, path, species)
+    else:
+        sites = _sites_of(raw, raw.columns[0], path)
+        labels = Labels(_from_wide(raw.drop(columns="site", errors="ignore"), path), sites)
+    _check_blank(labels.table, path)
+    return labels
 
 
 def _from_wide(raw: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primatrix.labels.table import count_sites, count_without_site, number_units
+from primatrix.labels import count_sites, count_without_site, number_units
 
 __all__ = ["Resample", "percentiles"]
 

@@ -1,6 +1,5 @@
-"""Models by name, one file per architecture."""
+"""Networks built, loaded, asked."""
 
-from primatrix.models.ensemble import Ensemble
-from primatrix.models.model import Model, build_model, list_models, load_model, load_weights
+import lazy_loader
 
-__all__ = ["Ensemble", "Model", "build_model", "list_models", "load_model", "load_weights"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,38 +1,18 @@
 """Probabilities for many clips, as fast as the processor gives them."""
 
-import hashlib
-import json
 import math
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-import primatrix
-from primatrix.data.dataset import Dataset
-from primatrix.data.store import FORMAT_VERSION
-from primatrix.disk.parts import Answers
-from primatrix.disk.tables import write_failures, write_table
-from primatrix.errors import ModelError
-from primatrix.models import Model
-from primatrix.models.devices import Compile, Device, DeviceName, Precision, choose_device, compile_network
-from primatrix.records import ClipSpec, DatasetType, Failure, OnProgress, Progress
+from primatrix.models.devices import Compile, Device, choose_device, compile_network
+from primatrix.models.model import Model
+from primatrix.records import ClipSpec
 
-__all__ = [
-    "PredictionRun",
-    "predict",
-    "predict_batches",
-    "predict_benchmark",
-    "predict_frames",
-    "predict_to_file",
-]
+__all__ = ["predict_batches", "predict_frames"]
 
 CLIPS_READ_AT_ONCE = 1024
 BYTES_READ_AT_ONCE = 256 << 20
@@ -59,7 +39,7 @@ def predict_batches(
     do not depend on its batch beyond rounding (a test measures it). The model is in eval mode meanwhile and,
     after the last batch, where and as it was.
 
-    >>> from primatrix.models import build_model
+    >>> from primatrix.models.registry import build_model
     >>> from primatrix.records import ClipSpec
     >>> model = build_model("lrcn", species=["blank", "duiker"], spec=ClipSpec(15, 16, 16))
     >>> clips = np.zeros((5, 15, 16, 16, 1), np.uint8)
@@ -120,7 +100,7 @@ def predict_frames(
     same thresholds fit, though it was fitted to clips alone. Raises ModelError for a model that does not give
     frames (`model.gives_frames`).
 
-    >>> from primatrix.models import build_model
+    >>> from primatrix.models.registry import build_model
     >>> from primatrix.records import ClipSpec
     >>> model = build_model("motion", species=["blank", "duiker"], spec=ClipSpec(5, 32, 32))
     >>> clips = np.zeros((3, 5, 32, 32, 1), np.uint8)
@@ -144,84 +124,6 @@ def predict_frames(
             yield clips, frames
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PredictionRun:
-    """What a prediction gave: the table (NaN where a clip failed), what failed and why, where it was written."""
-
-    table: pd.DataFrame
-    failures: tuple[Failure, ...]
-    partial: tuple[str, ...]
-    seconds: float
-    path: Path
-    failures_path: Path | None
-    filled: bool  # whether rows of failed clips hold class frequencies, as a submission needs
-
-    def summary(self) -> str:
-        """Lines for the terminal: how many, how fast, what failed, where everything lies."""
-        rate = len(self.table) / self.seconds if self.seconds else 0.0
-        lines = [f"{len(self.table)} clips in {self.seconds:.0f} s ({rate:.0f} clips/s): {self.path}"]
-        if self.partial:
-            lines.append(f"{len(self.partial)} clips could be read in part only; what was read was predicted")
-        if self.failures:
-            instead = "hold the training set's class frequencies" if self.filled else "have no probabilities"
-            lines.append(f"{len(self.failures)} clips could not be read; their rows {instead}")
-        return "\n".join(lines)
-
-
-def predict(
-    model: Model,
-    data: Dataset,
-    *,
-    device: DeviceName = "auto",
-    precision: Precision = "auto",
-    compile: Compile = "auto",  # noqa: A002  # torch's word for it
-    on_progress: OnProgress | None = None,
-) -> pd.DataFrame:
-    """Fill `data.predictions`, every row, in the order of the submission format, and return it.
-
-    Raises ModelError where the model was made for other species or other clips than `data` gives.
-    """
-    chosen = choose_device(device, precision=precision)
-    for done in _fill_predictions(model, data, device=chosen, compile=compile):
-        if on_progress:
-            on_progress(Progress("predict", done, data.num_test_samples, message=chosen.short))
-    return data.predictions
-
-
-def _fill_predictions(
-    model: Model,
-    data: Dataset,
-    *,
-    device: Device,
-    compile: Compile = "auto",  # noqa: A002  # torch's word for it
-    answers: Answers | None = None,
-) -> Iterator[int]:
-    """Fill `data.predictions` chunk by chunk, yielding how many rows are done; `answers` are taken and kept."""
-    check_fit(model, data)
-    data.seek_test(0)
-    done, told, total = 0, 0, data.num_test_samples
-
-    def unanswered() -> Iterator[NDArray[Any]]:  # Any: pixels of any dtype
-        nonlocal done
-        for batch in data.test_batches(count_clips_at_once(data.spec)):
-            kept = answers.read(data.identify_test_batch()) if answers else None
-            if kept is None or kept.shape[1] != data.num_classes:
-                yield batch
-            else:
-                data.update_predictions(kept)
-                done += len(kept)
-
-    for probabilities in predict_batches(model, unanswered(), device=device, compile=compile, clips=total):
-        if answers:
-            answers.write(data.identify_test_batch(), probabilities)
-        data.update_predictions(probabilities)
-        done += len(probabilities)
-        told = done
-        yield done
-    if told < total:  # the last chunks were there
-        yield total
-
-
 def count_clips_at_once(spec: ClipSpec) -> int:
     """How many clips are read into memory together: few where clips are large.
 
@@ -229,95 +131,3 @@ def count_clips_at_once(spec: ClipSpec) -> int:
     (1024, 10)
     """
     return max(1, min(CLIPS_READ_AT_ONCE, BYTES_READ_AT_ONCE // math.prod(spec.shape)))
-
-
-def fingerprint(model: Model, device: Device) -> str:
-    """A digest of all that decides an answer besides the clip: weights, calibration, spec, device, versions."""
-    facts = [
-        model.name, model.options, model.species, model.spec.to_dict(), str(device),
-        model.calibration and model.calibration.to_dict(), primatrix.__version__, torch.__version__, FORMAT_VERSION,
-    ]  # fmt: skip
-    digest = hashlib.sha256(json.dumps(facts).encode())
-    for name, tensor in sorted(model.network.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
-def predict_benchmark(
-    folder: str | Path,
-    model: Model,
-    path: str | Path,
-    *,
-    kind: DatasetType = "nano",
-    device: DeviceName = "auto",
-    store: str | Path | None = None,
-    workers: int | None = None,
-    on_progress: OnProgress | None = None,
-) -> PredictionRun:
-    """Predict the test clips (of size `kind`) of a benchmark folder and write the submission at `path`.
-
-    Every row of the submission format is there, in its order and with its header. Footage of one's own is for
-    `predict_folder`.
-    """
-    data = Dataset(folder, kind, spec=model.spec, store=store, workers=workers)
-    with closing(data):
-        return predict_to_file(model, data, path, device=device, on_progress=on_progress)
-
-
-def predict_to_file(
-    model: Model,
-    data: Dataset,
-    path: str | Path,
-    *,
-    device: DeviceName = "auto",
-    on_progress: OnProgress | None = None,
-) -> PredictionRun:
-    """Predict and write the CSV at `path`, with failures.csv beside it where clips failed.
-
-    Killed at any moment, the same call goes on: answers are kept in a hidden folder beside `path`
-    until the table is written.
-    """
-    began, path = time.perf_counter(), Path(path)
-    chosen = choose_device(device)
-    answers = Answers(path.with_name(f".{path.name}.parts"), made_by=fingerprint(model, chosen))
-    for done in _fill_predictions(model, data, device=chosen, answers=answers):
-        if on_progress:
-            on_progress(Progress("predict", done, data.num_test_samples, message=chosen.short))
-    table = data.predictions
-    rows = set(table.index)
-    failures = tuple(failure for failure in data.failures if failure.name in rows)
-    partial = tuple(name for name in data.partial if name in rows)
-    written = table if table.index.name == "filename" else add_status(table, failures, partial)
-    write_table(written, path, float_format="%.7g")  # float32 holds 7 digits
-    failures_path = write_failures(failures, path.with_name("failures.csv"))
-    answers.remove()
-    filled = bool(np.isfinite(data.class_frequencies).all())
-    return PredictionRun(table, failures, partial, time.perf_counter() - began, path, failures_path, filled)
-
-
-def add_status(table: pd.DataFrame, failures: Iterable[Failure], partial: Iterable[str]) -> pd.DataFrame:
-    """The table with a first column `status`: ok, partial or failed."""
-    status = pd.Series("ok", index=table.index)
-    status[list(partial)] = "partial"
-    status[[failure.name for failure in failures]] = "failed"
-    return pd.concat([status.rename("status"), table], axis=1)
-
-
-def check_fit(model: Model, data: Dataset) -> None:
-    """Refuse data of other species or other clips than the model was trained on."""
-    if list(model.species) != data.class_names:
-        differing = sorted(set(model.species) ^ set(data.class_names))
-        what = f"they differ in {', '.join(differing[:5])}" if differing else "their order differs"
-        raise ModelError(
-            f"got a model for {len(model.species)} species and data with {data.num_classes}: {what}; "
-            "train a model on these labels"
-        )
-    if model.spec != data.spec:
-        raise ModelError(f"got data of {describe(data.spec)}, wanted {describe(model.spec)} as the model was "
-                         "trained on; make the Dataset with spec=model.spec")  # fmt: skip
-
-
-def describe(spec: ClipSpec) -> str:
-    """A spec in a few words."""
-    return f"{spec.frames} {spec.colour} frames of {spec.height_px}x{spec.width_px} ({spec.sampler})"

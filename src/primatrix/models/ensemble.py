@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from primatrix.errors import ModelError
 from primatrix.models.checkpoint import write_model_folder
-from primatrix.models.model import Model, load_model
+from primatrix.models.model import Model
 from primatrix.models.network import LayerRow, Network, count_parameters
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "EnsembleNetwork",
     "combine_families",
     "describe_family",
-    "load_ensemble",
 ]
 
 # Of one family of models (the folds of one recipe), per clip and species, all as logits.
@@ -160,26 +159,3 @@ class Ensemble(Model):
         """Write what holds members together that lie in `folder` already, under these names."""
         facts = {**self.describe(), "members": [list(family) for family in members]}
         write_model_folder(folder, weights={} if self.stack is None else {"stack": self.stack}, facts=facts)
-
-
-def load_ensemble(folder: Path | str, *, members: object, stack: Tensor | None) -> Ensemble:
-    """The ensemble of models that lie in `folder` under the names in `members`; ModelError where one does not."""
-    families = members if isinstance(members, list) else []
-    names = [name for family in families for name in family]
-    for name in names:
-        if (
-            not isinstance(name, str)
-            or Path(name).is_absolute()
-            or {"..", ""} & set(name.split("/"))
-            or name == "."
-        ):
-            raise ModelError(f"{folder}/model.json: got member {name!r}, wanted a folder below this one")
-    ensemble = Ensemble(
-        [[load_model(Path(folder) / name) for name in family] for family in families], stack=stack
-    )
-    wanted = (len(ensemble.species), len(STATISTICS) + 3)
-    if stack is not None and tuple(stack.shape) != wanted:
-        raise ModelError(
-            f"{folder}: got stacking weights {tuple(stack.shape)}, wanted {wanted}; save it again"
-        )
-    return ensemble

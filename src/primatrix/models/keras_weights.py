@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from primatrix.errors import ModelError
-from primatrix.labels.species import BENCHMARK_SPECIES
-from primatrix.models import Model, build_model, load_weights
+from primatrix.labels import BENCHMARK_SPECIES
+from primatrix.models.model import Model, load_weights
+from primatrix.models.registry import build_model
 from primatrix.records import ClipSpec
 
 __all__ = ["read_keras_weights"]

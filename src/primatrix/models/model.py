@@ -11,27 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 import primatrix
-from primatrix.errors import InputError, ModelError
+from primatrix.errors import ModelError
 from primatrix.memory import keep_freed_memory
-from primatrix.models.backbone import Backbone
-from primatrix.models.checkpoint import read_model_folder, write_model_folder
-from primatrix.models.conv3d import Conv3d
-from primatrix.models.devices import seeded
-from primatrix.models.lrcn import Lrcn
-from primatrix.models.motion import Motion
+from primatrix.models.checkpoint import write_model_folder
 from primatrix.models.network import Network
 from primatrix.records import ClipSpec
-from primatrix.settings import check_types
-from primatrix.trust.calibration import Calibration
+from primatrix.trust import Calibration
 
-__all__ = ["Model", "build_model", "list_models", "load_model", "load_weights"]
-
-ARCHITECTURES: dict[str, type[Network]] = {
-    "backbone": Backbone,
-    "conv3d": Conv3d,
-    "lrcn": Lrcn,
-    "motion": Motion,
-}
+__all__ = ["Model", "load_weights"]
 
 
 class Model:
@@ -154,108 +141,6 @@ class Model:
             lines.append(f"{name:<32} {(None, *shape)!s:<24} {count:>{width - 58},}")
         total = sum(count for _, _, count in rows)
         return "\n".join([*lines, "=" * width, f"Total params: {total:,}"])
-
-
-def list_models() -> list[str]:
-    """The names `build_model` knows.
-
-    >>> list_models()
-    ['backbone', 'conv3d', 'lrcn', 'motion']
-    """
-    return sorted(ARCHITECTURES)
-
-
-def build_model(
-    name: str,
-    *,
-    species: Sequence[str],
-    spec: ClipSpec,
-    seed: int = 0,
-    **options: Any,  # Any: each architecture checks its own options
-) -> Model:
-    """A new model with weights drawn from `seed`.
-
-    Raises ModelError for an unknown name, option or kind of value, no or repeated species, or clips it cannot take.
-
-    >>> model = build_model("lrcn", species=["blank", "duiker"], spec=ClipSpec(15, 16, 16), input_scale=0.5)
-    >>> model.name, model.species, model.options["input_scale"]
-    ('lrcn', ('blank', 'duiker'), 0.5)
-    """
-    if name not in ARCHITECTURES:
-        raise ModelError(f"model: got {name!r}, wanted one of {', '.join(list_models())}")
-    if isinstance(species, str) or len(species) < 1 or len(set(species)) < len(species):
-        raise ModelError(f"species: got {species!r}, wanted a list of one or more names, none twice")
-    chosen = make_options(name, options)
-    with seeded(seed):
-        network = ARCHITECTURES[name](spec, species_count=len(species), options=chosen)
-    return Model(name, species=species, spec=spec, network=network.eval())
-
-
-def make_options(name: str, options: dict[str, Any]) -> Any:  # Any: a dataclass of each architecture's own
-    """The architecture's options; ModelError for an unknown name and for a value of another kind."""
-    kind = ARCHITECTURES[name].options_type
-    known = [field.name for field in dataclasses.fields(kind)]
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise ModelError(f"{name}: got option {', '.join(unknown)}, wanted one of {', '.join(known)}")
-    try:
-        chosen = kind(**options)
-        check_types(chosen)
-    except InputError as error:
-        raise ModelError(f"{name}: {error}") from None
-    except TypeError as error:  # a word where numbers are compared
-        raise ModelError(
-            f"{name}: got {options}, wanted numbers where the options are numbers ({error})"
-        ) from None
-    return chosen
-
-
-def load_model(folder: Path | str) -> Model:
-    """The model that `Model.save` wrote, on the CPU. Runs no code from the folder.
-
-    Raises ModelError where the folder holds no whole model of this format, or weights that do not fit it.
-
-    >>> import tempfile
-    >>> model = build_model("lrcn", species=["blank", "duiker"], spec=ClipSpec(15, 16, 16))
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     model.save(folder)
-    ...     load_model(folder).species
-    ('blank', 'duiker')
-    """
-    weights, facts = read_model_folder(folder)
-    if facts.get("architecture") == "ensemble":
-        from primatrix.models.ensemble import load_ensemble  # it is made of models, so it imports this module
-
-        model: Model = load_ensemble(folder, members=facts.get("members"), stack=weights.get("stack"))
-        weights = model.network.state_dict()
-    else:
-        model = rebuild_model(folder, facts=facts)
-    try:
-        model.scores = dict(facts["scores"])
-        model.recipe = dict(facts.get("recipe", {}))
-        model.clip_seconds = facts.get("clip_seconds", model.clip_seconds)  # not in models of before
-        calibration = facts.get("calibration")  # none in models saved before there was one
-        model.calibration = Calibration.from_dict(calibration) if calibration else None
-        if model.calibration and model.calibration.species != model.species:
-            raise ModelError("its calibration is for other species")
-    except (KeyError, TypeError, ValueError, InputError, ModelError) as error:
-        raise refuse_facts(folder, error) from None
-    load_weights(model, weights=weights, source=str(folder))
-    return model
-
-
-def rebuild_model(folder: Path | str, *, facts: dict[str, Any]) -> Model:  # Any: JSON values
-    """The model that the facts describe, with fresh weights."""
-    try:
-        spec = ClipSpec.from_dict(facts["spec"])
-        return build_model(facts["architecture"], species=facts["species"], spec=spec, **facts["options"])
-    except (KeyError, TypeError, ValueError, InputError, ModelError) as error:
-        raise refuse_facts(folder, error) from None
-
-
-def refuse_facts(folder: Path | str, error: Exception) -> ModelError:
-    """The error for a model.json that does not say what it should."""
-    return ModelError(f"{folder}/model.json: does not describe a model ({error}); save it again")
 
 
 def load_weights(model: Model, *, weights: dict[str, torch.Tensor], source: str) -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from primatrix.report.svg import Chart, Line, draw_lines, draw_log_lines
-from primatrix.results.results import Results
-from primatrix.trust.evaluation import ALL, Evaluation, evaluate
+from primatrix.results import Results
+from primatrix.trust import ALL, Evaluation, evaluate
 
 __all__ = ["Accuracy", "describe_accuracy"]
 
@@ -52,7 +52,7 @@ def describe_accuracy(results: Results, labels: pd.DataFrame) -> Accuracy | None
     Intervals are bootstrapped by site where the results know sites. The labels are taken to be of clips the model was
     not trained on, which nothing here can tell.
 
-    >>> from primatrix.results.results import make_example
+    >>> from primatrix.results import make_example
     >>> labels = pd.DataFrame({"blank": [0.0], "duiker": [1.0]}, index=["a/IMG_1.MP4"])
     >>> describe_accuracy(make_example(), labels).rows[0][:4]
     ('duiker', '1', '1', '0')

@@ -15,10 +15,10 @@ from primatrix.report.svg import (
     draw_dots,
     draw_grid,
     draw_lines,
-    format_number,
 )
 from primatrix.report.tallies import Group, SpeciesRow
 from primatrix.report.watching import Footage
+from primatrix.report.words import format_number
 
 __all__ = ["chart_hours", "chart_sites", "chart_species", "chart_species_by_hour", "chart_watching"]
 

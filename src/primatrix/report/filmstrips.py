@@ -17,12 +17,9 @@ from PIL import Image
 from primatrix.errors import InputError
 from primatrix.records import ClipSpec, Failure, OnProgress, Progress, Video
 from primatrix.report.selection import Strip
-from primatrix.video.decode import decode_clip
-from primatrix.video.files import describe_video, find_videos
-from primatrix.video.pool import PoolOptions, VideoPool
-from primatrix.video.probe import probe_video
+from primatrix.video import PoolOptions, VideoPool, decode_clip, describe_video, find_videos, probe_video
 
-__all__ = ["BUDGET_BYTES", "Filmstrip", "choose_moments", "cut_filmstrip", "draw_filmstrips"]
+__all__ = ["BUDGET_BYTES", "Filmstrip", "choose_moments", "cut_filmstrip", "draw_filmstrips", "list_reasons"]
 
 FRAMES = 5
 STEP_SECONDS = 1.0  # between frames, less in a clip shorter than that takes

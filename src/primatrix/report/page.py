@@ -11,9 +11,10 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from primatrix.disk.tables import write_whole
+from primatrix.disk import read_epochs, write_whole
 from primatrix.errors import InputError
-from primatrix.labels.table import BLANK, read_labels
+from primatrix.interchange import read_labels
+from primatrix.labels import BLANK
 from primatrix.records import OnProgress
 from primatrix.report.accuracy import describe_accuracy
 from primatrix.report.charts import (
@@ -26,7 +27,7 @@ from primatrix.report.charts import (
 from primatrix.report.filmstrips import draw_filmstrips, list_reasons
 from primatrix.report.selection import centre_by_frames, choose_strips
 from primatrix.report.sheets import Sheet, make_sheets
-from primatrix.report.svg import Chart, format_number
+from primatrix.report.svg import Chart
 from primatrix.report.tallies import (
     SpeciesRow,
     count_by_hour,
@@ -35,9 +36,16 @@ from primatrix.report.tallies import (
     count_overview,
     count_species_by_hour,
 )
-from primatrix.report.training_curve import draw_training, read_epochs
+from primatrix.report.training_curve import draw_training
 from primatrix.report.watching import count_points, count_watching, measure_footage, shows_something
-from primatrix.results.results import Results, read_frames
+from primatrix.report.words import (
+    format_count,
+    format_length,
+    format_number,
+    format_probability,
+    format_share,
+)
+from primatrix.results import Results, read_frames
 
 __all__ = ["ReportRun", "ReportSpec", "write_report"]
 
@@ -101,7 +109,7 @@ def write_report(
     cannot be shown any more has its reason in the page instead of a picture, and in `ReportRun.without`.
 
     >>> import tempfile
-    >>> from primatrix.results.results import make_example
+    >>> from primatrix.results import make_example
     >>> folder = Path(tempfile.mkdtemp())
     >>> _ = make_example().write(folder / "results")
     >>> run = write_report(folder / "results", folder / "report.html", spec=ReportSpec(workers=0))
@@ -235,48 +243,6 @@ def render_page(context: Context) -> str:
     style = Markup(files("primatrix.report").joinpath("style.css").read_text(encoding="utf-8"))
     contents = list_contents(context)
     return environment.get_template("page.html").render(**context, style=style, contents=contents)
-
-
-def format_count(expected: float) -> str:
-    """An expected number of clips.
-
-    >>> format_count(0.0), format_count(0.004), format_count(1.26), format_count(1234.5)
-    ('0', '<0.1', '1.3', '1,234')
-    """
-    return "<0.1" if 0 < expected < 0.05 else format_number(round(expected, 1))
-
-
-def format_length(hours: float) -> str:
-    """Hours of film, minutes or seconds where there is less.
-
-    >>> format_length(41.2), format_length(1.25), format_length(0.5), format_length(0.004)
-    ('41 h', '1.2 h', '30 min', '14 s')
-    """
-    if hours >= 1:
-        return f"{format_number(hours)} h"
-    return f"{hours * 60:.0f} min" if hours >= 1 / 30 else f"{hours * 3600:.0f} s"
-
-
-def format_share(share: float) -> str:
-    """A share in per cent, so that "100 %" is all of it.
-
-    >>> format_share(0.5), format_share(0.9996), format_share(1.0)
-    ('50 %', '>99.9 %', '100 %')
-    """
-    if 0.9995 <= share < 1:
-        return ">99.9 %"
-    return f"{share * 100:.1f} %" if 0.995 <= share < 1 else f"{share * 100:.0f} %"
-
-
-def format_probability(value: float) -> str:
-    """A probability in two digits, three near 0 and 1.
-
-    >>> format_probability(0.25), format_probability(0.9991), format_probability(0.0)
-    ('0.25', '0.999', '0')
-    """
-    if value == 0:
-        return "0"
-    return f"{value:.3f}" if value < 0.1 or value > 0.99 else f"{value:.2f}"
 
 
 def list_contents(context: Context) -> list[tuple[str, str]]:

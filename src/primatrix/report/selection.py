@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primatrix.labels.table import BLANK
-from primatrix.results.results import DEFAULT_THRESHOLD, Results
+from primatrix.labels import BLANK
+from primatrix.results import DEFAULT_THRESHOLD, Results
 
 __all__ = ["Kind", "Strip", "centre_by_frames", "choose_strips", "list_shown_species"]
 
@@ -50,7 +50,7 @@ def choose_strips(results: Results, *, labels: pd.DataFrame | None = None, count
 
     Each has the second its species is seen best, by its sightings, else by the results' frames where they are there.
 
-    >>> from primatrix.results.results import make_example
+    >>> from primatrix.results import make_example
     >>> [(strip.filepath, strip.kind, strip.centre_seconds) for strip in choose_strips(make_example())]
     [('a/IMG_1.MP4', 'surest', 4.0)]
     """

@@ -8,7 +8,7 @@ from primatrix.report.counts import ClipCount
 from primatrix.report.filmstrips import Filmstrip
 from primatrix.report.selection import Kind, Strip
 from primatrix.report.tallies import SpeciesRow
-from primatrix.results.results import Results
+from primatrix.results import Results
 
 __all__ = ["Sheet", "SheetGroup", "ShownStrip", "make_sheets"]
 
@@ -65,7 +65,7 @@ def make_sheets(
     """A sheet for every species that has strips, in the order of `species`.
 
     >>> from primatrix.report.tallies import count_by_species
-    >>> from primatrix.results.results import make_example
+    >>> from primatrix.results import make_example
     >>> pictures = {Strip("a/IMG_1.MP4", "duiker", "surest", 0.9): "no such file"}
     >>> results = make_example()
     >>> [sheet.species for sheet in make_sheets(pictures, results, species=count_by_species(results))]

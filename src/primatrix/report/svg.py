@@ -9,8 +9,20 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-__all__ = ["Bar", "Chart", "Dot", "Line", "draw_bars", "draw_columns", "draw_dots", "draw_grid", "draw_lines",
-           "draw_log_lines"]  # fmt: skip
+from primatrix.report.words import format_number
+
+__all__ = [
+    "Bar",
+    "Chart",
+    "Dot",
+    "Line",
+    "draw_bars",
+    "draw_columns",
+    "draw_dots",
+    "draw_grid",
+    "draw_lines",
+    "draw_log_lines",
+]
 
 WIDTH = 400
 LABEL_WIDTH = 116  # names left of bars, dots and grids
@@ -260,17 +272,6 @@ def choose_ticks(most: float, *, count: int = 5, whole: bool = False) -> list[fl
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor * count >= most * 0.999)
     step = max(step, 1.0) if whole else step
     return [round(step * i, 10) for i in range(math.ceil(most / step - 1e-9) + 1)]
-
-
-def format_number(value: float) -> str:
-    """Few digits, as many as are read at a glance.
-
-    >>> [format_number(value) for value in (0, 0.25, 3.14159, 9.97, 12345.0)]
-    ['0', '0.25', '3.1', '10', '12,345']
-    """
-    if abs(value) >= 9.95 or float(value).is_integer():
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}"
 
 
 def _draw_y_ticks(ticks: Sequence[float], left: float, top: float, height: float) -> Iterator[Markup]:

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primatrix.footage.events import INTERVAL_MINUTES, list_species_events
-from primatrix.footage.times import is_doubted
-from primatrix.labels.table import BLANK
+from primatrix.footage import INTERVAL_MINUTES, is_doubted, list_species_events
+from primatrix.labels import BLANK
 from primatrix.report.counts import ClipCount, estimate_count
-from primatrix.results.results import Results
+from primatrix.results import Results
 
 __all__ = [
     "Group",
@@ -77,7 +76,7 @@ class Group:
 def count_overview(results: Results) -> Overview:
     """The sums of a run.
 
-    >>> from primatrix.results.results import make_example
+    >>> from primatrix.results import make_example
     >>> overview = count_overview(make_example())
     >>> overview.clips, overview.statuses, overview.reasons
     (2, {'ok': 1, 'failed': 1}, {'open: empty file': 1})
@@ -122,7 +121,7 @@ def find_something(results: Results) -> NDArray[np.float64]:
 def count_by_species(results: Results) -> list[SpeciesRow]:
     """A row per species, the most expected first, `blank` last.
 
-    >>> from primatrix.results.results import make_example
+    >>> from primatrix.results import make_example
     >>> [(row.species, row.above) for row in count_by_species(make_example())]
     [('duiker', 1), ('blank', 0)]
     """

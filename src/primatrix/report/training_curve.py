@@ -1,43 +1,11 @@
-"""How a model was trained, read from its folder without loading it: no torch, only JSON and file headers."""
+"""How a model was trained, drawn."""
 
-import json
 import math
-from pathlib import Path
-from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from primatrix.report.svg import Chart, Line, draw_lines
+from primatrix.report.words import format_number
 
-from primatrix.errors import InputError
-from primatrix.report.svg import Chart, Line, draw_lines, format_number
-
-__all__ = ["draw_training", "read_epochs"]
-
-STATE, FACTS = "training.safetensors", "model.json"
-
-
-def read_epochs(model: str | Path) -> list[dict[str, float]]:
-    """The scores of each epoch of the run that made a model; none where its folder holds no training state.
-
-    Raises InputError where the folder is no model's.
-
-    >>> read_epochs("nowhere")
-    Traceback (most recent call last):
-    primatrix.errors.InputError: nowhere: no model.json in it; wanted the folder of a trained model
-    """
-    folder = Path(model)
-    if not (folder / FACTS).is_file():
-        raise InputError(f"{folder}: no {FACTS} in it; wanted the folder of a trained model")
-    if not (folder / STATE).is_file():
-        return []
-    try:
-        with safe_open(folder / STATE, framework="numpy") as file:
-            header: dict[str, str] = file.metadata() or {}
-        facts: dict[str, Any] = json.loads(header.get("primatrix", "{}"))  # Any: JSON values of several types
-    except (SafetensorError, ValueError) as error:
-        raise InputError(
-            f"{folder / STATE}: not readable as a training state ({error}); copy it again"
-        ) from error
-    return list(facts.get("epochs", []))
+__all__ = ["draw_training"]
 
 
 def draw_training(epochs: list[dict[str, float]]) -> Chart:

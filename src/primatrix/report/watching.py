@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primatrix.labels.table import BLANK
+from primatrix.labels import BLANK
 from primatrix.report.tallies import find_something
-from primatrix.results.results import Results
-from primatrix.trust.calibration import drop_clips, say_share
+from primatrix.results import Results
+from primatrix.trust import drop_clips, say_share
 
-__all__ = ["Footage", "WatchRow", "count_points", "count_watching", "measure_footage"]
+__all__ = ["Footage", "WatchRow", "count_points", "count_watching", "measure_footage", "shows_something"]
 
 KEPT_SHARES = (0.99, 0.95, 0.9, 0.8)
 Floats = NDArray[np.float64]
@@ -75,7 +75,7 @@ class Footage:
 def measure_footage(results: Results) -> Footage:
     """The readable clips; one whose length is not known counts as long as the mean of the others.
 
-    >>> from primatrix.results.results import make_example
+    >>> from primatrix.results import make_example
     >>> len(measure_footage(make_example()).names)
     1
     """
@@ -93,7 +93,7 @@ def count_watching(footage: Footage, *, shows: "pd.Series[float] | None" = None)
 
     `shows` (index: labelled clips) is 1 for clips that do show something, else 0.
 
-    >>> from primatrix.results.results import make_example
+    >>> from primatrix.results import make_example
     >>> [(row.name, row.clips) for row in count_watching(measure_footage(make_example()))][:2]
     [('everything', 1), ('99 %', 1)]
     """

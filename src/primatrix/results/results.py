@@ -8,84 +8,34 @@ frames.parquet    probabilities per frame (where they were asked for)
 run.json          which model, when, with what thresholds; written last, so its presence means done
 """
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import primatrix
-from primatrix.disk.tables import write_failures, write_table, write_whole
+from primatrix.disk import read_json, write_failures, write_json, write_table, write_whole
 from primatrix.errors import InputError
-from primatrix.labels.species import BLANK
 from primatrix.records import Failure
-
-__all__ = ["COLUMNS", "DEFAULT_THRESHOLD", "RUN_FACTS", "Results", "complete_facts", "read_frames"]
-
-Kind = Literal["text", "number", "count", "probability"]
-
-COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
-    "predictions": {"filepath": "text", "status": "text"},  # then one probability per species
-    "failures": {"filename": "text", "stage": "text", "reason": "text"},
-    "clips": {
-        "filepath": "text",
-        "duration_seconds": "number",
-        "frame_rate": "number",
-        "frame_count": "count",
-        "width_px": "count",
-        "height_px": "count",
-        "codec": "text",
-        "recorded_at": "text",  # ISO 8601, with its zone where that is known
-        "time_source": "text",
-        "time_warning": "text",
-        "site": "text",
-        "deployment": "text",
-        "event": "text",
-        "note": "text",  # of a partial clip: what of it could not be read
-    },
-    "sightings": {
-        "filepath": "text",
-        "species": "text",
-        "start_seconds": "number",
-        "end_seconds": "number",
-        "best_seconds": "number",
-        "probability": "probability",
-    },
-    "frames": {"filepath": "text", "pts_seconds": "number"},  # then one probability per species
-})  # fmt: skip
-"""The columns of each table, in order, and what each holds. Numbers may be missing, text may be empty."""
-
-PER_SPECIES = ("predictions", "frames")  # tables with a column of probabilities for each species
-RESERVED = ("", "filepath", "filename", "status", "pts_seconds", "label", "labels", "site", "split")
-STATUSES = ("ok", "partial", "failed")
-TIME_SOURCES = ("", "container", "exif", "name", "table", "modified")
-DTYPES: dict[Kind, str] = {"text": "str", "number": "float64", "count": "Int64", "probability": "float32"}
-ARROW_TYPES = {"text": pa.string(), "number": pa.float64(), "probability": pa.float32()}  # those of frames
-ISO_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?"
-DEFAULT_THRESHOLD = (
-    0.5  # of a species for which a run states none, and of a model that has not been calibrated
+from primatrix.results.columns import (
+    ARROW_TYPES,
+    COLUMNS,
+    DEFAULT_THRESHOLD,
+    RUN_FACTS,
+    check_clips,
+    check_known,
+    check_names,
+    check_predictions,
+    check_sightings,
+    columns_of,
+    complete_facts,
+    type_table,
 )
 
-RUN_FACTS: Mapping[str, object] = MappingProxyType({
-    "model": "",  # name of the model
-    "folder": "",  # the footage, as it was named
-    "species": [],
-    "thresholds": {},  # species -> probability from which it counts as seen
-    "operating_points": {},
-    "primatrix_version": "",
-    "created": "",  # UTC, ISO 8601
-    "timezone": "",  # of times without their own
-    "settings": {},
-})  # fmt: skip
-"""What run.json says, and what stands there for what is not known."""
+__all__ = ["Results", "read_frames"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,11 +69,11 @@ class Results:
         missing = [name for name in RUN_FACTS if name not in self.facts]
         if missing:
             raise InputError(f"run.json: no `{missing[0]}`; wanted {', '.join(RUN_FACTS)}")
-        _check_names(self.species)
+        check_names(self.species)
         for name in COLUMNS:
             table = getattr(self, name)
             if table is not None:
-                object.__setattr__(self, name, _type_table(table, name, self.species))
+                object.__setattr__(self, name, type_table(table, name, self.species))
         _check_rows(self)
 
     @property
@@ -172,8 +122,7 @@ class Results:
         write_failures((Failure(*row) for row in rows), folder / "failures.csv")
         own = None if self.frames is None else [self.frames]
         _write_frames(own if frames is None else frames, folder / "frames.parquet", self)
-        text = json.dumps(dict(self.facts), indent=1, ensure_ascii=False) + "\n"
-        write_whole(folder / "run.json", lambda path: path.write_text(text, encoding="utf-8"))
+        write_json(folder / "run.json", dict(self.facts))
         return folder
 
 
@@ -198,22 +147,8 @@ def read_frames(folder: str | Path, *, clips: Collection[str] | None = None) -> 
     return (
         table
         if clips is None
-        else _type_table(table, "frames", _read_facts(path.with_name("run.json"))["species"])
+        else type_table(table, "frames", _read_facts(path.with_name("run.json"))["species"])
     )
-
-
-def complete_facts(facts: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON values of several types
-    """The facts of a run with this version, the time now and empty values for what is not given.
-
-    >>> complete_facts({"species": ["hog"], "model": "lrcn"})["thresholds"]
-    {}
-    """
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    own = {"primatrix_version": primatrix.__version__, "created": now}
-    unknown = set(facts) - set(RUN_FACTS)
-    if unknown:
-        raise InputError(f"run.json: got `{min(unknown)}`; wanted {', '.join(RUN_FACTS)}")
-    return {**deepcopy(dict(RUN_FACTS)), **own, **facts}
 
 
 def make_example() -> Results:
@@ -235,46 +170,6 @@ def make_example() -> Results:
     )  # fmt: skip
 
 
-def _check_names(species: Sequence[str]) -> None:
-    bad = [name for name in species if name in RESERVED or name != name.strip() or species.count(name) > 1]
-    if bad:
-        raise InputError(f"run.json: species {bad[0]!r}; wanted each once, not one of {', '.join(RESERVED[1:])}, "
-                         "no blanks at its ends")  # fmt: skip
-
-
-def _columns_of(name: str, species: Sequence[str]) -> dict[str, Kind]:
-    own = dict(COLUMNS[name])
-    if name in PER_SPECIES:
-        own.update(dict.fromkeys(species, "probability"))
-    return own
-
-
-def _type_table(table: pd.DataFrame, name: str, species: Sequence[str]) -> pd.DataFrame:
-    """The table with its columns in order and of their types, or an InputError that names the column."""
-    wanted = _columns_of(name, species)
-    missing = [column for column in wanted if column not in table.columns]
-    extra = [str(column) for column in table.columns if column not in wanted]
-    if missing or extra or table.columns.has_duplicates:
-        what = f"no column `{missing[0]}`" if missing else f"column `{(extra or ['?'])[0]}` is not known"
-        raise InputError(f"{name}: {what if missing or extra else 'a column stands there twice'}; "
-                         f"wanted {', '.join(wanted)}")  # fmt: skip
-    return pd.DataFrame({column: _type_column(table[column], name, kind) for column, kind in wanted.items()})
-
-
-def _type_column(column: "pd.Series[Any]", name: str, kind: Kind) -> "pd.Series[Any]":
-    if kind == "text":
-        return column.astype(object).where(column.notna(), "").astype(str).reset_index(drop=True)
-    try:
-        numbers: pd.Series[Any] = pd.to_numeric(column).reset_index(drop=True)
-        return numbers.astype(DTYPES[kind])  # type: ignore[call-overload,no-any-return]
-    except (TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        wanted = "whole numbers" if kind == "count" else "numbers"
-        raise InputError(
-            f"{name}: column `{column.name}` holds {column.dtype} ({reason}); wanted {wanted}"
-        ) from error
-
-
 def _check_rows(results: Results) -> None:
     clips = results.predictions["filepath"]
     if clips.duplicated().any():
@@ -284,71 +179,13 @@ def _check_rows(results: Results) -> None:
     if clips.tolist() != results.clips["filepath"].tolist():
         raise InputError(f"clips: {len(results.clips)} rows, not those of predictions ({len(clips)}); wanted the same "
                          "clips in the same order")  # fmt: skip
-    _check_known(results.failures, "failures", clips)
-    _check_known(results.sightings, "sightings", clips)
+    check_known(results.failures, "failures", clips)
+    check_known(results.sightings, "sightings", clips)
     if results.frames is not None:
-        _check_known(results.frames, "frames", clips)
-    _check_predictions(results.predictions, results.species, set(results.failures["filename"]))
-    _check_sightings(results.sightings, results.species)
-    _check_clips(results.clips)
-
-
-def _check_known(table: pd.DataFrame, name: str, clips: "pd.Series[str]") -> None:
-    """Rows are of clips that there are."""
-    column = table["filename" if name == "failures" else "filepath"]
-    known = column.isin(clips)
-    if not known.all():
-        stranger = column[~known].iloc[0]
-        raise InputError(f"{name}: {stranger} is no clip of predictions; wanted only clips that are there")
-
-
-def _check_predictions(table: pd.DataFrame, species: Sequence[str], failed: set[str]) -> None:
-    _check_words(table, "predictions", column="status", words=STATUSES)
-    broken = table["status"] == "failed"
-    if set(table.loc[broken, "filepath"]) != failed:
-        odd = min(set(table.loc[broken, "filepath"]) ^ failed)
-        raise InputError(
-            f"failures: {odd} is failed in one of predictions and failures only; wanted it in both"
-        )
-    numbers = table[list(species)].to_numpy()
-    empty = np.isnan(numbers)
-    wrong = (empty != broken.to_numpy()[:, None]) | (numbers < 0) | (numbers > 1)
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
-        clip = table.iloc[row]
-        raise InputError(f"predictions: {numbers[row, column]} for {clip['filepath']} ({clip['status']}), column "
-                         f"{species[column]}; wanted 0 to 1, and nothing where a clip failed")  # fmt: skip
-
-
-def _check_sightings(table: pd.DataFrame, species: Sequence[str]) -> None:
-    _check_words(table, "sightings", column="species", words=[name for name in species if name != BLANK])
-    start, best, end = (table[f"{when}_seconds"] for when in ("start", "best", "end"))
-    wrong = ~((start >= 0) & (start <= best) & (best <= end) & table["probability"].between(0, 1))
-    if wrong.any():
-        row = table[wrong].iloc[0]
-        seconds = f"{row['start_seconds']} to {row['end_seconds']} s, best {row['best_seconds']} s"
-        raise InputError(
-            f"sightings: {row['species']} in {row['filepath']} from {seconds}, probability {row['probability']}; "
-            "wanted 0 <= start <= best <= end, probability 0 to 1"
-        )
-
-
-def _check_clips(table: pd.DataFrame) -> None:
-    _check_words(table, "clips", column="time_source", words=TIME_SOURCES)
-    times = table["recorded_at"]
-    wrong = ~(times.str.fullmatch(ISO_TIME) | (times == ""))
-    if wrong.any():
-        row = table[wrong].iloc[0]
-        raise InputError(
-            f"clips: recorded_at {row['recorded_at']!r} of {row['filepath']}; wanted ISO 8601, as "
-            "2026-03-01T06:30:00+01:00, or nothing"
-        )
-
-
-def _check_words(table: pd.DataFrame, name: str, *, column: str, words: Sequence[str]) -> None:
-    strange = table.loc[~table[column].isin(words), column]
-    if len(strange):
-        raise InputError(f"{name}: {column} {strange.iloc[0]!r}; wanted one of {', '.join(map(repr, words))}")
+        check_known(results.frames, "frames", clips)
+    check_predictions(results.predictions, results.species, set(results.failures["filename"]))
+    check_sightings(results.sightings, results.species)
+    check_clips(results.clips)
 
 
 def _read_facts(path: Path) -> dict[str, Any]:  # Any: JSON values of several types
@@ -358,16 +195,13 @@ def _read_facts(path: Path) -> dict[str, Any]:  # Any: JSON values of several ty
             "its end: name it, or run the same predict again"
         )
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not JSON ({error}); run `primatrix predict` again") from error
-    if not isinstance(facts, dict):
-        raise InputError(f"{path}: got a {type(facts).__name__}, wanted {', '.join(RUN_FACTS)}")
-    return facts
+        return read_json(path)
+    except InputError as error:
+        raise InputError(f"{error} with {', '.join(RUN_FACTS)}; run `primatrix predict` again") from error
 
 
 def _read_csv(path: Path, name: str, species: Sequence[str]) -> pd.DataFrame:
-    wanted = _columns_of(name, species)
+    wanted = columns_of(name, species)
     if not path.is_file():
         if name == "failures":  # no list: nothing failed
             return pd.DataFrame(columns=list(wanted), dtype=str)
@@ -386,14 +220,14 @@ def _write_frames(tables: Iterable[pd.DataFrame] | None, path: Path, results: Re
     if tables is None:
         path.unlink(missing_ok=True)
         return
-    columns = _columns_of("frames", results.species)
+    columns = columns_of("frames", results.species)
     schema = pa.schema([(column, ARROW_TYPES[kind]) for column, kind in columns.items()])
 
     def write(temporary: Path) -> None:
         with pq.ParquetWriter(temporary, schema) as writer:
             for table in tables:
-                typed = _type_table(table, "frames", results.species)
-                _check_known(typed, "frames", results.predictions["filepath"])
+                typed = type_table(table, "frames", results.species)
+                check_known(typed, "frames", results.predictions["filepath"])
                 writer.write_table(pa.Table.from_pandas(typed, schema=schema, preserve_index=False))
 
     write_whole(path, write)

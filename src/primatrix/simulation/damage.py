@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from primatrix.video.encode import write_tone
+from primatrix.video import write_tone
 
 __all__ = ["DAMAGES", "damage_file"]
 

@@ -14,16 +14,16 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from primatrix.disk import write_json, write_table
 from primatrix.errors import InputError, PrimatrixError
-from primatrix.labels.species import BENCHMARK_SPECIES, BLANK
+from primatrix.labels import BENCHMARK_SPECIES, BLANK
 from primatrix.records import OnProgress, Progress
 from primatrix.simulation.damage import DAMAGES, damage_file
 from primatrix.simulation.render import draw_clip
 from primatrix.simulation.scenes import Sighting
 from primatrix.simulation.survey import SimulationSpec, Survey, draw_survey
 from primatrix.simulation.visibility import make_visible_scene
-from primatrix.video.encode import write_clip
-from primatrix.video.worker import main_hidden
+from primatrix.video import main_hidden, write_clip
 
 __all__ = ["Simulation", "SimulationSpec", "Size", "simulate", "write_tables"]
 
@@ -107,7 +107,7 @@ def claim_folder(folder: Path, spec: SimulationSpec, sizes: Iterable[Size]) -> N
         (folder / size).mkdir(parents=True, exist_ok=True)
     path = folder / SETTINGS
     if not path.exists():
-        replace_text(path, json.dumps(settings, indent=1) + "\n")
+        write_json(path, settings)
         return
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
@@ -257,17 +257,7 @@ def write_tables(folder: Path, *, survey: Survey) -> None:
             "time": np.datetime_as_string(survey.time, unit="s"),
         }
     )
-    replace_text(folder / "train_labels.csv", labels[:first].to_csv())
-    replace_text(folder / "submission_format.csv", (labels[first:] * 0).to_csv())
-    replace_text(folder / "test_labels.csv", labels[first:].to_csv())
-    replace_text(folder / "deployments.csv", deployments.to_csv(index=False))
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a text file under another name, make sure it is on the disk, then give it its name."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    write_table(labels[:first], folder / "train_labels.csv")
+    write_table(labels[first:] * 0, folder / "submission_format.csv")
+    write_table(labels[first:], folder / "test_labels.csv")
+    write_table(deployments, folder / "deployments.csv", index=False)

@@ -16,7 +16,18 @@ from primatrix.simulation.plants import (
 from primatrix.simulation.shapes import Floats, Sprite
 from primatrix.simulation.sites import Site, make_site
 
-__all__ = ["LAYERS", "Scene", "Sighting", "list_sprites", "make_scene", "mix_layers", "overall_light"]
+__all__ = [
+    "DAPPLES",
+    "LAYERS",
+    "SHIFTS",
+    "TWINKLES",
+    "Scene",
+    "Sighting",
+    "list_sprites",
+    "make_scene",
+    "mix_layers",
+    "overall_light",
+]
 
 SCENE_STREAM, EVENT_STREAM = 103, 104
 SHIFTS, TWINKLES, DAPPLES = 3, 4, 3

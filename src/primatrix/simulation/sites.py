@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from primatrix.simulation.shapes import ASPECT, Floats
 
-__all__ = ["Backdrop", "Site", "draw_backdrop", "draw_cloud", "make_site", "soft_step"]
+__all__ = ["FAR_M", "Backdrop", "Site", "draw_backdrop", "draw_cloud", "make_site", "soft_step"]
 
 FAR_M = 30.0
 FOLIAGE_M = 22.0

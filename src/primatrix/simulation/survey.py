@@ -8,13 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primatrix.errors import InputError
-from primatrix.labels.species import (
-    BENCHMARK_SPECIES,
-    BLANK,
-    MULTI_SPECIES_CLIPS,
-    TRAIN_CLIPS,
-    TRAIN_POSITIVES,
-)
+from primatrix.labels import BENCHMARK_SPECIES, BLANK, MULTI_SPECIES_CLIPS, TRAIN_CLIPS, TRAIN_POSITIVES
 from primatrix.simulation.animals import LOOKS
 from primatrix.simulation.sites import make_site
 

@@ -4,8 +4,6 @@ Answers are kept on disk chunk by chunk, in a hidden folder in the results, unti
 moment, the same call goes on.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,36 +14,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from primatrix.disk.parts import Answers
+from primatrix.disk import Answers, read_json
 from primatrix.errors import InputError
-from primatrix.labels.species import BLANK
-from primatrix.models import Model
-from primatrix.models.batches import fingerprint, predict_frames, predict_one
-from primatrix.models.devices import Device, DeviceName, choose_device, compile_network
+from primatrix.models import Device, DeviceName, Model, choose_device
 from primatrix.records import Failure, OnProgress, Progress, Video
-from primatrix.results.results import DEFAULT_THRESHOLD, Results
-from primatrix.results.summary import summarise
-from primatrix.tagging.gather import (
-    Answer,
-    TagSpec,
-    cut_chunks,
-    find_places,
-    gather_results,
-    list_frames,
-    name_facts,
-    pack_answers,
-    unpack_answers,
+from primatrix.results import Results, summarise
+from primatrix.tagging.answers import Answer, name_facts, pack_answers, unpack_answers
+from primatrix.tagging.fingerprint import fingerprint_walk
+from primatrix.tagging.gather import find_places, gather_results, list_frames
+from primatrix.tagging.looks import (
+    answer_windows,
+    combine_windows,
+    find_thresholds,
+    find_window_seconds,
 )
-from primatrix.video.files import find_videos
-from primatrix.video.walk import Walk, walk_videos
-from primatrix.video.windows import DEFAULT_WINDOW_SECONDS, combine_windows, slide_frames
+from primatrix.tagging.spec import TagSpec
+from primatrix.video import Walk, cut_chunks, find_videos, walk_videos
 
 __all__ = ["TagRun", "predict_folder"]
 
 CHUNK_VIDEOS, CHUNK_BYTES = 256, 1 << 30  # what a kill may cost: some minutes of work at most
 WINDOWS_AT_ONCE, BYTES_AT_ONCE = 256, 64 << 20
-LOOKED_AT_ONCE = 5  # windows; six looks each make a batch of 30
-WORTH_A_LOOK = 0.5  # of its threshold: a window where some animal has less is not looked at more closely
 
 Floats = NDArray[np.float32]
 
@@ -99,7 +88,7 @@ def predict_folder(
         spec = replace(spec, neighbours=spec.neighbours.order_for(model.species))
     facts = _name_run(model, spec, folder)
     chosen = choose_device(device)
-    answers = Answers(out / ".parts", made_by=_digest(model, chosen))
+    answers = Answers(out / ".parts", made_by=fingerprint_walk(model, chosen))
     chunks = list(cut_chunks(videos, most=CHUNK_VIDEOS, most_bytes=CHUNK_BYTES))
     _Tagger(model, answers, chosen, on_progress).tag(chunks, workers=workers)
     read_chunks = partial(_read_chunks, answers, chunks)
@@ -110,58 +99,6 @@ def predict_folder(
     results.write(out, frames=frames)
     answers.remove()
     return TagRun(results, out, perf_counter() - began)
-
-
-def answer_windows(
-    model: Model, batches: Iterator[NDArray[np.uint8]], *, device: Device, clips: int
-) -> Iterator[tuple[Floats, Floats]]:
-    """Probabilities of windows (B, S) and of their frames (B, T, S), batch by batch, each before the next is drawn.
-
-    A model without answers per frame is asked about short looks within the window, where the window's own answer
-    makes that worth while; a frame's probability is the mean of the looks that cover it.
-    """
-    if model.gives_frames:
-        yield from predict_frames(model, batches, device=device)
-    else:
-        yield from _slide_over(model, batches, device=device, clips=clips)
-
-
-def _slide_over(
-    model: Model, batches: Iterator[NDArray[np.uint8]], *, device: Device, clips: int
-) -> Iterator[tuple[Floats, Floats]]:
-    """The same by short looks."""
-    looks = slide_frames(model.spec.frames)
-    covers = np.stack([np.isin(np.arange(model.spec.frames), look) for look in looks]).astype(np.float32)
-    covers /= covers.sum(axis=0)  # (K, T), each frame's weights sum to 1
-    thresholds = np.array([find_thresholds(model)[name] for name in model.species])
-    animals = np.array([name != BLANK for name in model.species])
-    with model.running_on(device.torch_device, training=False):
-        call = compile_network(model.network, choice="auto", clips=clips)
-        ask = partial(_ask, model, call, device)
-        for batch in batches:
-            windows = ask(batch)
-            frames = np.repeat(windows[:, None], model.spec.frames, axis=1)
-            near = (windows / thresholds)[:, animals].max(axis=1, initial=0) >= WORTH_A_LOOK
-            for start in range(0, np.count_nonzero(near), LOOKED_AT_ONCE):
-                rows = np.flatnonzero(near)[start : start + LOOKED_AT_ONCE]
-                closer = batch[rows][:, looks]  # (R, K, T, H, W, C)
-                seen = ask(closer.reshape(-1, *batch.shape[1:]))
-                frames[rows] = covers.T @ seen.reshape(*closer.shape[:2], -1)  # (R, K, S) -> (R, T, S)
-            yield windows, frames
-
-
-def _ask(model: Model, call: Any, device: Device, batch: NDArray[np.uint8]) -> Floats:  # Any: compiled or not
-    own = predict_one(call, batch, device=device, fill=call is not model.network)
-    return model.calibration.apply(own) if model.calibration else own
-
-
-def find_thresholds(model: Model) -> dict[str, float]:
-    """The probability from which each species counts as seen: the calibration's, else 0.5."""
-    return (
-        dict(model.calibration.thresholds)
-        if model.calibration
-        else dict.fromkeys(model.species, DEFAULT_THRESHOLD)
-    )
 
 
 # ---- the walk
@@ -263,13 +200,6 @@ class _Tagger:
             self.on_progress(Progress("predict", done, self._total, unit="videos", message=self.device.short))
 
 
-def find_window_seconds(model: Model) -> float:
-    """How long the windows are: as the clips the model was trained on."""
-    if model.spec.sampler == "per_second":
-        return float(model.spec.frames)
-    return model.clip_seconds or DEFAULT_WINDOW_SECONDS
-
-
 def _read_chunks(answers: Answers, chunks: Sequence[list[Video]]) -> Iterator[list[Answer]]:
     """The answers kept, chunk by chunk."""
     for chunk in chunks:
@@ -288,17 +218,12 @@ def _identify(chunk: Sequence[Video]) -> list[tuple[str, int, int]]:
 def _spare_others(out: Path, folder: str | Path) -> None:
     """Results of the same footage are replaced; InputError where another folder's lie there."""
     try:
-        before = str(json.loads((out / "run.json").read_text(encoding="utf-8"))["folder"])
-    except (OSError, ValueError, KeyError, TypeError):  # nothing finished that could be lost
+        before = str(read_json(out / "run.json")["folder"])
+    except (InputError, KeyError):  # nothing finished that could be lost
         return
     if before and Path(before).resolve() != Path(folder).resolve():
         raise InputError(f"{out}: holds the results of {before}, wanted a place for those of {folder}: give another "
                          "--out, or delete it")  # fmt: skip
-
-
-def _digest(model: Model, device: Device) -> str:
-    made_by = [fingerprint(model, device), find_window_seconds(model), find_thresholds(model)]
-    return hashlib.sha256(json.dumps(made_by).encode()).hexdigest()
 
 
 def _name_run(model: Model, spec: TagSpec, folder: str | Path) -> dict[str, Any]:

@@ -4,12 +4,9 @@ Answers come in chunks that are read from disk one after the other, so what is h
 sighting and the answers of one chunk.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import datetime
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,114 +14,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from primatrix.errors import InputError
-from primatrix.footage.events import INTERVAL_MINUTES, check_interval, find_events, group_sites
-from primatrix.footage.places import PLACE_COLUMNS, match_sites, read_deployments
-from primatrix.footage.times import TimeSpec, find_recorded_time, parse_times
-from primatrix.records import Media, Video
-from primatrix.results.results import COLUMNS, Results, complete_facts
-from primatrix.tagging.neighbours import Neighbours
+from primatrix.footage import (
+    PLACE_COLUMNS,
+    find_events,
+    find_recorded_time,
+    group_sites,
+    match_sites,
+    parse_times,
+    read_deployments,
+)
+from primatrix.records import Video
+from primatrix.results import COLUMNS, Results, complete_facts
+from primatrix.tagging.answers import Answer
 from primatrix.tagging.sightings import find_sightings
-from primatrix.video.probe import VideoFacts
+from primatrix.tagging.spec import TagSpec
 
-__all__ = [
-    "Answer",
-    "TagSpec",
-    "find_places",
-    "gather_results",
-    "list_frames",
-    "pack_answers",
-    "unpack_answers",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class TagSpec:
-    """What `predict_folder` is to find out beside the species.
-
-    `site_from` is a pattern as `{site}/{visit}/{file}`, `deployments` a table of places and times. Clips within
-    `interval_minutes` at a site are one event. `thresholds` (species -> probability) take the place of the model's
-    own; `neighbours` weigh clips close in time, where given. `frames` keeps the probabilities of single frames.
-    """
-
-    media: Media = "videos"
-    times: TimeSpec = field(default_factory=TimeSpec)
-    site_from: str = ""
-    deployments: Path | None = None
-    interval_minutes: float = INTERVAL_MINUTES
-    thresholds: Mapping[str, float] | None = None
-    neighbours: Neighbours | None = None
-    frames: bool = False
-
-    def __post_init__(self) -> None:
-        check_interval(self.interval_minutes)
-
-    def to_dict(self) -> dict[str, Any]:  # Any: JSON values of several types
-        """Plain values for run.json."""
-        return {
-            "media": self.media,
-            **asdict(self.times),
-            "site_from": self.site_from,
-            "deployments": str(self.deployments or ""),
-            "interval_minutes": self.interval_minutes,
-            "neighbours": asdict(self.neighbours) if self.neighbours else None,
-        }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """What is known of one video: its facts, and the model's probabilities for the clip (S,) and for `frames` (F, S)
-    at `pts_seconds` (F,). A failed one has neither, but a stage and a reason."""
-
-    status: str
-    stage: str = ""
-    reason: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    clip: NDArray[Any] = field(default_factory=partial(np.zeros, 0))
-    pts_seconds: NDArray[Any] = field(default_factory=partial(np.zeros, 0))
-    frames: NDArray[Any] = field(default_factory=partial(np.zeros, 0))
-
-
-def name_facts(facts: VideoFacts) -> dict[str, Any]:  # Any: values of several types
-    """The facts that clips.csv has, and what is needed to find the time of recording."""
-    return {
-        "duration_seconds": round(facts.duration_seconds, 3),
-        "frame_rate": round(facts.frames_per_second, 3),
-        "frame_count": facts.frames,
-        "width_px": facts.width_px,
-        "height_px": facts.height_px,
-        "codec": facts.codec,
-        "recorded": facts.recorded.isoformat() if facts.recorded else "",
-        "is_still": facts.container == "still",
-    }
-
-
-def pack_answers(answers: Sequence[Answer], *, species_count: int) -> dict[str, NDArray[Any]]:
-    """Answers as a few arrays to keep on disk; `unpack_answers` gives them back."""
-    nothing = np.full(species_count, np.nan, np.float32)
-    words = [(a.status, a.stage, a.reason, dict(a.facts)) for a in answers]
-    return {
-        "clip": np.array([a.clip if len(a.clip) else nothing for a in answers], np.float32),
-        "count": np.array([len(a.pts_seconds) for a in answers]),
-        "pts_seconds": np.concatenate([a.pts_seconds for a in answers]),
-        "frames": np.concatenate([a.frames.reshape(-1, species_count) for a in answers]).astype(np.float32),
-        "words": np.frombuffer(json.dumps(words).encode(), np.uint8),
-    }
-
-
-def unpack_answers(arrays: Mapping[str, NDArray[Any]]) -> list[Answer]:
-    """The answers that `pack_answers` packed."""
-    cuts = np.cumsum(arrays["count"])[:-1]
-    rows = zip(
-        json.loads(arrays["words"].tobytes()),
-        arrays["clip"],
-        np.split(arrays["pts_seconds"], cuts),
-        np.split(arrays["frames"], cuts),
-        strict=True,
-    )
-    return [
-        Answer(status, stage, reason, facts, clip=clip, pts_seconds=pts_seconds, frames=frames)
-        for (status, stage, reason, facts), clip, pts_seconds, frames in rows
-    ]
+__all__ = ["find_places", "gather_results", "list_frames"]
 
 
 def find_places(videos: Sequence[Video], spec: TagSpec) -> pd.DataFrame:
@@ -234,17 +139,3 @@ def list_frames(
             table.insert(0, "filepath", np.repeat(np.array([name for name, _ in seen], object), counts))
             table.insert(1, "pts_seconds", np.concatenate([answer.pts_seconds for _, answer in seen]))
             yield table
-
-
-def cut_chunks(videos: Sequence[Video], *, most: int, most_bytes: int) -> Iterator[list[Video]]:
-    """Neighbours together, at most so many and, but for single ones, so many bytes of files."""
-    chunk: list[Video] = []
-    size_bytes = 0
-    for video in videos:
-        if chunk and (len(chunk) == most or size_bytes + video.size_bytes > most_bytes):
-            yield chunk
-            chunk, size_bytes = [], 0
-        chunk.append(video)
-        size_bytes += video.size_bytes
-    if chunk:
-        yield chunk

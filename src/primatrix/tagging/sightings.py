@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from primatrix.labels.species import BLANK
+from primatrix.labels import BLANK
 
 __all__ = ["Sighting", "find_sightings"]
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-__all__ = ["WeightAverage", "holding_weights"]
+__all__ = ["WeightAverage", "copy_weights", "holding_weights"]
 
 
 class WeightAverage:

@@ -9,16 +9,25 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from primatrix.data.dataset import Dataset
-from primatrix.disk.tables import read_table, write_table
+from primatrix.data import Dataset
+from primatrix.disk import FACTS, read_facts, read_table, write_table
 from primatrix.errors import InputError, ModelError
-from primatrix.labels.splits import split_folds
-from primatrix.measures.log_loss import aggregated_log_loss, class_frequencies, constant_predictions
-from primatrix.models import Ensemble, Model, load_model
-from primatrix.models.batches import count_clips_at_once, predict_batches, predict_frames
-from primatrix.models.checkpoint import FACTS, read_facts, read_state, write_state
-from primatrix.models.devices import Device, choose_device
-from primatrix.models.ensemble import combine_families, describe_family
+from primatrix.labels import split_folds
+from primatrix.measures import aggregated_log_loss, class_frequencies, constant_predictions
+from primatrix.models import (
+    Device,
+    Ensemble,
+    Model,
+    choose_device,
+    combine_families,
+    count_clips_at_once,
+    describe_family,
+    load_model,
+    predict_batches,
+    predict_frames,
+    read_state,
+    write_state,
+)
 from primatrix.records import OnProgress
 from primatrix.training.loop import train
 from primatrix.training.recipe import History, TrainSpec
@@ -133,7 +142,7 @@ def keep_folds(fold_of: "pd.Series[int]", path: Path) -> None:
 
 def answer_fold(model: Model, part: Dataset, *, folder: Path, spec: TrainSpec | None) -> NDArray[np.float32]:
     """The model's probabilities (N, S) for the clips held out, kept in its folder with their statistics."""
-    digest = read_facts(folder / FACTS)["weights_sha256"]
+    digest = read_facts(folder)["weights_sha256"]
     path, clips = folder / ANSWERS, part.X_test_ids.tolist()
     if path.is_file():
         tensors, facts = read_state(path)

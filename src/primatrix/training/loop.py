@@ -4,7 +4,6 @@ import contextlib
 import copy
 import dataclasses
 import itertools
-import json
 import logging
 import math
 import tempfile
@@ -17,12 +16,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from primatrix.disk import STATE
 from primatrix.errors import InputError, ModelError
-from primatrix.labels.species import BLANK
-from primatrix.models import Model, load_model, load_weights
-from primatrix.models.batches import predict_batches
-from primatrix.models.checkpoint import read_model_folder, read_state, write_state
-from primatrix.models.devices import choose_device, compile_network, seeded
+from primatrix.labels import BLANK
+from primatrix.models import (
+    Model,
+    choose_device,
+    compile_network,
+    load_model,
+    load_weights,
+    predict_batches,
+    seeded,
+)
 from primatrix.records import OnProgress, Progress
 from primatrix.training.augmentation import augment_clips, draw_changes
 from primatrix.training.averages import WeightAverage, copy_weights, holding_weights
@@ -30,27 +35,17 @@ from primatrix.training.changes import Changes, change_together
 from primatrix.training.loss import LossMean, clip_loss
 from primatrix.training.optimisers import build_optimiser, set_learning_rate
 from primatrix.training.recipe import Batch, EpochScores, History, TrainingData, TrainSpec, best_epoch, settle
-from primatrix.training.snapshot import (
-    check_settings,
-    digest_labels,
-    pack_optimiser,
-    restore_optimiser,
-    take_tensors,
-)
+from primatrix.training.snapshot import RunState, keep_calibration, name_settings
 from primatrix.training.streams import open_stream, prepare_ahead, use_sampling
 from primatrix.training.team import Team, gather_team, is_leader
-from primatrix.trust.calibration import Calibration
 
 __all__ = ["EpochScores", "History", "TrainSpec", "TrainingData", "train"]
 
-STATE = "training.safetensors"
 SHARE_OF_TIME_SAVING = 0.05  # at most: a large model on a slow disk is saved less often
 # For a GPU, batches are made ready by other threads while it works; a CPU that trains has no core to spare. Much of
 # what is done to clips holds Python's lock, so CUDA changes them itself; whether an Apple GPU could, nobody has tried.
 BATCHES_AHEAD, THREADS = {"cpu": 0, "cuda": 3, "mps": 3}, 2
 CHANGES_CLIPS = {"cpu": False, "cuda": True, "mps": False}
-# What may differ between a run and its going on, for it changes no weight.
-FREE_SETTINGS = ("device", "checkpoint_seconds", "checkpoint_steps", "dry_run")
 logger = logging.getLogger(__name__)
 
 
@@ -112,7 +107,7 @@ def train(
         keep_calibration(model, Path(folder))
         model.save(folder)
     team.wait()
-    return History(tuple(run.epochs))
+    return History(tuple(run.state.epochs))
 
 
 def rehearse(
@@ -135,19 +130,6 @@ def rehearse(
             if not np.isfinite(probabilities).all():
                 raise ModelError("dry run: got probabilities that are not finite; lower learning_rate")
     return history
-
-
-def keep_calibration(model: Model, folder: Path) -> None:
-    """Give the model the calibration of the one saved in `folder` where both have the same weights."""
-    try:
-        saved, facts = read_model_folder(folder)
-    except ModelError as error:
-        logger.info("no calibration is kept: %s", error)
-        return
-    own = model.network.state_dict()
-    same = own.keys() == saved.keys() and all(torch.equal(own[name].cpu(), saved[name]) for name in own)
-    if facts.get("calibration") and same:
-        model.calibration = Calibration.from_dict(facts["calibration"])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -179,49 +161,46 @@ class Run:
         self.steps = spec.steps_per_epoch or 0
         self.validation_steps = spec.validation_steps or 0
         self.parameters = list(model.network.parameters())  # frozen ones too, which may be thawed later
-        self.optimiser = build_optimiser(
+        optimiser = build_optimiser(
             spec.optimiser, self.parameters, learning_rate=spec.learning_rate, weight_decay=spec.weight_decay
         )
-        self.average = WeightAverage(model.network, decay=spec.ema) if spec.ema else None
+        average = WeightAverage(model.network, decay=spec.ema) if spec.ema else None
+        self.state = RunState(model, optimiser, average)
+        self.settings = name_settings(model, data, spec=spec, device=self.device)
         self.call: Callable[..., Tensor] = compile_network(model.network, choice=spec.compile, clips=0)
         self.trained: list[bool] = []  # which parameters, when the team last shared them
-        self.epochs: list[EpochScores] = []
-        self.best: dict[str, Tensor] = {}
         self.streams: tuple[Generator[ReadyBatch], Iterator[Batch]] | None = None
-        self.labels = digest_labels(data)
         self.blank = find_blank(model, spec=spec)
-        self.step = 0  # steps taken, over all epochs
-        self.losses, self.clips, self.seconds = LossMean(), 0, 0.0  # of the epoch at hand
         self.saved_at, self.save_seconds = time.monotonic(), 0.0
 
     # --- learning ----------------------------------------------------------------------------------------
 
     def is_finished(self) -> bool:
         """Whether all epochs are done, or the last `patience` epochs brought nothing better."""
-        done = len(self.epochs)
+        done = len(self.state.epochs)
         if not done or self.spec.patience is None:
             return done >= self.spec.epochs
-        since_best = done - 1 - self.epochs.index(best_epoch(self.epochs))
+        since_best = done - 1 - self.state.epochs.index(best_epoch(self.state.epochs))
         return done >= self.spec.epochs or since_best >= self.spec.patience
 
     def train_epoch(self) -> EpochScores:
         """Train what is left of an epoch's steps, then validate."""
         training, validation = self.open_streams()
         self.prepare_epoch()
-        started = time.perf_counter() - self.seconds
-        while self.step < (len(self.epochs) + 1) * self.steps:
+        started = time.perf_counter() - self.state.seconds
+        while self.state.step < (len(self.state.epochs) + 1) * self.steps:
             self.train_step(training)
-            self.seconds = time.perf_counter() - started
-            self.show(self.step, loss=self.checked(), rate=self.clips / self.seconds)
+            self.state.seconds = time.perf_counter() - started
+            self.show(self.state.step, loss=self.checked(), rate=self.state.clips / self.state.seconds)
             if self.is_save_due():
                 self.save_state()
-        rate = self.clips / self.seconds
+        rate = self.state.clips / self.state.seconds
         loss, val_loss = self.mean_of_team(self.checked(wait=True)), self.validate(validation)
         return EpochScores(loss, val_loss, time.perf_counter() - started, rate * self.team.size)
 
     def prepare_epoch(self) -> None:
         """Let the network know the epoch's number (staged unfreezing), and share what is trained in it."""
-        self.model.network.prepare_epoch(len(self.epochs))
+        self.model.network.prepare_epoch(len(self.state.epochs))
         trained = [p.requires_grad for p in self.parameters]
         if trained != self.trained:
             self.trained, self.call = trained, self.team.share(self.call, self.model.network)
@@ -234,13 +213,13 @@ class Run:
             parts.append(self.add_gradients(next(training), is_last=is_last))
         if self.spec.gradient_clip is not None:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.spec.gradient_clip)
-        set_learning_rate(self.optimiser, self.spec.learning_rate_at(self.step))
-        self.optimiser.step()
-        self.optimiser.zero_grad()
-        if self.average is not None:
-            self.average.update(self.model.network, step=self.step)
-        self.step += 1
-        self.losses.add(torch.stack(parts).mean(), clips=1)
+        set_learning_rate(self.state.optimiser, self.spec.learning_rate_at(self.state.step))
+        self.state.optimiser.step()
+        self.state.optimiser.zero_grad()
+        if self.state.average is not None:
+            self.state.average.update(self.model.network, step=self.state.step)
+        self.state.step += 1
+        self.state.losses.add(torch.stack(parts).mean(), clips=1)
 
     def prepare_batch(self, numbered: tuple[int, Batch]) -> ReadyBatch:
         """A batch changed at random as its number in the run says; may run in a thread of its own."""
@@ -263,7 +242,7 @@ class Run:
         x, y = self.to_device(batch.x), self.to_device(batch.y)
         if batch.changes is not None:
             x = change_together(x, batch.changes)
-        self.clips += len(x)
+        self.state.clips += len(x)
         together = contextlib.nullcontext() if is_last else self.team.holding_back(self.call)
         # Random numbers follow from seed and number alone, so a run taken up again draws the same.
         with seeded(seed_of_step(self.spec.seed, step=batch.number), device=self.device), together:
@@ -279,7 +258,7 @@ class Run:
         losses = LossMean()
         self.model.network.eval()
         with (
-            holding_weights(self.model.network, self.averaged()),
+            holding_weights(self.model.network, self.state.averaged),
             torch.inference_mode(),
             self.device.autocast(),
         ):
@@ -309,12 +288,12 @@ class Run:
         """Training and validation batches, from the first one that no saved step or epoch has used."""
         if self.streams is None:
             rank, size = self.team.rank, self.team.size
-            used = self.step * self.spec.accumulate * size
+            used = self.state.step * self.spec.accumulate * size
             training = open_stream(self.data, "batches", start=used, rank=rank, size=size)
             numbered = zip(itertools.count(used + rank, size), training, strict=False)
             ahead = BATCHES_AHEAD[self.device.kind]
             ready = prepare_ahead(numbered, self.prepare_batch, ahead=ahead, threads=THREADS)
-            validated = len(self.epochs) * self.validation_steps
+            validated = len(self.state.epochs) * self.validation_steps
             self.streams = (ready, open_stream(self.data, "val_batches", start=validated))
         return self.streams
 
@@ -329,9 +308,9 @@ class Run:
 
     def checked(self, *, wait: bool = False) -> float:
         """The epoch's mean loss so far; ModelError once it is not finite."""
-        mean = self.losses.mean(wait=wait)
-        if self.losses.count and not math.isfinite(mean):
-            where = f"epoch {len(self.epochs) + 1}, step {self.step - len(self.epochs) * self.steps}"
+        mean = self.state.losses.mean(wait=wait)
+        if self.state.losses.count and not math.isfinite(mean):
+            where = f"epoch {len(self.state.epochs) + 1}, step {self.state.step - len(self.state.epochs) * self.steps}"
             rate = f"learning_rate (now {self.spec.learning_rate})"
             raise ModelError(
                 f"training: the loss became {mean} in {where}; lower {rate} or use precision='fp32'"
@@ -340,7 +319,7 @@ class Run:
 
     def show(self, step: int, *, loss: float, rate: float) -> None:
         """Report one progress line."""
-        val = f"  val {self.epochs[-1].val_loss:.4f}" if self.epochs else ""
+        val = f"  val {self.state.epochs[-1].val_loss:.4f}" if self.state.epochs else ""
         loss_now = "" if math.isnan(loss) else f"loss {loss:.4f}{val}  "
         message = f"{loss_now}{rate:.0f} clips/s  {self.device.short}"
         self.report(Progress("train", step, self.spec.epochs * self.steps, unit="batches", message=message))
@@ -349,26 +328,22 @@ class Run:
 
     def finish_epoch(self, scores: EpochScores) -> None:
         """Note an epoch's scores, and its weights where they are the best so far and wanted."""
-        self.epochs.append(scores)
-        self.losses, self.clips, self.seconds = LossMean(), 0, 0.0
-        if self.spec.keep == "best" and scores is best_epoch(self.epochs):
-            with holding_weights(self.model.network, self.averaged()):
-                self.best = {name: t.cpu() for name, t in copy_weights(self.model.network).items()}
+        self.state.epochs.append(scores)
+        self.state.begin_epoch()
+        if self.spec.keep == "best" and scores is best_epoch(self.state.epochs):
+            with holding_weights(self.model.network, self.state.averaged):
+                self.state.best = {name: t.cpu() for name, t in copy_weights(self.model.network).items()}
 
     def choose_weights(self) -> dict[str, Tensor] | None:
         """The weights the run stands for now, as `keep` and `ema` say; None: those the network holds."""
         if self.spec.keep == "best":
-            return self.best
-        return self.averaged()
-
-    def averaged(self) -> dict[str, Tensor] | None:
-        """The weights averaged over steps, where that is wanted."""
-        return None if self.average is None else self.average.weights
+            return self.state.best
+        return self.state.averaged
 
     def describe_model(self) -> None:
         """Note in the model how it was trained, and the losses of the epoch whose weights it gets."""
-        chosen = best_epoch(self.epochs) if self.spec.keep == "best" else self.epochs[-1]
-        values = {"epochs": float(len(self.epochs)), "loss": chosen.loss, "val_loss": chosen.val_loss}
+        chosen = best_epoch(self.state.epochs) if self.spec.keep == "best" else self.state.epochs[-1]
+        values = {"epochs": float(len(self.state.epochs)), "loss": chosen.loss, "val_loss": chosen.val_loss}
         self.model.scores = {name: value for name, value in values.items() if math.isfinite(value)}
         self.model.recipe = self.spec.to_dict()
         self.model.calibration = None  # other weights had it
@@ -377,27 +352,11 @@ class Run:
 
     # --- on disk -----------------------------------------------------------------------------------------
 
-    def settings(self) -> dict[str, Any]:  # Any: JSON values of several types
-        """What must be the same for a saved run to be gone on with; more epochs may be asked for."""
-        values = {k: v for k, v in self.spec.to_dict().items() if k not in FREE_SETTINGS}
-        if self.spec.schedule == "constant" and not 0 < self.spec.warmup < 1:
-            del values["epochs"]  # more epochs of the same: a run may be made longer
-        model = {"model": self.model.name, **self.model.options, "species": list(self.model.species)}
-        data = {
-            "clips": self.model.spec.key, "num_batches": self.data.num_batches, "labels": self.labels,
-            "batch_size": getattr(self.data, "batch_size", None),
-        }  # fmt: skip
-        values |= {"precision": self.device.precision, "device": self.device.kind, **model, **data}
-        plain: dict[str, Any] = json.loads(
-            json.dumps(values)
-        )  # lists for tuples, as they come back from disk
-        return plain
-
     def is_save_due(self) -> bool:
         """Whether the state is to be saved after this step."""
         if self.folder is None:
             return False
-        if self.spec.checkpoint_steps is not None and self.step % self.spec.checkpoint_steps == 0:
+        if self.spec.checkpoint_steps is not None and self.state.step % self.spec.checkpoint_steps == 0:
             return True
         apart = max(self.spec.checkpoint_seconds, self.save_seconds / SHARE_OF_TIME_SAVING)
         return time.monotonic() - self.saved_at >= apart
@@ -408,17 +367,7 @@ class Run:
             return
         self.checked(wait=True)
         began = time.monotonic()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        groups = {"model": self.model.network.state_dict(), "best": self.best}
-        groups["average"] = self.averaged() or {}
-        groups["optimiser"] = pack_optimiser(self.optimiser)
-        tensors = {f"{group}.{name}": t for group, named in groups.items() for name, t in named.items()}
-        epoch = {"total": self.losses.total, "count": self.losses.count}
-        facts = {
-            "settings": self.settings(), "epochs": [dataclasses.asdict(scores) for scores in self.epochs],
-            "step": self.step, "losses": epoch, "clips": self.clips, "seconds": self.seconds,
-        }  # fmt: skip
-        write_state(self.folder / STATE, tensors=tensors, facts=facts)
+        self.state.write(self.folder / STATE, settings=self.settings)
         self.saved_at = time.monotonic()
         self.save_seconds = self.saved_at - began
 
@@ -431,20 +380,8 @@ class Run:
 
     def resume(self) -> None:
         """Take up the run saved in the folder, if there is one; ModelError where its settings were others."""
-        if self.folder is None or not (self.folder / STATE).is_file():
-            return
-        tensors, facts = read_state(self.folder / STATE)
-        check_settings(self.settings(), saved=facts["settings"], path=self.folder / STATE)
-        source = str(self.folder / STATE)
-        load_weights(self.model, weights=take_tensors(tensors, prefix="model."), source=source)
-        restore_optimiser(self.optimiser, take_tensors(tensors, prefix="optimiser."))
-        self.best = take_tensors(tensors, prefix="best.")
-        if self.average is not None:
-            self.average.load(take_tensors(tensors, prefix="average."))
-        self.epochs = [EpochScores(**epoch) for epoch in facts["epochs"]]
-        self.step, self.clips, self.seconds = facts["step"], facts["clips"], facts["seconds"]
-        self.losses = LossMean(**facts["losses"])
-        logger.info("%s: goes on after step %d of epoch %d", source, self.step, len(self.epochs) + 1)
+        if self.folder is not None and (self.folder / STATE).is_file():
+            self.state.read(self.folder / STATE, settings=self.settings)
 
 
 def find_blank(model: Model, *, spec: TrainSpec) -> int | None:

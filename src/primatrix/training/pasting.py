@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from primatrix.models.background import find_background, find_usual_change, measure_change
+from primatrix.models import find_background, find_usual_change, measure_change
 
 __all__ = ["draw_pastes", "find_moving", "paste_moving"]
 

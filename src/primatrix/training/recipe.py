@@ -8,9 +8,9 @@ from typing import Any, Literal, Protocol, Self
 
 from numpy.typing import NDArray
 
-from primatrix.data.draws import Sampling
+from primatrix.data import Sampling
 from primatrix.errors import InputError
-from primatrix.models.devices import Compile, DeviceName, Precision
+from primatrix.models import Compile, DeviceName, Precision
 from primatrix.settings import change_settings, check_least, check_shares, check_types
 from primatrix.training.augmentation import Augmentation
 from primatrix.training.optimisers import OptimiserName

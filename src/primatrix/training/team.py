@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from primatrix.errors import InputError
-from primatrix.models.devices import Device
+from primatrix.models import Device
 
 __all__ = ["Team", "gather_team", "is_leader"]
 
@@ -17,7 +17,7 @@ __all__ = ["Team", "gather_team", "is_leader"]
 class Team:
     """One processor by itself: number 0 of 1.
 
-    >>> from primatrix.models.devices import choose_device
+    >>> from primatrix.models import choose_device
     >>> team = Team(choose_device("cpu"))
     >>> team.rank, team.size, team.add_up([1.0, 2.0])
     (0, 1, [1.0, 2.0])

@@ -12,12 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primatrix.errors import InputError
-from primatrix.labels.species import BLANK
+from primatrix.labels import BLANK
 
 __all__ = [
-    "Calibration", "FittedOn", "OperatingPoint", "PredictedBy", "Unit", "drop_clips", "sample_names", "say_share",
+    "LOGIT_LIMIT",
+    "Calibration",
+    "FittedOn",
+    "OperatingPoint",
+    "PredictedBy",
+    "Unit",
+    "bend",
+    "drop_clips",
+    "logit_features",
+    "sample_names",
+    "say_share",
+    "sigmoid",
     "skip_scores",
-]  # fmt: skip
+]
 
 PredictedBy = Literal["out-of-fold", "validation"]
 Unit = Literal["clips", "sites", "sites in the mean"]  # over what a promise is made (see `promises`)

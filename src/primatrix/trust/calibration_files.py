@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from primatrix.disk import read_facts, update_facts
 from primatrix.errors import InputError
-from primatrix.labels.table import read_labels, read_sites_of
-from primatrix.models.checkpoint import read_model_folder, update_facts
+from primatrix.interchange import read_labels
+from primatrix.labels import read_sites_of
+from primatrix.results import read_predictions
 from primatrix.trust.calibration import Calibration, PredictedBy
 from primatrix.trust.fit import fit_calibration
 from primatrix.trust.points import Promise
-from primatrix.trust.score import read_predictions
 
 __all__ = ["calibrate_model", "describe_calibration"]
 
@@ -32,7 +33,7 @@ def calibrate_model(
     Labelled clips without a row in the predictions are left out: labels of all clips do for validation clips alone.
     Raises InputError where the predictions are calibrated already or for other species, and as `fit_calibration`.
     """
-    facts = read_model_folder(folder)[1]
+    facts = read_facts(folder)
     table, known = read_predictions(predictions), read_labels(labels)
     species = list(facts["species"])
     missing = sorted(set(species) - set(table.columns))

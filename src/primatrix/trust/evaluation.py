@@ -9,24 +9,29 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primatrix.disk.tables import write_table, write_whole
+from primatrix.disk import write_json, write_table
 from primatrix.errors import InputError
-from primatrix.labels.table import count_sites
-from primatrix.measures.bootstrap import Resample, percentiles
-from primatrix.measures.log_loss import (
+from primatrix.labels import count_sites
+from primatrix.measures import (
+    Measures,
+    Resample,
     class_frequencies,
+    clopper_pearson,
     constant_predictions,
+    hit_shares,
+    log_losses,
     match_rows,
+    measure,
+    measure_skipping,
+    percentiles,
+    precision_recall,
+    reliability_table,
     species_log_losses,
 )
-from primatrix.measures.ranking import precision_recall
-from primatrix.measures.reliability import reliability_table
-from primatrix.measures.replicates import Measures, hit_shares, log_losses, measure, measure_skipping
 from primatrix.trust.calibration import Calibration, OperatingPoint, skip_scores
 from primatrix.trust.points import share_skipped, shows_something, skip_curve
-from primatrix.trust.promises import clopper_pearson
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["ALL", "Evaluation", "evaluate"]
 
 Floats = NDArray[np.float64]
 LOWER_IS_BETTER = (
@@ -86,8 +91,7 @@ class Evaluation:
             )
             for name, table in self.tables.items()
         ]
-        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
-        return [*paths, write_whole(folder / "evaluation.json", lambda path: path.write_text(text))]
+        return [*paths, write_json(folder / "evaluation.json", self.to_dict())]
 
 
 def evaluate(

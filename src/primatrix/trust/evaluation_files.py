@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from primatrix.disk.tables import NAME_COLUMNS, read_table
+from primatrix.disk import NAME_COLUMNS, read_epochs, read_facts, read_table
 from primatrix.errors import InputError
-from primatrix.labels.table import read_labels, read_sites_of
-from primatrix.measures.log_loss import class_frequencies
+from primatrix.interchange import read_labels
+from primatrix.labels import read_sites_of
+from primatrix.measures import class_frequencies
+from primatrix.results import read_predictions
 from primatrix.trust.calibration import Calibration, say_share
 from primatrix.trust.evaluation import Evaluation, evaluate
 from primatrix.trust.figures import write_figures
-from primatrix.trust.score import read_predictions
 
 __all__ = ["Beside", "check_figures", "describe_evaluation", "evaluate_files", "write_evaluation"]
 
@@ -68,11 +69,7 @@ def add_species(labels: pd.DataFrame, species: Sequence[str]) -> pd.DataFrame:
 
 def read_calibration(folder: Path) -> Calibration | None:
     """The calibration of a saved model, None where it has none."""
-    from primatrix.models.checkpoint import FACTS, read_facts  # here, so that tables alone load no torch
-
-    if not (folder / FACTS).is_file():
-        raise InputError(f"{folder}: no {FACTS} in it; wanted the folder of a saved model")
-    values = read_facts(folder / FACTS).get("calibration")
+    values = read_facts(folder).get("calibration")
     return Calibration.from_dict(values) if values else None
 
 
@@ -87,23 +84,14 @@ def read_durations(path: Path) -> "pd.Series[float]":
     return pd.to_numeric(unique, errors="coerce").astype(float)
 
 
-def read_losses(folder: Path) -> pd.DataFrame | None:
-    """Loss and val_loss of every epoch of a model's training; None where its state is not there."""
-    from primatrix.models.checkpoint import read_state
-
-    path = folder / "training.safetensors"
-    if not path.is_file():
-        return None
-    return pd.DataFrame(read_state(path)[1].get("epochs", []))
-
-
 def write_evaluation(
     evaluation: Evaluation, folder: Path, *, model: Path | None = None, figures: bool = True
 ) -> list[Path]:
     """Write tables and, unless told otherwise, figures into a folder; `model` adds its training's losses."""
     paths = evaluation.write(folder)
     if figures:
-        paths += write_figures(evaluation, folder, losses=read_losses(model) if model else None)
+        losses = pd.DataFrame(read_epochs(model)) if model else None
+        paths += write_figures(evaluation, folder, losses=losses)
     return paths
 
 

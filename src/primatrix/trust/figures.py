@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import numpy as np
 import pandas as pd
 
-from primatrix.disk.tables import write_whole
+from primatrix.disk import write_whole
 from primatrix.errors import InputError
 from primatrix.trust.evaluation import ALL, Evaluation
 

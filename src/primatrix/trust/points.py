@@ -7,13 +7,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from primatrix.errors import InputError
-from primatrix.labels.species import BLANK
-from primatrix.labels.table import count_without_site, number_units
-from primatrix.measures.bootstrap import Resample, percentiles
+from primatrix.labels import BLANK, count_without_site, number_units
+from primatrix.measures import Resample, clopper_pearson, percentiles
 from primatrix.trust.calibration import OperatingPoint, Unit, skip_scores
-from primatrix.trust.promises import METHODS, certify_cut, clopper_pearson
+from primatrix.trust.promises import METHODS, certify_cut
 
-__all__ = ["Promise", "choose_points", "skip_curve"]
+__all__ = ["Promise", "choose_points", "share_skipped", "shows_something", "skip_curve"]
 
 Floats = NDArray[np.float64]
 SKIP_BLANK = "skip blank"

@@ -21,12 +21,12 @@ None of them promises anything for one given site or species, or for footage unl
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, betaincinv
+from scipy.special import bdtr
 
 from primatrix.errors import InputError
 from primatrix.trust.calibration import Unit
 
-__all__ = ["METHODS", "certify_cut", "clopper_pearson", "count_allowed"]
+__all__ = ["METHODS", "certify_cut", "count_allowed"]
 
 Floats = NDArray[np.float64]
 AT_ONCE = 1000
@@ -136,17 +136,3 @@ def allow_in_the_mean(site: NDArray[np.int64], max_loss: float, delta: float) ->
     sizes = np.bincount(site)
     losses = np.append(0, np.cumsum(1 / sizes[site]))  # summed over sites, after 0, 1, ... lost
     return int(np.count_nonzero((losses + 1) / (len(sizes) + 1) <= max_loss)) - 1
-
-
-def clopper_pearson(hits: int, clips: int, *, confidence: float = 0.95) -> tuple[float, float]:
-    """The exact binomial interval of a share (Clopper and Pearson, 1934); (nan, nan) of no clips.
-
-    >>> [round(edge, 3) for edge in clopper_pearson(5, 100)]
-    [0.016, 0.113]
-    """
-    if not clips:
-        return (np.nan, np.nan)
-    tail = (1 - confidence) / 2
-    low = betaincinv(hits, clips - hits + 1, tail) if hits else 0.0
-    high = betaincinv(hits + 1, clips - hits, 1 - tail) if hits < clips else 1.0
-    return (float(low), float(high))

@@ -6,17 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from primatrix.disk.tables import read_table
 from primatrix.errors import InputError
-from primatrix.labels.table import read_labels
-from primatrix.measures.log_loss import (
-    class_frequencies,
-    constant_predictions,
-    match_rows,
-    species_log_losses,
-)
+from primatrix.interchange import read_labels
+from primatrix.measures import class_frequencies, constant_predictions, match_rows, species_log_losses
+from primatrix.results import read_predictions
 
-__all__ = ["Scores", "read_predictions", "score_files", "score_predictions"]
+__all__ = ["Scores", "score_files", "score_predictions"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,19 +93,3 @@ def score_files(predictions: Path, labels: Path, *, train_labels: Path | None = 
     true = read_labels(labels).table
     frequencies = class_frequencies(read_labels(train_labels).table) if train_labels else None
     return score_predictions(table, true, frequencies=frequencies)
-
-
-def read_predictions(path: str | Path) -> pd.DataFrame:
-    """Probabilities by clip (index) and species (columns); a clip that failed has empty cells (NaN)."""
-    raw = read_table(Path(path))
-    if raw.columns[0] not in ("filename", "filepath") or raw.shape[1] < 2:
-        raise InputError(f"{path}: got columns {', '.join(map(str, raw.columns[:5]))}; wanted `filename` (or "
-                         "`filepath`) and one column of probabilities per species")  # fmt: skip
-    table = raw.set_index(raw.columns[0]).drop(columns=["status", "fold"], errors="ignore")
-    numbers: pd.DataFrame = table.apply(pd.to_numeric, errors="coerce")
-    wrong = (numbers.isna() & table.notna()).to_numpy() | ((numbers < 0) | (numbers > 1)).to_numpy()
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
-        raise InputError(f"{path}: {table.iloc[row, column]} for {table.index[row]}, column "
-                         f"{table.columns[column]}, is not a probability; wanted 0 to 1")  # fmt: skip
-    return numbers

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["lists_everything"]
+__all__ = ["HEAD_BYTES", "lists_everything"]
 
 HEAD_BYTES = 8  # four letters and a length
 LIST_HEAD_BYTES = 12  # and four letters more

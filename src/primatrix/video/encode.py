@@ -1,7 +1,6 @@
 """Writing H.264 MP4 files, from frames that never need to be in memory all at once."""
 
 import itertools
-import os
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from primatrix.disk import whole_file
 from primatrix.errors import InputError
 
 __all__ = ["write_clip", "write_tone"]
@@ -52,19 +52,11 @@ def write_clip(
     check_picture(path, first)
     if codec not in av.codecs_available or av.Codec(codec, "w").type != "video":
         raise InputError(f"codec: got {codec!r}, wanted a video encoder of this PyAV such as 'libx264'")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        written = mux_frames(
-            part,
-            itertools.chain([first], pictures),
-            rate=Fraction(frames_per_second).limit_denominator(1001),
-            codec=codec,
-            quantiser=quantiser,
+    rate = Fraction(frames_per_second).limit_denominator(1001)
+    with whole_file(path, flush=False) as part:
+        return mux_frames(
+            part, itertools.chain([first], pictures), rate=rate, codec=codec, quantiser=quantiser
         )
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return written
 
 
 def check_picture(path: Path, picture: NDArray[np.uint8]) -> None:

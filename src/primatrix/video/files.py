@@ -2,14 +2,14 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import get_args
 
 from primatrix.errors import InputError
 from primatrix.records import Media, Video
 
-__all__ = ["STILL_SUFFIXES", "VIDEO_SUFFIXES", "describe_video", "find_videos", "is_still"]
+__all__ = ["STILL_SUFFIXES", "VIDEO_SUFFIXES", "cut_chunks", "describe_video", "find_videos", "is_still"]
 
 # Not .ts, which is TypeScript more often than video.
 VIDEO_SUFFIXES = frozenset(
@@ -152,3 +152,17 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return entry.is_file()
     except OSError:
         return False
+
+
+def cut_chunks(videos: Sequence[Video], *, most: int, most_bytes: int) -> Iterator[list[Video]]:
+    """Neighbours together, at most so many and, but for single ones, so many bytes of files."""
+    chunk: list[Video] = []
+    size_bytes = 0
+    for video in videos:
+        if chunk and (len(chunk) == most or size_bytes + video.size_bytes > most_bytes):
+            yield chunk
+            chunk, size_bytes = [], 0
+        chunk.append(video)
+        size_bytes += video.size_bytes
+    if chunk:
+        yield chunk

@@ -19,7 +19,20 @@ from primatrix.errors import DecodeError
 from primatrix.video.avi_index import HEAD_BYTES, lists_everything
 from primatrix.video.truncation import find_loss
 
-__all__ = ["FrameOrder", "PacketTable", "Source", "VideoPacket", "open_video", "order_frames", "read_packets"]
+__all__ = [
+    "INTRA_IN_ANY_ORDER",
+    "FrameOrder",
+    "PacketTable",
+    "Source",
+    "VideoPacket",
+    "is_sound",
+    "open_video",
+    "order_frames",
+    "packets_between",
+    "read_data",
+    "read_packets",
+    "tells_references",
+]
 
 VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"  # in quotes: PyAV's class takes no brackets when run
 

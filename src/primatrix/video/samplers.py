@@ -10,7 +10,14 @@ from collections.abc import Callable, Sequence
 
 from primatrix.records import Sampler
 
-__all__ = ["SAMPLERS", "choose_frames", "sample_keyframes", "sample_per_second", "sample_uniform"]
+__all__ = [
+    "SAMPLERS",
+    "TIME_TOLERANCE_SECONDS",
+    "choose_frames",
+    "sample_keyframes",
+    "sample_per_second",
+    "sample_uniform",
+]
 
 # Times are floats made from fractions: 25 frames of 1/25 s may come to 0.99999… s, which is meant as 1 s.
 TIME_TOLERANCE_SECONDS = 1e-6

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from primatrix.labels.species import BLANK
 from primatrix.records import ClipSpec
 from primatrix.video.samplers import TIME_TOLERANCE_SECONDS, choose_frames
 
-__all__ = ["DEFAULT_WINDOW_SECONDS", "choose_in_windows", "combine_windows", "plan_windows", "slide_frames"]
+__all__ = ["DEFAULT_WINDOW_SECONDS", "choose_in_windows", "plan_windows"]
 
 DEFAULT_WINDOW_SECONDS = 15.0  # the benchmark's clips, where a model does not say what it was trained on
 STRETCH = 1.25  # a window may be longer than the trained clips by as much
@@ -68,33 +67,3 @@ def choose_in_windows(
         )
         chosen += [first + place for place in places]
     return chosen
-
-
-def combine_windows(probabilities: NDArray[np.float32], *, species: Sequence[str]) -> NDArray[np.float32]:
-    """A clip's probabilities (S,) from its windows' (W, S): the highest; for `blank` the lowest.
-
-    The highest and not 1 - prod(1 - p): windows of one clip share background, light and animal, so their mistakes
-    come together, and eight windows that each say 0.1 would make 0.57 of nothing.
-
-    >>> combine_windows(np.array([[0.9, 0.1], [0.2, 0.8]], np.float32), species=["blank", "hog"]).tolist()
-    [0.2..., 0.8...]
-    """
-    combined: NDArray[np.float32] = probabilities.max(axis=0)
-    if BLANK in species:
-        column = list(species).index(BLANK)
-        combined[column] = probabilities[:, column].min()
-    return combined
-
-
-def slide_frames(frames: int) -> NDArray[np.int64]:
-    """Short looks within a window of `frames` frames, for models that give no answer per frame: (K, frames) indices.
-
-    Each look covers a third of the window, a sixth after the one before; its frames are repeated to make a whole
-    clip, so nothing has to be decoded again.
-
-    >>> slide_frames(6)
-    array([[0, 0, 0, 1, 1, 1], [1, 1, 1, 2, 2, 2], [2, 2, 2, 3, 3, 3], [3, 3, 3, 4, 4, 4], [4, 4, 4, 5, 5, 5]])
-    """
-    length, step = max(1, math.ceil(frames / 3)), max(1, frames // 6)
-    starts = [*range(0, frames - length, step), frames - length]
-    return np.array([[start + i * length // frames for i in range(frames)] for start in starts])

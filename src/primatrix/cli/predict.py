@@ -1,11 +1,10 @@
-"""Commands about answers: predict, neighbours, score."""
+"""The command `predict`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from primatrix.cli.app import app, finish, tell
 from primatrix.cli.options import (
     Data,
     Device,
@@ -17,18 +16,19 @@ from primatrix.cli.options import (
     is_benchmark,
     tell_unused,
 )
+from primatrix.cli.program import finish, tell
 from primatrix.cli.progress import ProgressDisplay
 from primatrix.errors import InputError
-from primatrix.footage.events import INTERVAL_MINUTES
-from primatrix.footage.times import ContainerClock, TimeSpec
-from primatrix.tagging.neighbours import NEIGHBOURS_FILE, Neighbours, learn_neighbours, read_neighbours
+from primatrix.footage import INTERVAL_MINUTES, ContainerClock, TimeSpec
+from primatrix.tagging import NEIGHBOURS_FILE, Neighbours, read_neighbours
 
 if TYPE_CHECKING:
     from primatrix.models import Model
-    from primatrix.tagging.gather import TagSpec
+    from primatrix.tagging import TagSpec
+
+__all__ = ["predict"]
 
 
-@app.command()
 def predict(
     data: Data,
     model: ModelFolder,
@@ -81,7 +81,7 @@ def predict(
 
     Example: primatrix predict /media/card --model runs/mine --out results --site-from "{site}/{file}"
     """
-    from primatrix.tagging.gather import TagSpec
+    from primatrix.tagging import TagSpec
 
     learned = find_neighbours(model, raw=raw) if use_neighbours and not is_benchmark(data) else None
     spec = TagSpec(
@@ -149,7 +149,7 @@ def predict_submission(
     **options: Any,  # Any: what predict_benchmark takes
 ) -> tuple[str, int, Path | None]:
     """Predict a benchmark folder: the summary, how many clips failed and where they are listed."""
-    from primatrix.models.batches import predict_benchmark
+    from primatrix.tagging import predict_benchmark
 
     run = predict_benchmark(data, model, out or Path("predictions.csv"), **options)
     return run.summary(), len(run.failures), run.failures_path
@@ -162,7 +162,7 @@ def predict_footage(
     **options: Any,  # Any: what predict_folder takes
 ) -> tuple[str, int, Path | None]:
     """Tag a folder of footage: the summary, how many videos failed and where they are listed."""
-    from primatrix.tagging.folder import predict_folder
+    from primatrix.tagging import predict_folder
 
     run = predict_folder(data, model, out or Path("results"), **options)
     return run.summary(), len(run.results.failures), run.path / "failures.csv"
@@ -172,41 +172,3 @@ def refuse_store(store: Path | None) -> None:
     """Footage is decoded for one prediction and not kept."""
     if store:
         raise InputError(f"--store: got {store}, wanted it with a benchmark folder only: leave it out")
-
-
-@app.command()
-def neighbours(
-    predictions: Annotated[
-        Path, typer.Argument(help="predict's CSV for clips the model did not train on, or oof.csv.")
-    ],
-    labels: Annotated[Path, typer.Argument(help="Their labels, wide or long.")],
-    deployments: Annotated[Path, typer.Option(help="CSV: filepath or folder, then site, recorded_at.")],
-    model: Annotated[
-        Path,
-        typer.Option(help="Folder of the model that predicted; gets neighbours.json, which predict reads."),
-    ],
-) -> None:
-    """Learn what clips close in time at one site tell of each other; predict uses it where it helps.
-
-    Judged by log loss on sites not learned on; the line printed says whether it is on and what it gained.
-
-    Example: primatrix neighbours val.csv labels.csv --deployments deployments.csv --model runs/mine
-    """
-    typer.echo(learn_neighbours(predictions, labels, deployments=deployments, model=model).summary())
-
-
-@app.command()
-def score(
-    predictions: Annotated[Path, typer.Argument(help="CSV of probabilities.")],
-    labels: Annotated[Path, typer.Argument(help="Label file, wide or long.")],
-    train_labels: Annotated[
-        Path | None, typer.Option(help="Training labels, for the constant predictor's class frequencies.")
-    ] = None,
-) -> None:
-    """Score predictions by aggregated log loss, beside the constant class frequencies.
-
-    Example: primatrix score submission.csv test_labels.csv --train-labels train_labels.csv
-    """
-    from primatrix.trust.score import score_files
-
-    typer.echo(score_files(predictions, labels, train_labels=train_labels).summary())

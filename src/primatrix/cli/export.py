@@ -1,16 +1,17 @@
-"""Commands about other programs' formats: export."""
+"""The command `export`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from primatrix.cli.app import app, tell
+from primatrix.cli.program import tell
 from primatrix.errors import InputError
-from primatrix.interchange.options import Format
+from primatrix.interchange import Format
+
+__all__ = ["export"]
 
 
-@app.command()
 def export(
     results: Annotated[
         Path | None,
@@ -49,8 +50,7 @@ def export(
     if results is None or out is None:
         raise InputError("export: got no " + ("RESULTS" if results is None else "--out") + "; wanted the folder that "
                          "`predict` wrote and --out, or --check FILE")  # fmt: skip
-    from primatrix.interchange.formats import ExportOptions, export_results
-    from primatrix.interchange.taxonomy import copy_taxonomy, read_taxonomy
+    from primatrix.interchange import ExportOptions, copy_taxonomy, export_results, read_taxonomy
 
     if taxonomy and not taxonomy.exists():
         tell(f"wrote {copy_taxonomy(taxonomy)}, the names used now; edit it and run this again")
@@ -63,7 +63,7 @@ def export(
 
 def check_file(path: Path, schemas: Path | None) -> None:
     """Print what is wrong, a line each; exit 1 where anything is."""
-    from primatrix.interchange.formats import ask_frictionless, check_export, find_format, has_frictionless
+    from primatrix.interchange import ask_frictionless, check_export, find_format, has_frictionless
 
     kind, judges = find_format(path), "primatrix' own checks"
     problems = check_export(path, outside=False)

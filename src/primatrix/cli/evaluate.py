@@ -1,51 +1,19 @@
-"""Commands about how far to trust answers: calibrate, evaluate."""
+"""The command `evaluate`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from primatrix.cli.app import app, tell
-from primatrix.cli.options import Device, Kind, Quiet, Workers, check_folder, is_benchmark
+from primatrix.cli.options import Device, Kind, Quiet, Sites, Workers, check_folder, is_benchmark
+from primatrix.cli.program import tell
 from primatrix.cli.progress import ProgressDisplay
 from primatrix.errors import InputError
 from primatrix.records import DatasetType
-from primatrix.trust.calibration import PredictedBy, Unit
 
-Sites = Annotated[Path | None, typer.Option(help="CSV with filename and site, where the labels have none.")]
-
-
-@app.command()
-def calibrate(
-    model: Annotated[Path, typer.Argument(help="Folder of a trained model; its calibration is replaced.")],
-    predictions: Annotated[
-        Path, typer.Argument(help="Its own (--raw) predictions for clips it did not train on.")
-    ],
-    labels: Annotated[Path, typer.Argument(help="Label file, wide or long.")],
-    sites: Sites = None,
-    source: Annotated[PredictedBy, typer.Option(help="How the predictions were made.")] = "validation",
-    lose_at_most: Annotated[
-        float, typer.Option(help="Share of clips with animals that may be skipped.")
-    ] = 0.05,
-    find_at_least: Annotated[float, typer.Option(help="Share of a species' clips to find.")] = 0.9,
-    confidence: Annotated[float, typer.Option(help="With which both are promised.")] = 0.9,
-    per: Annotated[Unit, typer.Option(help="Whether clips or sites are what is drawn anew.")] = "clips",
-) -> None:
-    """Learn how far to trust a model's probabilities, and from where on clips may be skipped.
-
-    Example: primatrix calibrate runs/motion runs/motion/oof.csv train_labels.csv --source out-of-fold
-    """
-    from primatrix.trust.calibration_files import calibrate_model, describe_calibration
-    from primatrix.trust.points import Promise
-
-    promise = Promise(lose_at_most, find_at_least, confidence, per)
-    calibration = calibrate_model(
-        model, predictions=predictions, labels=labels, sites=sites, source=source, promise=promise
-    )
-    typer.echo(describe_calibration(calibration))
+__all__ = ["evaluate"]
 
 
-@app.command()
 def evaluate(
     predictions: Annotated[
         Path, typer.Argument(help="CSV of probabilities, or a folder of clips with --model.")
@@ -69,13 +37,7 @@ def evaluate(
 
     Example: primatrix evaluate submission.csv test_labels.csv --sites deployments.csv --out evaluation
     """
-    from primatrix.trust.evaluation_files import (
-        Beside,
-        check_figures,
-        describe_evaluation,
-        evaluate_files,
-        write_evaluation,
-    )
+    from primatrix.trust import Beside, check_figures, describe_evaluation, evaluate_files, write_evaluation
 
     check_folder(out)
     if out and figures:
@@ -118,8 +80,7 @@ def predict_first(
     if model is None or out is None:
         raise InputError(f"{folder}: got a folder of clips, wanted --model FOLDER and --out FOLDER with it")
     from primatrix.models import load_model
-    from primatrix.models.batches import predict_benchmark
-    from primatrix.tagging.folder import predict_folder
+    from primatrix.tagging import predict_benchmark, predict_folder
 
     loaded, answers = load_model(model), out / "predictions.csv"
     with ProgressDisplay(quiet=quiet) as display:

@@ -1,16 +1,17 @@
-"""Commands that show what was found: report."""
+"""The command `report`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from primatrix.cli.app import app, finish
 from primatrix.cli.options import Quiet, Workers
+from primatrix.cli.program import finish
 from primatrix.cli.progress import ProgressDisplay
 
+__all__ = ["report"]
 
-@app.command()
+
 def report(
     results: Annotated[Path, typer.Argument(help="Folder of results, as predict leaves it.")],
     out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),

@@ -1,4 +1,4 @@
-"""Commands about models: train, info."""
+"""The command `train`."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import primatrix
-from primatrix.cli.app import app, finish
 from primatrix.cli.options import (
     Channels,
     Data,
@@ -28,27 +26,36 @@ from primatrix.cli.options import (
     split_commas,
     tell_unused,
 )
+from primatrix.cli.program import finish
 from primatrix.cli.progress import ProgressDisplay
-from primatrix.disk.tables import write_failures
+from primatrix.disk import write_failures
 from primatrix.errors import InputError
 from primatrix.records import OnProgress
 
 if TYPE_CHECKING:  # they load torch
-    from primatrix.data.dataset import Dataset
+    from primatrix.data import Dataset
     from primatrix.models import Model
-    from primatrix.training.recipe import TrainSpec
+    from primatrix.training import TrainSpec
 
+__all__ = ["train"]
 
 Architecture = Annotated[str, typer.Option("--model", "--architecture", help="Which network.")]
+
+
 Config = Annotated[Path | None, typer.Option(help="YAML file of training settings; flags change it.")]
+
+
 Change = Annotated[list[str] | None, typer.Option("--set", help="Any setting, as ema=0.99; may be repeated.")]
+
+
 Option = Annotated[
     list[str] | None, typer.Option("--option", help="Of the network, as pretrained=NAME; may be repeated.")
 ]
+
+
 DRY_RUN_CLIPS = 4  # in a batch and decoded at a time, so that a dry run takes seconds with any footage
 
 
-@app.command()
 def train(
     data: Data,
     out: Annotated[Path | None, typer.Option(help="Folder for the model; default: runs/MODEL.")] = None,
@@ -86,7 +93,7 @@ def train(
 
     Example: primatrix train data --type micro --model motion --config train.yaml --epochs 5
     """
-    from primatrix.data.dataset import Dataset
+    from primatrix.data import Dataset
     from primatrix.models import build_model
 
     out = out or Path("runs", architecture)
@@ -137,7 +144,7 @@ def read_recipe(
 ) -> "TrainSpec":
     """The recommended settings, changed by the file, then by words, then by the flags that were given."""
     from primatrix.settings import merge_settings, parse_words, read_settings
-    from primatrix.training.recipe import TrainSpec
+    from primatrix.training import TrainSpec
 
     settings = merge_settings(read_settings(config) if config else {}, parse_words(change))
     settings |= {name: value for name, value in flags.items() if value is not None}
@@ -165,10 +172,9 @@ def run_training(
     on_progress: OnProgress,
 ) -> None:
     """Train once or by folds, and say what came of it."""
-    from primatrix.labels.splits import split_folds
-    from primatrix.training.folds import train_folds
-    from primatrix.training.loop import train as run
-    from primatrix.training.team import is_leader
+    from primatrix.labels import split_folds
+    from primatrix.training import is_leader, train_folds
+    from primatrix.training import train as run
 
     if folds is not None and spec.dry_run:  # refuses folds that cannot be, as `train_folds` does
         split_folds(dataset.labels, sites=dataset.sites, folds=folds)
@@ -186,29 +192,3 @@ def run_training(
     else:
         typer.echo(f"model: {out}")
         finish(len(dataset.failures), write_failures(dataset.failures, out / "failures.csv"))
-
-
-@app.command()
-def info(
-    model: Annotated[Path | None, typer.Argument(help="Folder of a model; none: about this machine.")] = None,
-) -> None:
-    """Describe a saved model, or this installation and its device.
-
-    Example: primatrix info runs/lrcn
-    """
-    if model is None:
-        from primatrix.models.devices import describe_device
-
-        typer.echo(f"primatrix {primatrix.__version__}, runs on {describe_device()}")
-        return
-    from primatrix.models import load_model
-
-    loaded = load_model(model)
-    spec = loaded.spec
-    typer.echo(
-        f"{loaded.name}, {sum(p.numel() for p in loaded.network.parameters()):,} parameters\n"
-        f"clips: {spec.frames} {spec.colour} frames of {spec.height_px}x{spec.width_px} pixels ({spec.sampler})\n"
-        f"scores: {', '.join(f'{name} {value:.4g}' for name, value in loaded.scores.items()) or 'none'}\n"
-        f"calibration: {loaded.calibration.summary() if loaded.calibration else 'none'}\n"
-        f"{len(loaded.species)} species: {', '.join(loaded.species)}"
-    )

@@ -1,0 +1,39 @@
+"""The command `calibrate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from primatrix.cli.options import Sites
+from primatrix.trust import PredictedBy, Unit
+
+__all__ = ["calibrate"]
+
+
+def calibrate(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained model; its calibration is replaced.")],
+    predictions: Annotated[
+        Path, typer.Argument(help="Its own (--raw) predictions for clips it did not train on.")
+    ],
+    labels: Annotated[Path, typer.Argument(help="Label file, wide or long.")],
+    sites: Sites = None,
+    source: Annotated[PredictedBy, typer.Option(help="How the predictions were made.")] = "validation",
+    lose_at_most: Annotated[
+        float, typer.Option(help="Share of clips with animals that may be skipped.")
+    ] = 0.05,
+    find_at_least: Annotated[float, typer.Option(help="Share of a species' clips to find.")] = 0.9,
+    confidence: Annotated[float, typer.Option(help="With which both are promised.")] = 0.9,
+    per: Annotated[Unit, typer.Option(help="Whether clips or sites are what is drawn anew.")] = "clips",
+) -> None:
+    """Learn how far to trust a model's probabilities, and from where on clips may be skipped.
+
+    Example: primatrix calibrate runs/motion runs/motion/oof.csv train_labels.csv --source out-of-fold
+    """
+    from primatrix.trust import Promise, calibrate_model, describe_calibration
+
+    promise = Promise(lose_at_most, find_at_least, confidence, per)
+    calibration = calibrate_model(
+        model, predictions=predictions, labels=labels, sites=sites, source=source, promise=promise
+    )
+    typer.echo(describe_calibration(calibration))

@@ -1,0 +1,37 @@
+"""The command `downsample`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from primatrix.cli.options import (
+    Quiet,
+    Workers,
+    parse_size,
+)
+from primatrix.cli.program import finish
+from primatrix.cli.progress import ProgressDisplay
+
+__all__ = ["downsample"]
+
+
+def downsample(
+    source: Annotated[Path, typer.Argument(help="A folder of raw footage.")],
+    target: Annotated[Path, typer.Argument(help="Folder for the small clips.")],
+    size: Annotated[str, typer.Option(help="nano, micro or HEIGHTxWIDTH.")] = "nano",
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Make nano (16x16) or micro (64x64) clips, 2 frames/s for 15 s, from raw footage.
+
+    Example: primatrix downsample data/raw data/nano --size nano
+    """
+    from primatrix.footage import NAMED_SIZES_PX
+    from primatrix.footage import downsample as run
+
+    side = NAMED_SIZES_PX.get(size) or parse_size(size)
+    with ProgressDisplay(quiet=quiet) as display:
+        result = run(source, target, size_px=side, workers=workers, on_progress=display.on_progress)
+    typer.echo(result.summary())
+    finish(len(result.failures), result.failures_path)

@@ -1,0 +1,38 @@
+"""The command `info`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import primatrix
+
+if TYPE_CHECKING:  # they load torch
+    pass
+
+__all__ = ["info"]
+
+
+def info(
+    model: Annotated[Path | None, typer.Argument(help="Folder of a model; none: about this machine.")] = None,
+) -> None:
+    """Describe a saved model, or this installation and its device.
+
+    Example: primatrix info runs/lrcn
+    """
+    if model is None:
+        from primatrix.models import describe_device
+
+        typer.echo(f"primatrix {primatrix.__version__}, runs on {describe_device()}")
+        return
+    from primatrix.models import load_model
+
+    loaded = load_model(model)
+    spec = loaded.spec
+    typer.echo(
+        f"{loaded.name}, {sum(p.numel() for p in loaded.network.parameters()):,} parameters\n"
+        f"clips: {spec.frames} {spec.colour} frames of {spec.height_px}x{spec.width_px} pixels ({spec.sampler})\n"
+        f"scores: {', '.join(f'{name} {value:.4g}' for name, value in loaded.scores.items()) or 'none'}\n"
+        f"calibration: {loaded.calibration.summary() if loaded.calibration else 'none'}\n"
+        f"{len(loaded.species)} species: {', '.join(loaded.species)}"
+    )

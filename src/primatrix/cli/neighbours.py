@@ -1,0 +1,33 @@
+"""The command `neighbours`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from primatrix.tagging import learn_neighbours
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["neighbours"]
+
+
+def neighbours(
+    predictions: Annotated[
+        Path, typer.Argument(help="predict's CSV for clips the model did not train on, or oof.csv.")
+    ],
+    labels: Annotated[Path, typer.Argument(help="Their labels, wide or long.")],
+    deployments: Annotated[Path, typer.Option(help="CSV: filepath or folder, then site, recorded_at.")],
+    model: Annotated[
+        Path,
+        typer.Option(help="Folder of the model that predicted; gets neighbours.json, which predict reads."),
+    ],
+) -> None:
+    """Learn what clips close in time at one site tell of each other; predict uses it where it helps.
+
+    Judged by log loss on sites not learned on; the line printed says whether it is on and what it gained.
+
+    Example: primatrix neighbours val.csv labels.csv --deployments deployments.csv --model runs/mine
+    """
+    typer.echo(learn_neighbours(predictions, labels, deployments=deployments, model=model).summary())

@@ -1,0 +1,12 @@
+from .findings import find_all as find_all
+from .formats import check_export as check_export
+from .formats import export_results as export_results
+from .formats import find_format as find_format
+from .formats import read_export as read_export
+from .frictionless_judge import ask_frictionless as ask_frictionless
+from .frictionless_judge import has_frictionless as has_frictionless
+from .labels import read_labels as read_labels
+from .options import ExportOptions as ExportOptions
+from .options import Format as Format
+from .taxonomy import copy_taxonomy as copy_taxonomy
+from .taxonomy import read_taxonomy as read_taxonomy

@@ -1,0 +1,9 @@
+from .columns import COLUMNS as COLUMNS
+from .columns import DEFAULT_THRESHOLD as DEFAULT_THRESHOLD
+from .columns import RESERVED as RESERVED
+from .columns import complete_facts as complete_facts
+from .predictions import read_predictions as read_predictions
+from .results import Results as Results
+from .results import make_example as make_example
+from .results import read_frames as read_frames
+from .summary import summarise as summarise

@@ -1,0 +1,221 @@
+"""The columns of a run's tables, checked."""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+import primatrix
+from primatrix.errors import InputError
+from primatrix.labels import BLANK
+
+__all__ = [
+    "ARROW_TYPES",
+    "COLUMNS",
+    "DEFAULT_THRESHOLD",
+    "RUN_FACTS",
+    "check_clips",
+    "check_known",
+    "check_names",
+    "check_predictions",
+    "check_sightings",
+    "columns_of",
+    "complete_facts",
+    "type_table",
+]
+
+Kind = Literal["text", "number", "count", "probability"]
+
+
+COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
+    "predictions": {"filepath": "text", "status": "text"},  # then one probability per species
+    "failures": {"filename": "text", "stage": "text", "reason": "text"},
+    "clips": {
+        "filepath": "text",
+        "duration_seconds": "number",
+        "frame_rate": "number",
+        "frame_count": "count",
+        "width_px": "count",
+        "height_px": "count",
+        "codec": "text",
+        "recorded_at": "text",  # ISO 8601, with its zone where that is known
+        "time_source": "text",
+        "time_warning": "text",
+        "site": "text",
+        "deployment": "text",
+        "event": "text",
+        "note": "text",  # of a partial clip: what of it could not be read
+    },
+    "sightings": {
+        "filepath": "text",
+        "species": "text",
+        "start_seconds": "number",
+        "end_seconds": "number",
+        "best_seconds": "number",
+        "probability": "probability",
+    },
+    "frames": {"filepath": "text", "pts_seconds": "number"},  # then one probability per species
+})  # fmt: skip
+"""The columns of each table, in order, and what each holds. Numbers may be missing, text may be empty."""
+
+
+PER_SPECIES = ("predictions", "frames")  # tables with a column of probabilities for each species
+
+
+RESERVED = ("", "filepath", "filename", "status", "pts_seconds", "label", "labels", "site", "split")
+
+
+STATUSES = ("ok", "partial", "failed")
+
+
+TIME_SOURCES = ("", "container", "exif", "name", "table", "modified")
+
+
+DTYPES: dict[Kind, str] = {"text": "str", "number": "float64", "count": "Int64", "probability": "float32"}
+
+
+ARROW_TYPES = {"text": pa.string(), "number": pa.float64(), "probability": pa.float32()}  # those of frames
+
+
+ISO_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?"
+
+
+DEFAULT_THRESHOLD = (
+    0.5  # of a species for which a run states none, and of a model that has not been calibrated
+)
+
+
+RUN_FACTS: Mapping[str, object] = MappingProxyType({
+    "model": "",  # name of the model
+    "folder": "",  # the footage, as it was named
+    "species": [],
+    "thresholds": {},  # species -> probability from which it counts as seen
+    "operating_points": {},
+    "primatrix_version": "",
+    "created": "",  # UTC, ISO 8601
+    "timezone": "",  # of times without their own
+    "settings": {},
+})  # fmt: skip
+"""What run.json says, and what stands there for what is not known."""
+
+
+def complete_facts(facts: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON values of several types
+    """The facts of a run with this version, the time now and empty values for what is not given.
+
+    >>> complete_facts({"species": ["hog"], "model": "lrcn"})["thresholds"]
+    {}
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    own = {"primatrix_version": primatrix.__version__, "created": now}
+    unknown = set(facts) - set(RUN_FACTS)
+    if unknown:
+        raise InputError(f"run.json: got `{min(unknown)}`; wanted {', '.join(RUN_FACTS)}")
+    return {**deepcopy(dict(RUN_FACTS)), **own, **facts}
+
+
+def check_names(species: Sequence[str]) -> None:
+    """InputError for a species that could be taken for a column, or comes twice."""
+    bad = [name for name in species if name in RESERVED or name != name.strip() or species.count(name) > 1]
+    if bad:
+        raise InputError(f"run.json: species {bad[0]!r}; wanted each once, not one of {', '.join(RESERVED[1:])}, "
+                         "no blanks at its ends")  # fmt: skip
+
+
+def columns_of(name: str, species: Sequence[str]) -> dict[str, Kind]:
+    """The columns of a table in order, those of species included, and what each holds."""
+    own = dict(COLUMNS[name])
+    if name in PER_SPECIES:
+        own.update(dict.fromkeys(species, "probability"))
+    return own
+
+
+def type_table(table: pd.DataFrame, name: str, species: Sequence[str]) -> pd.DataFrame:
+    """The table with its columns in order and of their types, or an InputError that names the column."""
+    wanted = columns_of(name, species)
+    missing = [column for column in wanted if column not in table.columns]
+    extra = [str(column) for column in table.columns if column not in wanted]
+    if missing or extra or table.columns.has_duplicates:
+        what = f"no column `{missing[0]}`" if missing else f"column `{(extra or ['?'])[0]}` is not known"
+        raise InputError(f"{name}: {what if missing or extra else 'a column stands there twice'}; "
+                         f"wanted {', '.join(wanted)}")  # fmt: skip
+    return pd.DataFrame({column: _type_column(table[column], name, kind) for column, kind in wanted.items()})
+
+
+def _type_column(column: "pd.Series[Any]", name: str, kind: Kind) -> "pd.Series[Any]":
+    if kind == "text":
+        return column.astype(object).where(column.notna(), "").astype(str).reset_index(drop=True)
+    try:
+        numbers: pd.Series[Any] = pd.to_numeric(column).reset_index(drop=True)
+        return numbers.astype(DTYPES[kind])  # type: ignore[call-overload,no-any-return]
+    except (TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        wanted = "whole numbers" if kind == "count" else "numbers"
+        raise InputError(
+            f"{name}: column `{column.name}` holds {column.dtype} ({reason}); wanted {wanted}"
+        ) from error
+
+
+def check_known(table: pd.DataFrame, name: str, clips: "pd.Series[str]") -> None:
+    """Rows are of clips that there are."""
+    column = table["filename" if name == "failures" else "filepath"]
+    known = column.isin(clips)
+    if not known.all():
+        stranger = column[~known].iloc[0]
+        raise InputError(f"{name}: {stranger} is no clip of predictions; wanted only clips that are there")
+
+
+def check_predictions(table: pd.DataFrame, species: Sequence[str], failed: set[str]) -> None:
+    """InputError where a probability is none, or a clip that failed has one."""
+    _check_words(table, "predictions", column="status", words=STATUSES)
+    broken = table["status"] == "failed"
+    if set(table.loc[broken, "filepath"]) != failed:
+        odd = min(set(table.loc[broken, "filepath"]) ^ failed)
+        raise InputError(
+            f"failures: {odd} is failed in one of predictions and failures only; wanted it in both"
+        )
+    numbers = table[list(species)].to_numpy()
+    empty = np.isnan(numbers)
+    wrong = (empty != broken.to_numpy()[:, None]) | (numbers < 0) | (numbers > 1)
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        clip = table.iloc[row]
+        raise InputError(f"predictions: {numbers[row, column]} for {clip['filepath']} ({clip['status']}), column "
+                         f"{species[column]}; wanted 0 to 1, and nothing where a clip failed")  # fmt: skip
+
+
+def check_sightings(table: pd.DataFrame, species: Sequence[str]) -> None:
+    """InputError where a stretch of seconds or its species cannot be."""
+    _check_words(table, "sightings", column="species", words=[name for name in species if name != BLANK])
+    start, best, end = (table[f"{when}_seconds"] for when in ("start", "best", "end"))
+    wrong = ~((start >= 0) & (start <= best) & (best <= end) & table["probability"].between(0, 1))
+    if wrong.any():
+        row = table[wrong].iloc[0]
+        seconds = f"{row['start_seconds']} to {row['end_seconds']} s, best {row['best_seconds']} s"
+        raise InputError(
+            f"sightings: {row['species']} in {row['filepath']} from {seconds}, probability {row['probability']}; "
+            "wanted 0 <= start <= best <= end, probability 0 to 1"
+        )
+
+
+def check_clips(table: pd.DataFrame) -> None:
+    """InputError where a time of recording, or its source, is none."""
+    _check_words(table, "clips", column="time_source", words=TIME_SOURCES)
+    times = table["recorded_at"]
+    wrong = ~(times.str.fullmatch(ISO_TIME) | (times == ""))
+    if wrong.any():
+        row = table[wrong].iloc[0]
+        raise InputError(
+            f"clips: recorded_at {row['recorded_at']!r} of {row['filepath']}; wanted ISO 8601, as "
+            "2026-03-01T06:30:00+01:00, or nothing"
+        )
+
+
+def _check_words(table: pd.DataFrame, name: str, *, column: str, words: Sequence[str]) -> None:
+    strange = table.loc[~table[column].isin(words), column]
+    if len(strange):
+        raise InputError(f"{name}: {column} {strange.iloc[0]!r}; wanted one of {', '.join(map(repr, words))}")

@@ -1,0 +1,12 @@
+from .animals import LOOKS as LOOKS
+from .footage import claim_folder as claim_folder
+from .footage import draw_all as draw_all
+from .footage import list_present as list_present
+from .footage import list_tasks as list_tasks
+from .footage import simulate as simulate
+from .render import draw_clip as draw_clip
+from .scenes import Sighting as Sighting
+from .survey import SimulationSpec as SimulationSpec
+from .survey import Survey as Survey
+from .survey import draw_survey as draw_survey
+from .visibility import make_visible_scene as make_visible_scene

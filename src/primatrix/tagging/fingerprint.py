@@ -1,0 +1,35 @@
+"""All that decides an answer besides the clip, as a digest."""
+
+import hashlib
+import json
+
+import torch
+
+import primatrix
+from primatrix.data import FORMAT_VERSION
+from primatrix.models import Device, Model
+from primatrix.tagging.looks import (
+    find_thresholds,
+    find_window_seconds,
+)
+
+__all__ = ["fingerprint_model", "fingerprint_walk"]
+
+
+def fingerprint_model(model: Model, device: Device) -> str:
+    """A digest of all that decides an answer besides the clip: weights, calibration, spec, device, versions."""
+    facts = [
+        model.name, model.options, model.species, model.spec.to_dict(), str(device),
+        model.calibration and model.calibration.to_dict(), primatrix.__version__, torch.__version__, FORMAT_VERSION,
+    ]  # fmt: skip
+    digest = hashlib.sha256(json.dumps(facts).encode())
+    for name, tensor in sorted(model.network.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def fingerprint_walk(model: Model, device: Device) -> str:
+    """The same where footage is walked: windows and thresholds decide there, too."""
+    made_by = [fingerprint_model(model, device), find_window_seconds(model), find_thresholds(model)]
+    return hashlib.sha256(json.dumps(made_by).encode()).hexdigest()

@@ -1,0 +1,14 @@
+from .augmentation import Augmentation as Augmentation
+from .augmentation import augment_clips as augment_clips
+from .averages import WeightAverage as WeightAverage
+from .folds import FoldRun as FoldRun
+from .folds import stack_folds as stack_folds
+from .folds import train_folds as train_folds
+from .loop import train as train
+from .loss import clip_loss as clip_loss
+from .optimisers import KerasRMSprop as KerasRMSprop
+from .optimisers import build_optimiser as build_optimiser
+from .optimisers import set_learning_rate as set_learning_rate
+from .recipe import History as History
+from .recipe import TrainSpec as TrainSpec
+from .team import is_leader as is_leader
