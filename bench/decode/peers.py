@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-WORK = Path(__file__).resolve().parent / "work"
+WORK = Path(__file__).resolve().parents[1] / "work"
 
 
 def make_environment(name: str, packages: list[str]) -> Path:

@@ -1,6 +1,6 @@
 """Size of and time for the report of a large run: made-up probabilities over links to a few real files.
 
-python bench/report_size.py FOOTAGE --clips 10000
+python bench/scale/report_size.py FOOTAGE --clips 10000
 """
 
 import argparse

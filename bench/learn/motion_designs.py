@@ -1,6 +1,6 @@
 """Designs of Motion beside conv3d, each trained for the same processor time, scored on sites not trained on.
 
-    .venv/bin/python bench/motion_designs.py DATA [--designs v1 conv3d] [--minutes 8] [--parts 5]
+    python bench/learn/motion_designs.py DATA [--designs v1 conv3d] [--minutes 8] [--parts 5]
 
 DATA is a folder in the benchmark's shape with deployments.csv (`filename,site`), as `primatrix simulate` writes.
 Only its training clips are read; their sites are split, one in `--parts` validates. The learning rate rises over

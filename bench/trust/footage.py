@@ -1,11 +1,12 @@
 """From a folder of raw footage to every answer: 3 simulated sites x 200 clips.
 
-    python bench/footage.py MODEL [--clips 200] [--schemas ../shared/data/camtrap_dp_schemas] [--megadetector PYTHON]
+    python bench/trust/footage.py MODEL [--clips 200] [--schemas ../shared/data/camtrap_dp_schemas]
+        [--megadetector PYTHON]
 
 Draws a larger survey's tables, takes the first 200 clips in time at each of its three cameras and draws those as raw
 footage of 202x360 pixels, 15 s at 12 frames/s; five files are then damaged, one in each way. With MODEL, a folder that
 `primatrix train` wrote: `predict` of the whole folder (times from a table, sites from the paths, --frames), `score`,
-`neighbours`, every export with its own checks and outside validators (PYTHON: see bench/validators.py), and `report`.
+`neighbours`, every export with its own checks and outside validators (PYTHON: see validators.py), and `report`.
 What is there already is not done again: killed at any moment, the same command goes on. MODEL is copied, since
 `neighbours` writes into a model's folder. Prints what each command says, then the figures; those also as JSON.
 """
@@ -34,7 +35,7 @@ from primatrix.simulation.footage import claim_folder, draw_all, list_present, l
 from primatrix.simulation.survey import Survey, draw_survey
 from validators import judge
 
-HERE = Path(__file__).resolve().parent
+WORK = Path(__file__).resolve().parents[1] / "work" / "footage"
 SITES, SEED, SURVEY_CLIPS = 3, 20_261_125, 4000  # cameras of a seed of its own, so new to any model
 SPEC = SimulationSpec(train_clips=SURVEY_CLIPS, test_clips=0, seed=SEED, sites=SITES, label_noise=0.0, odd_length=0.0,
                       raw_height_px=202, raw_width_px=360, raw_frames_per_second=12)  # fmt: skip
@@ -155,7 +156,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("--clips", type=int, default=200, help="at each of the three sites")
-    parser.add_argument("--work", type=Path, default=HERE / "work" / "footage")
+    parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--schemas", type=Path)
     parser.add_argument("--megadetector", help="Python of an environment with the megadetector package")
     parser.add_argument("--workers", type=int, default=os.cpu_count())

@@ -1,6 +1,6 @@
 """The benchmark at its real size: 204,130 + 87,485 nano clips, from MP4 files to a scored submission.
 
-    .venv/bin/python bench/full_size.py [--data bench/work/full_size]
+    python bench/scale/full_size.py [--data bench/work/full_size]
 
 Simulates the clips once (half an hour on 2 cores) and uses them again after. Then, with an empty store: train
 2 epochs x 500 steps x 32 clips with 30 validation steps, predict all test clips, write the submission and
@@ -14,6 +14,7 @@ import json
 import platform
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
@@ -22,7 +23,6 @@ from pathlib import Path
 
 import psutil
 
-import peers
 import primatrix as pm
 from primatrix.cli.progress import ProgressDisplay
 from primatrix.labels.species import TEST_CLIPS, TRAIN_CLIPS
@@ -30,7 +30,11 @@ from primatrix.models.batches import predict_to_file
 from primatrix.simulation import SimulationSpec, simulate
 from primatrix.trust.score import score_files
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "decode"))
+import peers
+
 HERE = Path(__file__).resolve().parent
+WORK = HERE.parent / "work"
 EPOCHS, STEPS, BATCH, VALIDATION_STEPS = 2, 500, 32, 30
 ORIGINAL_CLIPS, ORIGINAL_HOURS = 500, 4.6
 
@@ -147,12 +151,12 @@ def extrapolate(rounds: list[dict[str, float]]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=HERE / "work" / "full_size")
+    parser.add_argument("--data", type=Path, default=WORK / "full_size")
     parser.add_argument("--no-original", action="store_true", help="leave out scikit-video and Keras")
     options = parser.parse_args()
     result = measure(options.data, original=not options.no_original)
     text = json.dumps(result, indent=2)
-    (HERE / "work" / "full_size.json").write_text(text + "\n")
+    (WORK / "full_size.json").write_text(text + "\n")
     print(text)
 
 

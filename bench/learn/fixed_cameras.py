@@ -1,7 +1,7 @@
 """Real events in front of fixed cameras, each camera predicted by a model that has never seen it.
 
-    .venv/bin/python bench/fixed_cameras.py [--data FOLDER] [--model motion] [--size 96x128] [--frames 16] [--epochs 20]
-        [--seeds 3] [--option NAME JSON ...] [--setting NAME JSON ...] [--floor-only]
+    python bench/learn/fixed_cameras.py [--data FOLDER] [--model motion] [--size 96x128] [--frames 16]
+        [--epochs 20] [--seeds 3] [--option NAME JSON ...] [--setting NAME JSON ...] [--floor-only]
 
 For each camera (site) of labels.csv a model is trained on the others, for as many epochs as asked, and predicts this
 one; the answers of all cameras are put together and scored: macro-F1 of the most probable class, probabilities
@@ -35,7 +35,7 @@ from primatrix.models.batches import predict_batches
 from primatrix.training.loop import TrainSpec
 
 HERE = Path(__file__).resolve().parent
-WORK = HERE / "work" / "fixed_cameras"
+WORK = HERE.parent / "work" / "fixed_cameras"
 THUMBNAIL = (12, 16)  # pixels high and wide
 COMPONENTS = 50
 # What stands in the scene counts, not an animal: the place is all that `motion` sees, turned, zoomed and shifted as
@@ -115,7 +115,7 @@ def report(name: str, wanted: np.ndarray, p: np.ndarray, classes: list[str]) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared/data/fixed_camera_events")
+    parser.add_argument("--data", type=Path, default=HERE.parents[2] / "shared/data/fixed_camera_events")
     parser.add_argument("--model", default="motion")
     parser.add_argument("--size", default="96x128", help="height x width in pixels")
     parser.add_argument("--frames", type=int, default=16)

@@ -1,9 +1,9 @@
 """When `conv3d` begins to learn: its loss less that of the class frequencies on the very same batches.
 
-    .venv/bin/python bench/conv3d_start.py [--rate 1e-4] [--difference] [--steps 1000] [--threads 1]
+    python bench/learn/conv3d_start.py [--rate 1e-4] [--difference] [--steps 1000] [--threads 1]
 
-On the training clips of bench/ladder.py, which makes them where they are not there yet. AdamW without decay, the rate
-constant, the head's bias at the class frequencies, so that it begins where it would else first have to get. The
+On the training clips of bench/learn/ladder.py, which makes them where they are not there yet. AdamW without decay, the
+rate constant, the head's bias at the class frequencies, so that it begins where it would else first have to get. The
 difference takes away most of the noise of a batch: 0.0002 can be seen where losses themselves differ by 0.005.
 """
 
@@ -47,7 +47,7 @@ def start(model: pm.Model, data: pm.Dataset, *, rate: float, steps: int) -> None
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=ladder.HERE / "work" / "ladder" / "data")
+    parser.add_argument("--data", type=Path, default=ladder.WORK / "data")
     parser.add_argument("--rate", type=float, default=1e-4)
     parser.add_argument("--difference", action="store_true", help="conv3d's option")
     parser.add_argument("--steps", type=int, default=1000)

@@ -1,6 +1,6 @@
 """Clips per second of LRCN in training and prediction, in every configuration, in interleaved rounds.
 
-python bench/lrcn_speed.py [--rounds 7] [--compile]
+    python bench/learn/lrcn_speed.py [--rounds 7] [--compile]
 
 Prints a table: median and best of the rounds. Other work on the machine lowers all rows alike, so ratios hold.
 """

@@ -1,6 +1,6 @@
 """Every export, judged by outside validators: frictionless with the published schemas, MegaDetector's own tools.
 
-    python bench/validators.py [RESULTS ...] --schemas ../shared/data/camtrap_dp_schemas --megadetector PYTHON
+    python bench/trust/validators.py [RESULTS ...] --schemas ../shared/data/camtrap_dp_schemas --megadetector PYTHON
 
 RESULTS are folders that `primatrix predict` wrote; without any, results of 10,000 clips are made from a seed. PYTHON is
 that of an environment of its own, since the package wants much: `pip install --no-deps megadetector`, then tqdm numpy

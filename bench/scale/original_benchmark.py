@@ -1,7 +1,7 @@
 """The benchmark's job as its published walk-through does it: scikit-video reads clips, Keras trains and predicts.
 
-Runs in an environment of its own (see peers.py), without primatrix. Reads clip paths from stdin, one per line,
-and prints one JSON line: clips/s of reading, training and predicting.
+Runs in an environment of its own (see bench/decode/peers.py), without primatrix. Reads clip paths from stdin, one per
+line, and prints one JSON line: clips/s of reading, training and predicting.
 """
 
 import json

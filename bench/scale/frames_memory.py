@@ -1,6 +1,6 @@
 """Peak memory of writing, exporting and reporting results, with the probabilities of single frames and without.
 
-    python bench/frames_memory.py [--clips 4000,16000,64000] [--predict 1000,4000] [--work bench/work/frames_memory]
+    python bench/scale/frames_memory.py [--clips 4000,16000,64000] [--predict 1000,4000] [--work FOLDER]
 
 Made-up answers (24 species, 15 frames a clip) are kept on disk as `predict` keeps a model's, 256 clips in a part; then
 each step runs in a process of its own: `write` is all that `predict` does after its last video, `export` is for
@@ -33,7 +33,7 @@ from primatrix.tagging.gather import (
     unpack_answers,
 )
 
-HERE = Path(__file__).resolve().parent
+WORK = Path(__file__).resolve().parents[1] / "work" / "frames_memory"
 STEPS = ("make", "write", "export", "report", "predict")
 KINDS, FRAMES_PER_CLIP, CLIPS_PER_PART = 50, 15, 256
 FEW_ANIMALS = -4.0  # of every logit: most windows are looked at once, as in real footage
@@ -161,7 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", default="4000,16000,64000")
     parser.add_argument("--predict", default="")
-    parser.add_argument("--work", type=Path, default=HERE / "work" / "frames_memory")
+    parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     parser.add_argument("--frames", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -1,6 +1,6 @@
 """Clips per second and core of the simulator, drawing, encoding and writing included.
 
-    .venv/bin/python bench/simulate_speed.py
+    python bench/scale/simulate_speed.py
 
 One process, sizes in turn, three rounds, medians. Wall-clock time suffers from what else runs; CPU time less so.
 """

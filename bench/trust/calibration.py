@@ -3,8 +3,8 @@
 Wants a model's own predictions (`primatrix predict --raw`, or out of fold) for validation clips and for test clips, and
 the labels of both; validation labels may hold more clips than were predicted. Prints tables, writes JSON.
 
-python bench/calibration.py --validation val.csv --validation-labels train_labels.csv --test test.csv \\
-    --test-labels test_labels.csv --sites deployments.csv --out calibration.json
+    python bench/trust/calibration.py --validation val.csv --validation-labels train_labels.csv --test test.csv \\
+        --test-labels test_labels.csv --sites deployments.csv --out calibration.json
 """
 
 import argparse

@@ -1,5 +1,8 @@
-"""What augmentation costs beside a training step, in CPU time per clip on one thread (so other work on the machine
-does not count): python bench/augmentation_cost.py
+"""What augmentation costs beside a training step.
+
+    python bench/learn/augmentation_cost.py
+
+In CPU time per clip on one thread, so that other work on the machine does not count.
 """
 
 import time

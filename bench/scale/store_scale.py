@@ -1,6 +1,6 @@
 """Whether finding and keeping clips stays linear: folders and stores of 100,000 and 300,000 files.
 
-    .venv/bin/python bench/store_scale.py [FOLDER]
+    python bench/scale/store_scale.py [FOLDER]
 
 FOLDER, where given, is searched too. Packing is timed with a decoder that gives the same clip every time, so that
 what is left is the store's own cost. Prints JSON.

@@ -1,6 +1,6 @@
 """LRCN on real footage: clips of fixed cameras it has not seen, and two dozen labelled camera-trap clips.
 
-    .venv/bin/python bench/real_files.py [--shared ../shared/data] [--epochs 40]
+    python bench/learn/real_files.py [--shared ../shared/data] [--epochs 40]
 
 For each set: train on one part, predict every clip of the folder, unlabelled ones too, and score the part that
 was held out, beside the constant class frequencies of the training part. fixed_camera_events holds out two of
@@ -21,7 +21,7 @@ from primatrix.models.batches import predict_to_file
 from primatrix.trust.score import score_predictions
 
 HERE = Path(__file__).resolve().parent
-WORK = HERE / "work" / "real_files"
+WORK = HERE.parent / "work" / "real_files"
 SETS = {
     "fixed_camera_events": {"held_out_sites": ["rusty_bridge_cam0", "station_outside_cam0"]},
     "camera_trap_clips": {"val_size": 1 / 3},
@@ -54,7 +54,7 @@ def run_set(name: str, folder: Path, *, epochs: int, scale: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shared", type=Path, default=HERE.parents[1] / "shared" / "data")
+    parser.add_argument("--shared", type=Path, default=HERE.parents[2] / "shared" / "data")
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument(
         "--scale", type=float, nargs="*", default=[1.0, 1 / 255], help="pixels are multiplied by it"

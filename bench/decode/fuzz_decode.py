@@ -1,6 +1,6 @@
 """Mutated video files through the decoder: nothing may crash, hang, or be reported that was not decoded.
 
-    .venv/bin/python bench/fuzz_decode.py [--files 10000] [--seed 0] [--keep FOLDER]
+    python bench/decode/fuzz_decode.py [--files 10000] [--seed 0] [--keep FOLDER]
 
 Makes small videos (mp4, mov, avi, mkv, asf; several codecs), mutates them from the seed, and runs every mutant
 through DecodePool and, in processes of their own, through a plain decode of everything (plain_decode.py).

@@ -1,6 +1,6 @@
 """How fast clips are read: this project beside scikit-video, ffmpeg, OpenCV, decord2, torchcodec and libav itself.
 
-    .venv/bin/python bench/decode_speed.py [--rounds 3] [--seconds 1]
+    python bench/decode/decode_speed.py [--rounds 3] [--seconds 1]
 
 Makes its material once (bench/work/decode_speed), and environments for the peers (peers.py). Every round times every
 reader on every file, one after the other, each in a process pinned to one core; the table holds medians over the
@@ -33,7 +33,7 @@ from primatrix.video.files import find_videos
 from primatrix.video.pool import DecodePool, PoolOptions
 
 HERE = Path(__file__).resolve().parent
-WORK, DOCS = HERE / "work" / "decode_speed", HERE.parent / "docs"
+WORK, DOCS = HERE.parent / "work" / "decode_speed", HERE.parents[1] / "docs"
 LINKS = 2000  # small clips for the pool and for scan
 # x264's default preset; 6 Mbit/s (720p) and 12 (1080p) are assumed for a camera trap's own encoder.
 
@@ -243,7 +243,7 @@ def write_page(result: dict[str, object]) -> None:
         "time of the reader and the programs it runs, since the machine is shared; files are in the system's cache.",
         "",
         f"{result['date']}, commit {result['commit']}, {result['machine']}, PyAV {result['av']}; medians of "
-        f"{result['rounds']} interleaved rounds by `bench/decode_speed.py`.",
+        f"{result['rounds']} interleaved rounds by `bench/decode/decode_speed.py`.",
         "",
         f"| file | {' | '.join(READERS)} |",
         f"|---|{'---:|' * len(READERS)}",
@@ -352,7 +352,7 @@ def main() -> None:
         make_material(material)
     if options.only_material:
         return
-    kept = HERE / "work" / "decode_speed.json"
+    kept = WORK.with_suffix(".json")
     if options.only_pool:
         pairs = [[time_pool(1), time_pool(2)] for _ in range(options.rounds)]
         results = iter([{**json.loads(kept.read_text()), "one_and_two_workers": pairs}])

@@ -3,7 +3,7 @@
 Draws clips that are alike within a site (share of the variance between sites: 0, 0.2, 0.5), certifies a threshold by
 each unit and compares what it truly loses, at new sites, with what was promised. Prints a table, draws a figure.
 
-python bench/promises.py --out docs/promises.svg
+    python bench/trust/promises.py --out docs/promises.svg
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """The ladder: every model trained for the same time on the same clips, scored on cameras it has never seen.
 
-    .venv/bin/python bench/ladder.py [--data DIR] [--core-minutes 120] [--threads 2] [--only conv3d motion] [--table]
-    .venv/bin/python bench/ladder.py --device cuda --minutes 3 [--steps-of OTHER_OUT] [...]
+    python bench/learn/ladder.py [--data DIR] [--core-minutes 120] [--threads 2] [--only conv3d motion] [--table]
+    python bench/learn/ladder.py --device cuda --minutes 3 [--steps-of OTHER_OUT] [...]
 
 Simulates 6,000 training and 2,000 test clips (nano and micro) with a third of the cameras kept for testing,
 keeps a sixth of the training cameras for validation, and gives each model the same processor time for
@@ -38,7 +38,7 @@ from primatrix.models.batches import predict_to_file
 from primatrix.models.devices import Device
 from primatrix.trust.score import score_predictions
 
-HERE = Path(__file__).resolve().parent
+WORK = Path(__file__).resolve().parents[1] / "work" / "ladder"
 NANO, MICRO = pm.ClipSpec(15, 16, 16), pm.ClipSpec(15, 64, 64)
 COLOUR = pm.ClipSpec(30, 64, 64, "rgb")
 
@@ -281,8 +281,8 @@ def place(out: Path, name: str) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=HERE / "work" / "ladder" / "data")
-    parser.add_argument("--out", type=Path, default=HERE / "work" / "ladder")
+    parser.add_argument("--data", type=Path, default=WORK / "data")
+    parser.add_argument("--out", type=Path, default=WORK)
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--core-minutes", "--minutes", type=float, default=120, dest="minutes",
                         help="for training each model: of processor time, or of a GPU by the clock")  # fmt: skip

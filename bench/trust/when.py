@@ -1,5 +1,6 @@
 """How well a model says when, and whether long clips are better walked in windows, on simulated minutes.
-    python bench/when.py runs/motion --clips 120
+
+    python bench/trust/when.py runs/motion --clips 120
 
 Each clip is drawn twice, with its animals and without: where the two differ, an animal is in the picture. Half of the
 clips are blank. Cameras are those of another seed than the training clips', so new to the model.

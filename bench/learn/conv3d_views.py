@@ -1,6 +1,6 @@
 """What conv3d's 27 crops are worth when predicting, against its middle crop alone, and what they cost.
 
-    .venv/bin/python bench/conv3d_views.py bench/work/ladder/conv3d/model \\
+    python bench/learn/conv3d_views.py bench/work/ladder/conv3d/model \\
         --clips bench/work/ladder/data/parts/micro/test --truth bench/work/ladder/data/test_labels.csv [--count 400]
 
 The same clips, drawn from a seed, with each number of views per axis (--views); log losses on them, the paired

@@ -1,6 +1,6 @@
 """Speed and memory of each model on a core or a GPU: training steps of 32 clips and prediction, bf16 where it is fast.
 
-    .venv/bin/python bench/model_speed.py [--models motion conv3d] [--rounds 3] [--device cuda]
+    python bench/learn/model_speed.py [--models motion conv3d] [--rounds 3] [--device cuda]
 
 Each model runs in a process of its own on random micro clips (30x64x64 colour; LRCN 15x16x16 grey). On a CPU rates are
 clips per second of processor time, so that a shared machine counts little, and memory is the peak of the process; on a

@@ -1,6 +1,6 @@
 """What is fast on this CPU: kinds of convolution to train in bf16, and ways to the median over time.
 
-    .venv/bin/python bench/layer_speed.py [--threads 2] [--rounds 5]
+    python bench/learn/layer_speed.py [--threads 2] [--rounds 5]
 
 Milliseconds are wall time, the mean of `--rounds` calls after one that is not counted.
 """

@@ -1,6 +1,6 @@
 """The clips that every model gets wrong: a table of them, and a picture to look at.
 
-    .venv/bin/python bench/hard_clips.py --truth data/test_labels.csv --clips data/micro --out hard \\
+    python bench/learn/hard_clips.py --truth data/test_labels.csv --clips data/micro --out hard \\
         bench/work/ladder/motion/predictions.csv bench/work/ladder/conv3d/predictions.csv
 
 A clip is as hard as its loss (summed over species) is for the model that does best on it. Of the hardest, nine
