@@ -58,7 +58,7 @@ class Rung:
     seed: int = 0
 
 
-SCALED = {"input_scale": 1 / 255}  # as published, unscaled, LRCN learns next to nothing (LOG.md)
+SCALED = {"input_scale": 1 / 255}  # as published, unscaled, LRCN learns next to nothing (lrcn.md)
 SHARE_VALIDATING = 0.05
 GPU_PILOT_STEPS = (20, 120)
 COUNTED = {"cpu": "core_minutes", "cuda": "gpu_minutes"}
@@ -73,7 +73,7 @@ LONG: dict[str, Any] = {
         "augmentation": {"paste": 0.5, "crop": 0.35, "brightness": 0.15, "contrast": 0.3, "gamma": 0.3}
     },
 }
-# At the rate that the figures in LOG.md are of; conv3d's own is a tenth of it.
+# At the rate that the figures in ladder.md are of; conv3d's own is a tenth of it.
 DIFFERENCE: dict[str, Any] = {
     "options": {"views_per_axis": 1, "difference": True}, "settings": {"learning_rate": 1e-3},
 }  # fmt: skip
@@ -81,9 +81,9 @@ RUNGS = {
     "lrcn on nano": Rung("lrcn", "nano", NANO, **SOON_LEARNT),
     # 45 million parameters, 16 core-seconds a step: two steps tell how long it takes.
     "lrcn on micro": Rung("lrcn", "micro", MICRO, **SOON_LEARNT | {"validations": 3, "pilot_steps": (1, 3)}),
-    # One view in place of 27, which take 27 times as long: what they are worth stands in LOG.md.
+    # One view in place of 27, which take 27 times as long: what they are worth stands in conv3d.md.
     "conv3d": Rung("conv3d", "micro", COLOUR, options={"views_per_axis": 1}),
-    # Not the published network: one that learns sooner, see LOG.md.
+    # Not the published network: one that learns sooner, see conv3d.md.
     "conv3d, difference": Rung("conv3d", "micro", COLOUR, **DIFFERENCE),
     "motion": Rung("motion", "micro", COLOUR, **LONG),
     "motion, seed 1": Rung("motion", "micro", COLOUR, seed=1, **LONG),
