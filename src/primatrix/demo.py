@@ -16,7 +16,7 @@ __all__ = ["DemoResult", "run_demo"]
 
 TRAIN_CLIPS, TEST_CLIPS, BROKEN_FILES = 6000, 1000, 5
 EPOCHS, STEPS, VALIDATION_STEPS, BATCH_SIZE = 4, 150, 20, 32
-# Unscaled pixels, as the benchmark fed them, learn next to nothing in so short a training (bench/LOG.md).
+# Unscaled pixels, as the benchmark fed them, learn next to nothing in so short a training (bench/learn/lrcn.md).
 INPUT_SCALE = 1 / 255
 
 

@@ -6,10 +6,12 @@ import pytest
 
 from primatrix.video.pool import DecodePool, PoolOptions, VideoPool
 
-BENCH = Path(__file__).resolve().parents[2] / "bench"
+BENCH = Path(__file__).resolve().parents[2] / "bench" / "decode"
 
 
-@pytest.mark.skipif(not BENCH.is_dir(), reason="the long run and its seed set live in bench/, not installed")
+@pytest.mark.skipif(
+    not BENCH.is_dir(), reason="the long run and its seed set live in bench/decode, not installed"
+)
 def test_mutated_files_break_no_promise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(BENCH)
     import fuzz_decode

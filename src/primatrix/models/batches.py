@@ -19,7 +19,7 @@ BYTES_READ_AT_ONCE = 256 << 20
 
 # Clips that pass through the network at once. On 2 CPU cores LRCN gives 736 clips/s at 32, 635 at 64 and 500
 # at 512, where the layers' outputs no longer fit the cache; GPUs want more, but 512 micro clips take 3 to 7 GiB
-# of theirs (bench/LOG.md), which small ones do not have.
+# of theirs (bench/learn/gpu.md), which small ones do not have.
 CLIPS_AT_ONCE = {"cpu": 32, "cuda": 512, "mps": 128}
 GPU_BYTES_AT_ONCE = 48 << 20
 

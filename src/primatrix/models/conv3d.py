@@ -31,7 +31,7 @@ class Conv3dOptions:
     mean over `views_per_axis` crops along each of time, height and width: 27 by default.
 
     With `difference` it sees by how much each frame differs from the clip's background in place of the frame. The
-    entry did not: it had 200,000 clips, of cameras that it was also scored on, and time (bench/LOG.md).
+    entry did not: it had 200,000 clips, of cameras that it was also scored on, and time (bench/learn/conv3d.md).
     """
 
     dropout: float = 0.5

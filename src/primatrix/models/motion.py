@@ -41,10 +41,11 @@ class MotionOptions:
     stage has. `view` "whole" looks at all of each frame, "window" only where most is new, a quarter of the pixels;
     "both" looks through such a window and at the whole in half the size, with the same weights: half the pixels. With
     `place` the background, its contrast levelled, and how much each pixel changes are seen too, once per clip: for what
-    stands in the scene, not for animals, where it learns the training sites by heart (bench/LOG.md); with `view` "none"
-    the place is all that is seen, and there is no answer per frame. Without `appearance` frames are seen as differences
-    from the background only. In training it looks at `training_frames` of a clip's frames, half of them where most is
-    new; the background is that of all. `pooling`, `context_frames` and `dropout` are those of `TemporalHead`.
+    stands in the scene, not for animals, where it learns the training sites by heart (bench/learn/motion.md); with
+    `view` "none" the place is all that is seen, and there is no answer per frame. Without `appearance` frames are seen
+    as differences from the background only. In training it looks at `training_frames` of a clip's frames, half of them
+    where most is new; the background is that of all. `pooling`, `context_frames` and `dropout` are those of
+    `TemporalHead`.
     """
 
     width: int = 24

@@ -154,10 +154,10 @@ MODERN: dict[str, Any] = {  # Any: fields of TrainSpec
     },
 }  # fmt: skip
 RECOMMENDED: dict[str, dict[str, Any]] = {
-    # As its designs were compared, bench/LOG.md.
+    # As its designs were compared, bench/learn/motion.md.
     "motion": MODERN | {"optimiser": "muon", "learning_rate": 2e-3, "ema": 0.995},
-    # Its authors' rate: at ten times that it still answered the same for every clip after 71,000 (bench/LOG.md). It
-    # crops, mirrors and relights by itself.
+    # Its authors' rate: at ten times that it still answered the same for every clip after 71,000
+    # (bench/learn/conv3d.md). It crops, mirrors and relights by itself.
     "conv3d": MODERN | {"learning_rate": 1e-4, "augmentation": None},
     "backbone": MODERN | {"learning_rate": 2e-4, "epochs": 5},
 }
