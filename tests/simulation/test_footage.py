@@ -13,7 +13,8 @@ import pytest
 from primatrix.errors import InputError
 from primatrix.labels import BENCHMARK_SPECIES
 from primatrix.records import Progress
-from primatrix.simulation import SimulationSpec, simulate, write_tables
+from primatrix.simulation import SimulationSpec, simulate
+from primatrix.simulation.footage import write_tables
 from primatrix.simulation.survey import draw_survey
 
 SMALL = SimulationSpec(train_clips=70, test_clips=30, seed=5)
