@@ -87,6 +87,14 @@ class ClipSpec:
         digest = hashlib.sha256(values.encode()).hexdigest()[:8]
         return f"{self.frames}x{self.height_px}x{self.width_px}-{self.colour}-{digest}"
 
+    def describe(self) -> str:
+        """The clips in a few words.
+
+        >>> ClipSpec(frames=15).describe()
+        '15 grey frames of 16x16 (uniform)'
+        """
+        return f"{self.frames} {self.colour} frames of {self.height_px}x{self.width_px} ({self.sampler})"
+
     def to_dict(self) -> dict[str, Any]:  # Any: JSON values of several types
         """Plain values for JSON."""
         return {**asdict(self), "crop": list(self.crop)}

@@ -1,14 +1,11 @@
 """The command `info`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 import primatrix
-
-if TYPE_CHECKING:  # they load torch
-    pass
 
 __all__ = ["info"]
 
@@ -28,10 +25,9 @@ def info(
     from primatrix.models import load_model
 
     loaded = load_model(model)
-    spec = loaded.spec
     typer.echo(
         f"{loaded.name}, {sum(p.numel() for p in loaded.network.parameters()):,} parameters\n"
-        f"clips: {spec.frames} {spec.colour} frames of {spec.height_px}x{spec.width_px} pixels ({spec.sampler})\n"
+        f"clips: {loaded.spec.describe()}\n"
         f"scores: {', '.join(f'{name} {value:.4g}' for name, value in loaded.scores.items()) or 'none'}\n"
         f"calibration: {loaded.calibration.summary() if loaded.calibration else 'none'}\n"
         f"{len(loaded.species)} species: {', '.join(loaded.species)}"

@@ -147,6 +147,12 @@ class Dataset:
         )
         return self
 
+    def __repr__(self) -> str:
+        """Where its clips lie and how many of each kind there are, in one line."""
+        counts = f"{self.num_samples:,} training, {self.num_val_samples:,} validation"
+        return (f"<Dataset {self.datapath}: {counts}, {self.num_test_samples:,} to predict; {self.num_classes} species, "
+                f"{self.spec.describe()}>")  # fmt: skip
+
     # --- batches -----------------------------------------------------------------------------------------
 
     def batches(self) -> Iterator[tuple[Frames, FloatTable]]:

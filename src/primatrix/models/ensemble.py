@@ -145,6 +145,11 @@ class Ensemble(Model):
         self.families, self.stack = tuple(tuple(family) for family in families), stack
         self.clip_seconds = next((m.clip_seconds for m in members if m.clip_seconds), None)
 
+    @property
+    def title(self) -> str:
+        """What it is, in two or three words."""
+        return f"Ensemble of {sum(map(len, self.families))} models"
+
     def save(self, folder: Path | str) -> None:
         """Write every member into a folder of its own, then what holds them together."""
         names = [

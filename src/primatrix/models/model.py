@@ -43,6 +43,23 @@ class Model:
         """The architecture's own settings, as plain values."""
         return dataclasses.asdict(self.network.options)
 
+    def __repr__(self) -> str:
+        """What it is, in one line.
+
+        >>> from primatrix import build_model
+        >>> build_model("lrcn", species=["blank", "duiker"], spec=ClipSpec(15, 16, 16))
+        <Model lrcn: 2 species, 15 grey frames of 16x16 (uniform), 1,182,210 parameters, not trained>
+        """
+        scores = ", ".join(f"{name} {value:.4g}" for name, value in self.scores.items()) or "not trained"
+        numbers = sum(p.numel() for p in self.network.parameters())
+        return (f"<{self.title}: {len(self.species)} species, {self.spec.describe()}, {numbers:,} parameters, "
+                f"{scores}>")  # fmt: skip
+
+    @property
+    def title(self) -> str:
+        """What it is, in two or three words."""
+        return f"Model {self.name}"
+
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """The same as `forward`."""
         return self.forward(x)
@@ -72,6 +89,7 @@ class Model:
         In full precision where the network lies, calibrated where the model is; `predict_batches` is the fast way
         for many clips.
 
+        >>> from primatrix import build_model
         >>> model = build_model("lrcn", species=["blank", "duiker"], spec=ClipSpec(15, 16, 16))
         >>> model.probabilities(np.zeros((3, 15, 16, 16, 1), np.uint8)).shape
         (3, 2)

@@ -38,7 +38,7 @@ from primatrix.results.columns import (
 __all__ = ["Results", "read_frames"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Results:
     """What a prediction run found, as tables with the columns of `COLUMNS`.
 
@@ -51,6 +51,8 @@ class Results:
     >>> import tempfile
     >>> folder = tempfile.mkdtemp()
     >>> _ = make_example().write(folder)
+    >>> Results.read(folder)
+    <Results: 2 clips (1 failed), 1 sightings, 2 species, lrcn>
     >>> Results.read(folder).probabilities
                    blank  duiker
     filepath
@@ -75,6 +77,12 @@ class Results:
             if table is not None:
                 object.__setattr__(self, name, type_table(table, name, self.species))
         _check_rows(self)
+
+    def __repr__(self) -> str:
+        """What it holds, in one line."""
+        failed = f" ({len(self.failures)} failed)" if len(self.failures) else ""
+        found = f"{len(self.sightings)} sightings, {len(self.species)} species"
+        return f"<Results: {len(self.clips)} clips{failed}, {found}, {self.facts['model'] or 'no model'}>"
 
     @property
     def species(self) -> tuple[str, ...]:

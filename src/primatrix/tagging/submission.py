@@ -24,7 +24,7 @@ from primatrix.models import (
     count_clips_at_once,
     predict_batches,
 )
-from primatrix.records import ClipSpec, DatasetType, Failure, OnProgress, Progress
+from primatrix.records import DatasetType, Failure, OnProgress, Progress
 from primatrix.tagging.fingerprint import fingerprint_model
 
 __all__ = ["PredictionRun", "predict", "predict_benchmark", "predict_to_file"]
@@ -178,10 +178,5 @@ def check_fit(model: Model, data: Dataset) -> None:
             "train a model on these labels"
         )
     if model.spec != data.spec:
-        raise ModelError(f"got data of {describe(data.spec)}, wanted {describe(model.spec)} as the model was "
+        raise ModelError(f"got data of {data.spec.describe()}, wanted {model.spec.describe()} as the model was "
                          "trained on; make the Dataset with spec=model.spec")  # fmt: skip
-
-
-def describe(spec: ClipSpec) -> str:
-    """A spec in a few words."""
-    return f"{spec.frames} {spec.colour} frames of {spec.height_px}x{spec.width_px} ({spec.sampler})"
