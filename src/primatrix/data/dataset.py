@@ -150,8 +150,8 @@ class Dataset:
     def __repr__(self) -> str:
         """Where its clips lie and how many of each kind there are, in one line."""
         counts = f"{self.num_samples:,} training, {self.num_val_samples:,} validation"
-        return (f"<Dataset {self.datapath}: {counts}, {self.num_test_samples:,} to predict; {self.num_classes} species, "
-                f"{self.spec.describe()}>")  # fmt: skip
+        rows = f"{self.num_test_samples:,} to predict; {self.num_classes} species"
+        return f"<Dataset {self.datapath}: {counts}, {rows}, {self.spec.describe()}>"
 
     # --- batches -----------------------------------------------------------------------------------------
 
