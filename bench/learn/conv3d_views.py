@@ -45,8 +45,10 @@ def main() -> None:
     truth = pd.read_csv(options.truth, index_col="filename")[list(model.species)]
     names = np.sort(np.random.default_rng(0).choice(truth.index, options.count, replace=False))
     store = Store(options.store or options.clips / ".primatrix", model.spec)
-    store.pack([video for video in find_videos(options.clips) if video.name in set(names)])
-    x, y = store.read(list(names)), truth.loc[names].to_numpy(np.float64)
+    videos = {video.name: video for video in find_videos(options.clips)}
+    chosen = [videos[name] for name in names]
+    store.pack(chosen)
+    x, y = store.read(chosen), truth.loc[names].to_numpy(np.float64)
     first: np.ndarray | None = None
     for views in options.views:
         model.network.options = dataclasses.replace(model.network.options, views_per_axis=views)

@@ -49,10 +49,11 @@ def load(folder: Path, *, parts: int, seed: int) -> tuple[np.ndarray, pd.DataFra
     labels = pd.read_csv(folder / "train_labels.csv", index_col=0)
     sites = pd.read_csv(folder / "deployments.csv", index_col=0)["site"].loc[labels.index]
     store = Store(folder / ".primatrix", SPEC)
-    store.pack(find_videos(folder / "micro"))
+    videos = {video.name: video for video in find_videos(folder / "micro")}
+    store.pack(list(videos.values()))
     names = np.sort(sites.unique())
     held_out = np.random.default_rng(seed).permutation(names)[: len(names) // parts]
-    return store.read(list(labels.index)), labels, sites.isin(held_out).to_numpy()
+    return store.read([videos[name] for name in labels.index]), labels, sites.isin(held_out).to_numpy()
 
 
 def augment(x: Tensor) -> Tensor:

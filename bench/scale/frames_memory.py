@@ -49,8 +49,8 @@ def list_parts(clips: int) -> list[list[Video]]:
     )
 
 
-def identify(part: list[Video]) -> list[tuple[str, int, int]]:
-    return [video.identity for video in part]
+def identify(part: list[Video]) -> list[str]:
+    return [video.stamp.hex() for video in part]
 
 
 def make_answers(answers: Answers, clips: int) -> None:

@@ -18,7 +18,6 @@ __all__ = [
     "Colour",
     "DatasetType",
     "Failure",
-    "Identity",
     "Media",
     "OnProgress",
     "Progress",
@@ -30,7 +29,6 @@ Colour = Literal["grey", "rgb"]
 Sampler = Literal["uniform", "keyframes", "per_second"]
 Media = Literal["videos", "stills", "both"]  # what is looked for in a folder
 DatasetType = Literal["nano", "micro", "raw"]  # the benchmark's sizes of the same clips
-Identity = tuple[str, int, int]  # name, size in bytes and time of change of a file
 MAX_SIDE_PX = 8192
 
 
@@ -114,17 +112,25 @@ class ClipSpec:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """One video file as found on disk. `name` is its path below the folder it was found in, with `/`."""
+    """One video file as found on disk. `name` is its path below the folder it was found in, with `/`.
+
+    `name` may stand on another card too, and so says nothing about what the file is: `video.identify` does. `stamp` is
+    16 bytes for the file as it was found at its place: while that is the same, the file need not be read to be known
+    again. By default path, size and time of change; `video.stamp_file` knows more.
+    """
 
     path: Path
     name: str
     size_bytes: int
     mtime_ns: int
+    stamp: bytes = b""
 
-    @property
-    def identity(self) -> Identity:
-        """What makes this file this file to the store: name, size and time of last change."""
-        return (self.name, self.size_bytes, self.mtime_ns)
+    def __post_init__(self) -> None:
+        if not self.stamp:
+            facts = f"{self.path.absolute()}\0{self.size_bytes}\0{self.mtime_ns}".encode(
+                "utf-8", "surrogateescape"
+            )
+            object.__setattr__(self, "stamp", hashlib.blake2b(facts, digest_size=16).digest())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,13 +138,15 @@ class Clip:
     """Decoded, sampled, resized frames of one video.
 
     `frames` is uint8 (T, H, W, C); `pts_seconds` float64 (T,), seconds from the video's first frame.
-    `note` is empty for a whole file, else says what part of it could be decoded (status "partial").
+    `note` is empty for a whole file, else says what part of it could be decoded (status "partial"). `may_pass`: what is
+    missing could not be read just now (a drive that answers no more, say), and may be there another time.
     """
 
     name: str
     frames: NDArray[np.uint8]
     pts_seconds: NDArray[np.float64]
     note: str = ""
+    may_pass: bool = False
 
     @property
     def status(self) -> Literal["ok", "partial"]:
@@ -148,12 +156,25 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A video that gave no clip: where it stopped (`stage`) and why, in one line."""
+    """A video that gave no clip: where it stopped (`stage`) and why, in one line.
+
+    The stages are "find" (no such file where one was named), "read" (the disk or the permission failed, not the file),
+    "open", "probe", "decode", "convert", and around them "memory", "time limit" and "worker".
+    """
 
     name: str
     stage: str
     reason: str
     status: Literal["failed"] = field(default="failed", init=False)
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same file may well be readable another time.
+
+        >>> Failure("a.mp4", "read", "Permission denied").may_pass, Failure("a.mp4", "open", "empty file").may_pass
+        (True, False)
+        """
+        return self.stage == "read"
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def test_every_video_gives_one_result_in_order(video: Video, tmp_path: Path, wor
     videos[40] = Video(tmp_path / "absent.mp4", "40.mp4", 0, 0)
     results = list(decode_clips(videos, SPEC, options=PoolOptions(workers=workers, batch=7)))
     assert [result.name for result in results] == [video.name for video in videos]
-    assert results[40] == Failure("40.mp4", "open", "not readable as video: No such file or directory")
+    assert results[40] == Failure("40.mp4", "read", "not readable as video: No such file or directory")
     expected = decode_clip(absent.path, SPEC)
     for result in results[:40] + results[41:]:
         assert isinstance(result, Clip)

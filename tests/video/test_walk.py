@@ -57,7 +57,7 @@ def test_parts_of_a_long_video_are_its_windows_in_order(
     assert (first.first, first.is_last, second.first, second.is_last) == (0, False, 3, True)
     np.testing.assert_array_equal(np.concatenate([first.frames, second.frames]), whole.frames)
     assert isinstance(failure, Failure)
-    assert failure.stage == "open"
+    assert failure.stage == "read"
 
 
 def test_a_later_part_that_cannot_be_read_leaves_what_was_read(

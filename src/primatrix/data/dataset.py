@@ -15,7 +15,7 @@ from primatrix.errors import InputError
 from primatrix.interchange import read_labels
 from primatrix.labels import read_submission_format, split_clips, split_labels, split_sites
 from primatrix.measures import class_frequencies
-from primatrix.records import ClipSpec, DatasetType, Failure, Identity, Media, OnProgress
+from primatrix.records import ClipSpec, DatasetType, Failure, Media, OnProgress
 from primatrix.video import find_videos
 
 __all__ = ["Dataset"]
@@ -192,8 +192,8 @@ class Dataset:
             self._test_position = stop % self.num_test_samples
             yield self._loader.read(self.test_batch_ids.tolist())
 
-    def identify_test_batch(self) -> list[Identity]:
-        """Name, size and time of change of each file of the test batch last drawn."""
+    def identify_test_batch(self) -> list[str]:
+        """What each file of the test batch last drawn is, in hexadecimal digits."""
         return self._loader.identify(self.test_batch_ids.tolist())
 
     def update_predictions(self, results: ArrayLike) -> None:

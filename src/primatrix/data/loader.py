@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from primatrix.data.store import PackSummary, Store
 from primatrix.disk import write_failures
-from primatrix.records import ClipSpec, Failure, Identity, Media, OnProgress, Video
+from primatrix.errors import StoreError
+from primatrix.records import ClipSpec, Failure, Media, OnProgress, Video
 from primatrix.video import DecodePool, PoolOptions, find_videos
 
 __all__ = ["STORE_FOLDER", "ClipLoader", "PackRun", "pack_folder"]
@@ -31,6 +32,7 @@ class ClipLoader:
         self.videos = {video.name: video for video in videos}
         self.failed: dict[str, None] = {}  # a set that keeps the order
         self.partial: dict[str, None] = {}
+        self._unread: dict[str, Failure] = {}  # what the disk kept from being read
         self._ready: set[str] = set()
         self._store = Store(store, spec)
         options = PoolOptions() if workers is None else PoolOptions(workers=workers)
@@ -42,11 +44,11 @@ class ClipLoader:
         if not new:
             return
         found = [self.videos[name] for name in new if name in self.videos]
-        self._store.pack(found, pool=self._pool, on_progress=on_progress)
-        known = [video.name for video in found]
-        status = dict(zip(known, self._store.status(known), strict=True))
+        packed = self._store.pack(found, pool=self._pool, on_progress=on_progress)
+        self._unread |= {failure.name: failure for failure in packed.unread}
+        status = dict(zip((video.name for video in found), self._store.status(found), strict=True))
         for name in new:
-            if status.get(name, "failed") == "failed":
+            if status.get(name, "absent") in ("failed", "absent"):
                 self.failed[name] = None
             elif status[name] == "partial":
                 self.partial[name] = None
@@ -56,27 +58,32 @@ class ClipLoader:
         """Frames of prepared clips, uint8 (B, T, H, W, C); zeros for a clip that failed."""
         good = [i for i, name in enumerate(names) if name not in self.failed]
         if len(good) == len(names):
-            return self._store.read(names)
+            return self._store.read(self._videos_of(names))
         frames = np.zeros((len(names), *self.spec.shape), np.uint8)
         if good:
-            frames[good] = self._store.read([names[i] for i in good])
+            frames[good] = self._store.read(self._videos_of([names[i] for i in good]))
         return frames
 
     def read_pts(self, names: Sequence[str]) -> NDArray[np.float64]:
         """Seconds after its video's first frame of every frame of prepared clips that did not fail, (B, T)."""
-        return self._store.read_pts(names)
+        return self._store.read_pts(self._videos_of(names))
 
-    def identify(self, names: Sequence[str]) -> list[Identity]:
-        """What makes each file this file; size and time are -1 where there is none."""
-        return [self.videos[name].identity if name in self.videos else (name, -1, -1) for name in names]
+    def identify(self, names: Sequence[str]) -> list[str]:
+        """What each file is, in hexadecimal digits; empty for one that is not there or was not prepared."""
+        return [self._store.key_of(self.videos[name]).hex() if name in self.videos else "" for name in names]
 
     def list_failures(self) -> tuple[Failure, ...]:
         """The clips that failed, in the order they were met, with stage and reason."""
-        known = {failure.name: failure for failure in self._store.failures()} if self.failed else {}
-        return tuple(
-            known[name] if name in self.videos else Failure(name, "find", "no such file")
-            for name in self.failed
-        )
+        here = [self.videos[name] for name in self.failed if name in self.videos]
+        known = {failure.name: failure for failure in self._store.failures(here)} | self._unread
+        return tuple(known.get(name, Failure(name, "find", "no such file")) for name in self.failed)
+
+    def _videos_of(self, names: Sequence[str]) -> list[Video]:
+        absent = [name for name in names if name not in self.videos]
+        if absent:
+            raise StoreError(f"no clip of {absent[0]!r} ({len(absent)} of {len(names)} names); wanted names of videos "
+                             "that are there")  # fmt: skip
+        return [self.videos[name] for name in names]
 
     def close(self) -> None:
         """End the worker processes; they start again when needed."""
@@ -120,6 +127,5 @@ def pack_folder(
     opened = Store(store, spec)
     options = PoolOptions() if workers is None else PoolOptions(workers=workers)
     counts = opened.pack(videos, options=options, on_progress=on_progress)
-    here = {video.name for video in videos}
-    failures = tuple(failure for failure in opened.failures() if failure.name in here)
+    failures = (*opened.failures(videos), *counts.unread)
     return PackRun(counts, failures, opened.folder, write_failures(failures, opened.folder / "failures.csv"))

@@ -1,7 +1,7 @@
 """The model's answers kept on disk while a long prediction runs, so that one that was killed goes on.
 
-A chunk of answers is found again only by what it was made from: the model that gave it and the files it was asked
-about. Another model or a changed file finds nothing.
+A chunk of answers is found again only by what it was made from: the model that gave it and what the files are that it
+was asked about. Another model or a changed file finds nothing.
 """
 
 import hashlib
@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primatrix.disk.whole import write_whole
-from primatrix.records import Identity
 
 __all__ = ["Answers"]
 
@@ -27,8 +26,8 @@ class Answers:
 
     >>> import tempfile
     >>> kept = Answers(Path(tempfile.mkdtemp(), "parts"), made_by="lrcn")
-    >>> kept.write([("a.mp4", 10, 0)], np.full((1, 24), 0.5, np.float32))
-    >>> kept.read([("a.mp4", 10, 0)]).shape, kept.read([("a.mp4", 11, 0)]) is None
+    >>> kept.write(["9f2c"], np.full((1, 24), 0.5, np.float32))
+    >>> kept.read(["9f2c"]).shape, kept.read(["77ab"]) is None
     ((1, 24), True)
     """
 
@@ -36,7 +35,7 @@ class Answers:
         self.folder = folder
         self.made_by = made_by
 
-    def read(self, inputs: Sequence[Identity]) -> NDArray[np.float32] | None:
+    def read(self, inputs: Sequence[str]) -> NDArray[np.float32] | None:
         """The answers kept for exactly these inputs in this order; None where there are none."""
         path = self._path(inputs)
         try:
@@ -46,7 +45,7 @@ class Answers:
             return None
         return answers if len(answers) == len(inputs) else None
 
-    def write(self, inputs: Sequence[Identity], answers: NDArray[np.float32]) -> None:
+    def write(self, inputs: Sequence[str], answers: NDArray[np.float32]) -> None:
         """Keep the answers to some inputs: after a kill they are there whole or not at all."""
 
         def save(temporary: Path) -> None:
@@ -55,7 +54,7 @@ class Answers:
 
         write_whole(self._path(inputs), save)
 
-    def read_arrays(self, inputs: Sequence[Identity]) -> dict[str, NDArray[Any]] | None:
+    def read_arrays(self, inputs: Sequence[str]) -> dict[str, NDArray[Any]] | None:
         """Named arrays kept for exactly these inputs in this order; None where there are none."""
         try:
             with self._path(inputs, ".npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -63,7 +62,7 @@ class Answers:
         except (OSError, ValueError, EOFError, BadZipFile, zlib.error):  # absent, or damaged
             return None
 
-    def write_arrays(self, inputs: Sequence[Identity], arrays: Mapping[str, NDArray[Any]]) -> None:
+    def write_arrays(self, inputs: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Keep named arrays about some inputs: after a kill they are there whole or not at all."""
 
         def save(temporary: Path) -> None:
@@ -76,6 +75,6 @@ class Answers:
         """Delete all that is kept, whatever made it: the result is written."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _path(self, inputs: Sequence[Identity], suffix: str = ".npy") -> Path:
+    def _path(self, inputs: Sequence[str], suffix: str = ".npy") -> Path:
         key = hashlib.sha256(json.dumps([self.made_by, list(inputs)]).encode()).hexdigest()
         return self.folder / f"{key[:32]}{suffix}"

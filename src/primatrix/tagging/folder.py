@@ -211,8 +211,8 @@ def _read_chunks(answers: Answers, chunks: Sequence[list[Video]]) -> Iterator[li
         yield unpack_answers(arrays)
 
 
-def _identify(chunk: Sequence[Video]) -> list[tuple[str, int, int]]:
-    return [video.identity for video in chunk]
+def _identify(chunk: Sequence[Video]) -> list[str]:
+    return [video.stamp.hex() for video in chunk]
 
 
 def _spare_others(out: Path, folder: str | Path) -> None:

@@ -6,6 +6,8 @@ from .files import cut_chunks as cut_chunks
 from .files import describe_video as describe_video
 from .files import find_videos as find_videos
 from .files import is_still as is_still
+from .identity import identify as identify
+from .identity import identify_all as identify_all
 from .packets import PacketTable as PacketTable
 from .packets import Source as Source
 from .packets import VideoPacket as VideoPacket
@@ -19,6 +21,7 @@ from .pool import VideoPool as VideoPool
 from .pool import decode_clips as decode_clips
 from .probe import VideoFacts as VideoFacts
 from .probe import probe_video as probe_video
+from .reading import may_pass as may_pass
 from .samplers import sample_per_second as sample_per_second
 from .walk import Walk as Walk
 from .walk import walk_videos as walk_videos

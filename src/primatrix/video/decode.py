@@ -165,7 +165,7 @@ def _decode_selected(source: Source, table: PacketTable, order: FrameOrder, requ
                     raise _TimesLieError(f"frame {frame_index} is damaged")
         if frame_at:
             raise _TimesLieError(f"no frame {min(frame_at.values())}")
-    return Clip(request.name, frames, np.array([seconds[i] for i in chosen]), table.loss)
+    return Clip(request.name, frames, np.array([seconds[i] for i in chosen]), table.loss, table.may_pass)
 
 
 @contextmanager
@@ -245,7 +245,7 @@ def _decode_counted(path: Path, table: PacketTable, request: Request, *, damage:
             raise DecodeError(f"{path}: none of its {len(table)} pictures can be decoded", stage="decode")
         if request.choose(seen.pts_seconds, seen.keyframes) == chosen:
             seconds = np.array([seen.pts_seconds[i] for i in chosen])
-            return Clip(request.name, frames, seconds, _say_loss(table, seen, damage))
+            return Clip(request.name, frames, seconds, _say_loss(table, seen, damage), table.may_pass)
     raise DecodeError(f"{path}: its frames differ from one reading to the next", stage="decode")
 
 

@@ -8,6 +8,7 @@ from typing import get_args
 
 from primatrix.errors import InputError
 from primatrix.records import Media, Video
+from primatrix.video.identity import stamp_file
 
 __all__ = ["STILL_SUFFIXES", "VIDEO_SUFFIXES", "cut_chunks", "describe_video", "find_videos", "is_still"]
 
@@ -60,7 +61,7 @@ def find_videos(folder: str | Path, *, media: Media = "videos") -> list[Video]:
     if media not in SUFFIXES:
         raise InputError(f"media: got {media!r}, wanted one of {', '.join(get_args(Media))}")
     videos = [
-        Video(Path(entry.path), name, status.st_size, status.st_mtime_ns)
+        Video(Path(entry.path), name, status.st_size, status.st_mtime_ns, stamp_file(entry.path, status))
         for entry, name, status in _walk(root, SUFFIXES[media])
     ]
     if not videos:
@@ -100,7 +101,9 @@ def describe_video(path: str | Path, *, name: str | None = None) -> Video:
     except OSError as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
         raise InputError(f"{path}: {reason}; check the path") from None
-    return Video(path, name or _readable(path.name), status.st_size, status.st_mtime_ns)
+    return Video(
+        path, name or _readable(path.name), status.st_size, status.st_mtime_ns, stamp_file(path, status)
+    )
 
 
 def _walk(root: Path, suffixes: frozenset[str]) -> Iterator[tuple[os.DirEntry[str], str, os.stat_result]]:

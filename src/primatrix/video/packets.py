@@ -17,6 +17,7 @@ from av.stream import Discard, Disposition
 
 from primatrix.errors import DecodeError
 from primatrix.video.avi_index import HEAD_BYTES, lists_everything
+from primatrix.video.reading import is_away
 from primatrix.video.truncation import find_loss
 
 __all__ = [
@@ -88,6 +89,7 @@ class PacketTable:
     packets: list[VideoPacket] = field(default_factory=list)
     places: list[tuple[int, int]] = field(default_factory=list)
     loss: str = ""  # how much of the file is missing, where that can be told
+    may_pass: bool = False  # the loss: the disk failed, not the file
     _index_at: dict[int | None, int] = field(default_factory=dict)
 
     def find(self, packet: VideoPacket) -> int:
@@ -104,7 +106,7 @@ class PacketTable:
 
 @contextmanager
 def open_video(path: str | Path) -> Iterator[Source]:
-    """The file opened for reading; raises DecodeError (stage "open") where it holds no video."""
+    """The file opened for reading; raises DecodeError where it cannot be read ("read") or holds no video ("open")."""
     path = Path(path)
     try:
         if path.stat().st_size == 0:
@@ -115,7 +117,8 @@ def open_video(path: str | Path) -> Iterator[Source]:
         if isinstance(error, MemoryError):
             raise
         reason = error.strerror or type(error).__name__
-        raise DecodeError(f"{path}: not readable as video: {reason}", stage="open") from error
+        stage = "read" if is_away(path, error) else "open"
+        raise DecodeError(f"{path}: not readable as video: {reason}", stage=stage) from error
     with container:
         yield Source(container, _pick_stream(container, path), path)
 
@@ -198,12 +201,14 @@ def read_packets(source: Source) -> PacketTable:
         if isinstance(error, MemoryError):
             raise
         table.loss = f"reading stopped after {len(table)} frames: {error.strerror or type(error).__name__}"
+        table.may_pass = is_away(source.path, error)
     listed = len(source.stream.index_entries)
     name = source.container_name
     table.loss = table.loss or find_loss(source.path, name, listed=listed, there=len(table))
     if not len(table):
         reason = table.loss or "no packet in the video stream"
-        raise DecodeError(f"{source.path}: no picture in it: {reason}", stage="probe")
+        stage = "read" if table.may_pass else "probe"
+        raise DecodeError(f"{source.path}: no picture in it: {reason}", stage=stage)
     return table
 
 

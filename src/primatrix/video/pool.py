@@ -20,6 +20,7 @@ from typing import Generic, Self, TypeVar, cast
 from primatrix.errors import DecodeError, PrimatrixError
 from primatrix.records import Clip, ClipSpec, Failure, Video
 from primatrix.video.decode import decode_clip
+from primatrix.video.reading import explain_reading, may_pass
 from primatrix.video.worker import Pipe, Worker, start_worker
 
 __all__ = ["Decode", "DecodePool", "PoolOptions", "VideoPool", "count_cores", "decode_clips", "run_safely"]
@@ -75,6 +76,10 @@ def run_safely(work: Callable[[Video], Result], video: Video) -> Result | Failur
         return work(video)
     except DecodeError as error:
         return Failure(video.name, error.stage, _one_line(error).removeprefix(f"{video.path}: "))
+    except OSError as error:
+        if may_pass(error):
+            return Failure(video.name, "read", explain_reading(error))
+        return Failure(video.name, "decode", f"{type(error).__name__}: {_one_line(error)}")
     except MemoryError:
         return Failure(video.name, "memory", "needs more memory than a worker may use")
     except Exception as error:  # noqa: BLE001 - the one place where a whole clip is isolated

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from primatrix.errors import DecodeError
+from primatrix.video.reading import may_pass
 
 __all__ = ["Still", "find_still_time", "open_still", "read_still"]
 
@@ -37,10 +38,10 @@ def open_still(path: str | Path) -> Still:
             )  # on large pictures and odd metadata: nothing to be done about them
             return Image.open(path, formats=FORMATS)
     except UnidentifiedImageError:
-        reason = "no jpeg, png, tiff or webp"
+        reason, stage = "no jpeg, png, tiff or webp", "open"
     except DAMAGE as error:
-        reason = _say(error)
-    raise DecodeError(f"{path}: not readable as a picture: {reason}", stage="open")
+        reason, stage = _say(error), "read" if may_pass(error) else "open"
+    raise DecodeError(f"{path}: not readable as a picture: {reason}", stage=stage)
 
 
 def read_still(path: str | Path) -> NDArray[np.uint8]:
@@ -65,7 +66,8 @@ def read_still(path: str | Path) -> NDArray[np.uint8]:
             upright = _make_narrow(ImageOps.exif_transpose(picture))
             return np.asarray(upright.convert("RGB"))
         except DAMAGE as error:
-            raise DecodeError(f"{path}: damaged or cut short: {_say(error)}") from error
+            stage = "read" if may_pass(error) else "decode"
+            raise DecodeError(f"{path}: damaged or cut short: {_say(error)}", stage=stage) from error
 
 
 def find_still_time(picture: Still) -> datetime | None:

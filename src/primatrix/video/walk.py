@@ -77,7 +77,7 @@ def walk_videos(
 
 
 def _make_part(video: Video, *, first: int) -> _Part:
-    return _Part(video.path, video.name, video.size_bytes, video.mtime_ns, first)
+    return _Part(video.path, video.name, video.size_bytes, video.mtime_ns, video.stamp, first)
 
 
 def _read_rest(start: Walk, pool: VideoPool[Walk]) -> Iterator[Walk]:
