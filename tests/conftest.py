@@ -4,7 +4,9 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -68,6 +70,33 @@ def write_video(
 def make_video() -> Callable[..., Path]:
     """`make_video(path, frames=…, codec=…, …)` writes a small real video and returns its path."""
     return write_video
+
+
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """A folder that every user may enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def as_anyone() -> Callable[[], AbstractContextManager[None]]:
+    """`with as_anyone():` runs without root's right to read everything; real permissions hold then."""
+    if os.name != "posix":
+        pytest.skip("permissions of POSIX systems")
+
+    @contextmanager
+    def drop() -> Iterator[None]:
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(65534)  # nobody
+        try:
+            yield
+        finally:
+            os.seteuid(user)
+
+    return drop
 
 
 @pytest.fixture

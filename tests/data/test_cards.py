@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -93,14 +94,23 @@ def test_what_a_drive_did_not_give_is_not_kept_and_tried_again(
     assert opened.pack(videos, options=HERE).ok == 3
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
-def test_a_permission_may_be_given_later(cards: tuple[Path, Path], tmp_path: Path) -> None:
-    locked = cards[0] / "DCIM/IMG_0001.avi"
-    locked.chmod(0)
-    run = pack_folder(cards[0], SPEC, store=tmp_path / "store", workers=0)
-    assert [(f.name, f.stage) for f in run.failures] == [("DCIM/IMG_0001.avi", "read")]
-    locked.chmod(0o600)
-    assert pack_folder(cards[0], SPEC, store=tmp_path / "store", workers=0).counts.ok == 1
+def test_a_permission_may_be_given_later(
+    make_video: MakeVideo, public_folder: Path, as_anyone: Callable[[], AbstractContextManager[None]]
+) -> None:
+    videos = [describe_video(make_video(public_folder / f"{i}.mp4", frames=8 + i)) for i in range(2)]
+    opened = Store(public_folder / "store", SPEC)
+    (public_folder / "store").mkdir(mode=0o777)
+    (public_folder / "store").chmod(0o777)
+    videos[1].path.chmod(0)
+    with as_anyone():
+        summary = opened.pack(videos, options=HERE)
+        assert [(f.name, f.stage, f.reason) for f in summary.unread] == [
+            ("1.mp4", "read", "not readable: Permission denied")
+        ]
+        assert opened.status(videos).tolist() == ["ok", "absent"]
+    videos[1].path.chmod(0o644)
+    with as_anyone():
+        assert opened.pack(videos, options=HERE).ok == 1
 
 
 def test_a_file_that_vanishes_is_a_failure_of_that_file_and_is_found_when_it_is_back(

@@ -117,3 +117,39 @@ def test_a_killed_run_goes_on_and_gives_the_same_files(footage: Path, tmp_path: 
     for path in (tmp_path / "whole").rglob("*.mp4"):
         other = tmp_path / "killed" / path.relative_to(tmp_path / "whole")
         assert other.read_bytes() == path.read_bytes()
+
+
+def test_another_card_or_folder_is_never_written_over(footage: Path, tmp_path: Path) -> None:
+    card = tmp_path / "card B" / "site 1"
+    card.mkdir(parents=True)
+    film = (footage / "site 1" / "short.mp4").read_bytes()
+    (card / "short.mp4").write_bytes(film)
+    with pytest.raises(InputError, match="holds files that downsample did not make"):
+        downsample(footage, card.parent, workers=0)
+    assert (card / "short.mp4").read_bytes() == film
+    assert not (card.parent / "downsample.json").exists()
+
+
+def test_two_cards_into_one_target_are_refused_before_a_clip_is_replaced(
+    footage: Path, tmp_path: Path
+) -> None:
+    downsample(footage, tmp_path / "nano", workers=0)
+    made = (tmp_path / "nano" / "site 1" / "short.mp4").read_bytes()
+    other = tmp_path / "other card"
+    footage.rename(other)
+    footage.mkdir()
+    with pytest.raises(
+        InputError, match=r'"source": ".*raw"}, wanted {"source": ".*other card"}; use another target'
+    ):
+        downsample(other, tmp_path / "nano", workers=0)
+    assert (tmp_path / "nano" / "site 1" / "short.mp4").read_bytes() == made
+
+
+@pytest.mark.parametrize("target", ["raw", "raw/nano", "."])
+def test_a_target_that_overlaps_the_source_is_refused(footage: Path, tmp_path: Path, target: str) -> None:
+    before = sorted(footage.rglob("*"))
+    with pytest.raises(
+        InputError, match=r"lies inside .* or around it, wanted a place of its own; name another"
+    ):
+        downsample(footage, tmp_path / target, workers=0)
+    assert sorted(footage.rglob("*")) == before

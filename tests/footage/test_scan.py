@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pandas as pd
@@ -59,3 +60,20 @@ def test_real_clips_have_their_true_length(shared_data: Path) -> None:
         assert found["duration_seconds"] == pytest.approx(
             row.packets / row.fps, rel=0.05
         )  # some vary in rate
+
+
+def test_a_locked_folder_has_a_row_and_false_videos_are_counted(
+    public_folder: Path,
+    as_anyone: Callable[[], AbstractContextManager[None]],
+    make_video: Callable[..., Path],
+) -> None:
+    (public_folder / "locked").mkdir(mode=0)
+    make_video(public_folder / "a.mp4", frames=5)
+    (public_folder / "app.ts").write_text("export const answer = 42;\n")
+    with as_anyone():
+        run = scan_folder(public_folder, workers=0)
+    assert run.table["filename"].tolist() == ["a.mp4", "locked/"]
+    assert run.failed == 1
+    lines = run.summary().splitlines()
+    assert "       1  named .ts, but no video: left out" in lines
+    assert lines[-1] == "locked/: read: folder not readable: Permission denied"

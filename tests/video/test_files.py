@@ -1,10 +1,18 @@
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from primatrix.errors import InputError
-from primatrix.video.files import VIDEO_SUFFIXES, describe_video, find_videos
+from primatrix.records import ClipSpec, Failure
+from primatrix.video import files
+from primatrix.video.decode import decode_clip
+from primatrix.video.files import VIDEO_SUFFIXES, describe_video, find_videos, search_folder
+from primatrix.video.pool import run_safely
 
 
 def make_files(folder: Path, *names: str) -> None:
@@ -67,3 +75,89 @@ def test_what_is_no_folder_of_videos_is_refused_in_one_line(tmp_path: Path, name
         find_videos(tmp_path / name)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+AsAnyone = Callable[[], AbstractContextManager[None]]
+
+
+def test_a_folder_that_may_not_be_listed_is_a_failure_and_hides_no_other(
+    public_folder: Path, as_anyone: AsAnyone
+) -> None:
+    make_files(public_folder, "open/a.mp4", "locked/b.mp4")
+    (public_folder / "locked").chmod(0)
+    with as_anyone():
+        found = search_folder(public_folder)
+    assert [video.name for video in found.videos] == ["open/a.mp4"]
+    assert found.failures == (Failure("locked/", "read", "folder not readable: Permission denied"),)
+
+
+def test_a_folder_that_may_be_listed_but_not_entered_stops_nothing(
+    public_folder: Path, as_anyone: AsAnyone
+) -> None:
+    make_files(public_folder, "a.mp4", "listed/b.mp4", "listed/deeper/c.mp4")
+    (public_folder / "listed").chmod(0o444)
+    with as_anyone():
+        found = search_folder(public_folder)
+        results = [
+            run_safely(lambda v: decode_clip(v.path, ClipSpec(), name=v.name), v) for v in found.videos
+        ]
+    (public_folder / "listed").chmod(0o755)
+    assert [video.name for video in found.videos] == ["a.mp4", "listed/b.mp4"]
+    assert results[1] == Failure("listed/b.mp4", "read", "not readable as video: Permission denied")
+    assert [failure.name for failure in found.failures] == ["listed/deeper/"]
+
+
+def test_a_card_of_which_nothing_may_be_looked_at_says_so(public_folder: Path, as_anyone: AsAnyone) -> None:
+    make_files(public_folder, "DCIM/a.mp4")
+    (public_folder / "DCIM").chmod(0)
+    message = "got no video in it that could be looked at: DCIM/: folder not readable: Permission denied"
+    with as_anyone(), pytest.raises(InputError, match=message):
+        find_videos(public_folder)
+    (public_folder / "DCIM").chmod(0o755)
+
+
+def test_waste_baskets_of_any_system_are_no_footage(tmp_path: Path) -> None:
+    baskets = ["$RECYCLE.BIN", "#recycle", ".Trash-1000", "System Volume Information", "@eaDir", "RECYCLER"]
+    make_files(tmp_path, "DCIM/a.mp4", *(f"{basket}/S-1-5/b.mp4" for basket in baskets))
+    assert [video.name for video in find_videos(tmp_path)] == ["DCIM/a.mp4"]
+
+
+@pytest.mark.parametrize(("suffix", "container", "codec"), [
+    (".ts", "mpegts", "libx264"), (".TS", "mpegts", "mpeg2video"), (".flv", "flv", "flv"), (".3g2", "3g2", "mpeg4"),
+    (".dav", "mpeg", "mpeg1video"), (".MOD", "vob", "mpeg2video"), (".h264", "h264", "libx264"),
+])  # fmt: skip
+def test_doubtful_suffixes_are_taken_where_there_is_a_video(
+    tmp_path: Path, suffix: str, container: str, codec: str
+) -> None:
+    path = tmp_path / f"clip{suffix}"
+    with av.open(str(path), "w", format=container) as file:
+        stream = file.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for i in range(10):
+            file.mux(
+                stream.encode(
+                    av.VideoFrame.from_ndarray(np.full((48, 64, 3), 20 * i, np.uint8), format="rgb24")
+                )
+            )
+        file.mux(stream.encode(None))
+    assert [video.name for video in find_videos(tmp_path)] == [path.name]
+    assert decode_clip(path, ClipSpec(frames=2)).frames.shape == (2, 16, 16, 1)
+
+
+def test_doubtful_suffixes_without_a_video_are_counted(tmp_path: Path) -> None:
+    make_files(tmp_path, "a.mp4")
+    (tmp_path / "app.ts").write_text("export const answer: number = 42;\n" * 100)
+    (tmp_path / "song.mod").write_bytes(b"M.K." + bytes(3000))
+    (tmp_path / "other.ts").write_bytes(b"")
+    found = search_folder(tmp_path)
+    assert [video.name for video in found.videos] == ["a.mp4"]
+    assert found.no_videos == {".ts": 2, ".mod": 1}
+
+
+def test_a_file_that_vanishes_during_the_search_fails_by_itself(tmp_path: Path) -> None:
+    make_files(tmp_path, "a.mp4")
+    (entry,) = os.scandir(tmp_path)
+    (tmp_path / "a.mp4").unlink()
+    video = files._describe_entry(entry, "a.mp4")
+    assert (video.name, video.size_bytes) == ("a.mp4", 0)
+    assert run_safely(lambda v: decode_clip(v.path, ClipSpec()), video).may_pass

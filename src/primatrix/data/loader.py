@@ -11,7 +11,7 @@ from primatrix.data.store import PackSummary, Store
 from primatrix.disk import write_failures
 from primatrix.errors import StoreError
 from primatrix.records import ClipSpec, Failure, Media, OnProgress, Video
-from primatrix.video import DecodePool, PoolOptions, find_videos
+from primatrix.video import DecodePool, PoolOptions, search_folder
 
 __all__ = ["STORE_FOLDER", "ClipLoader", "PackRun", "pack_folder"]
 
@@ -123,9 +123,10 @@ def pack_folder(
     `media` says whether videos, stills or both are looked for; failures.csv in the
     store lists the videos of the folder that cannot be read.
     """
-    videos = find_videos(folder, media=media)
+    found = search_folder(folder, media=media)
+    videos = found.videos
     opened = Store(store, spec)
     options = PoolOptions() if workers is None else PoolOptions(workers=workers)
     counts = opened.pack(videos, options=options, on_progress=on_progress)
-    failures = (*opened.failures(videos), *counts.unread)
+    failures = (*opened.failures(videos), *counts.unread, *found.failures)
     return PackRun(counts, failures, opened.folder, write_failures(failures, opened.folder / "failures.csv"))

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from primatrix.disk import read_json, write_failures, write_json
 from primatrix.errors import DecodeError, InputError
 from primatrix.records import ClipSpec, Failure, OnProgress, Progress, Video
-from primatrix.video import PoolOptions, VideoPool, decode_clip, find_videos, sample_per_second, write_clip
+from primatrix.video import PoolOptions, VideoPool, decode_clip, sample_per_second, search_folder, write_clip
 
 __all__ = ["NAMED_SIZES_PX", "DownsampleRun", "downsample"]
 
@@ -76,8 +76,9 @@ def downsample(
 
     Each holds the frames on display every 1 / `frames_per_second` seconds from the start, `frames` of them or
     as many as the video lasts. `size_px` is (height, width), both even. The same call again goes on where it
-    stopped; a changed video is made anew. Raises InputError where the sizes are odd, `target` cannot be
-    written or holds clips made otherwise; videos that cannot be read are in the result's `failures`.
+    stopped; a changed video is made anew. Raises InputError where the sizes are odd, `target` cannot be written, lies
+    inside `source` or around it, or holds anything but clips made from this source in this way; videos that cannot be
+    read are in the result's `failures`.
 
     >>> downsample("footage", "small", size_px=(15, 15))
     Traceback (most recent call last):
@@ -85,9 +86,11 @@ def downsample(
     """
     if size_px[0] % 2 or size_px[1] % 2:
         raise InputError(f"size: got {size_px[0]}x{size_px[1]}, wanted even height and width, as H.264 does")
-    videos = find_videos(source)
+    _refuse_overlap(Path(source), Path(target))
+    found = search_folder(source)
+    videos = found.videos
     recipe = _Recipe(Path(target), size_px, frames, frames_per_second, _find_clashes(videos))
-    _claim_target(recipe)
+    _claim_target(recipe, Path(source))
     pending = [video for video in videos if not _is_made(recipe, video)]
     options = PoolOptions() if workers is None else PoolOptions(workers=workers)
     failures, damaged = [], []
@@ -104,9 +107,9 @@ def downsample(
         written=len(pending) - len(failures),
         present=len(videos) - len(pending),
         partial=tuple(damaged),
-        failures=tuple(failures),
+        failures=(*failures, *found.failures),
         target=recipe.target,
-        failures_path=write_failures(failures, recipe.target / "failures.csv"),
+        failures_path=write_failures((*failures, *found.failures), recipe.target / "failures.csv"),
     )
 
 
@@ -151,15 +154,25 @@ def _plain_output(name: str) -> str:
     return PurePosixPath(name).with_suffix(".mp4").as_posix()
 
 
-def _find_clashes(videos: list[Video]) -> frozenset[str]:
+def _find_clashes(videos: Sequence[Video]) -> frozenset[str]:
     """Plain outputs that several videos would share, in lower case: some disks know no two cases of a name."""
     times = Counter(_plain_output(video.name).lower() for video in videos)
     return frozenset(output for output, count in times.items() if count > 1)
 
 
-def _claim_target(recipe: _Recipe) -> None:
-    """Write down how the clips of the folder are made; refuse a folder of clips made otherwise."""
+def _refuse_overlap(source: Path, target: Path) -> None:
+    """Small clips among the raw ones would be footage at the next run; raw ones among the small would be replaced."""
+    here, there = source.resolve(), target.resolve()
+    if here == there or here in there.parents or there in here.parents:
+        raise InputError(
+            f"{target}: lies inside {source} or around it, wanted a place of its own; name another"
+        )
+
+
+def _claim_target(recipe: _Recipe, source: Path) -> None:
+    """Write down what the clips of the folder are made from and how; refuse a folder of anything else."""
     wanted = {
+        "source": str(source.resolve()),
         "size_px": list(recipe.size_px),
         "frames": recipe.frames,
         "frames_per_second": recipe.frames_per_second,
@@ -168,10 +181,15 @@ def _claim_target(recipe: _Recipe) -> None:
     try:
         recipe.target.mkdir(parents=True, exist_ok=True)
         if not manifest.exists():
+            if any(recipe.target.iterdir()):
+                raise InputError(f"{recipe.target}: holds files that downsample did not make, wanted an empty or new "
+                                 "folder; choose another target")  # fmt: skip
             write_json(manifest, wanted)
     except OSError as error:
         raise InputError(f"{recipe.target}: cannot be written: {error.strerror}") from error
     found = read_json(manifest)
-    if found != wanted:
-        raise InputError(f"{manifest}: got clips made with {json.dumps(found)}, wanted {json.dumps(wanted)}; "
+    differing = [name for name, value in wanted.items() if found.get(name) != value]
+    if differing:
+        got, want = ({name: values.get(name) for name in differing} for values in (found, wanted))
+        raise InputError(f"{manifest}: got clips made with {json.dumps(got)}, wanted {json.dumps(want)}; "
                          "use another target folder")  # fmt: skip

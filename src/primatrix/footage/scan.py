@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from primatrix.disk import write_json, write_table
 from primatrix.errors import InputError
 from primatrix.records import Failure, Media, OnProgress, Progress, Video
-from primatrix.video import PoolOptions, VideoFacts, VideoPool, find_videos, probe_video
+from primatrix.video import PoolOptions, VideoFacts, VideoPool, probe_video, search_folder
 
 __all__ = ["ScanRun", "scan_folder"]
 
@@ -19,9 +20,14 @@ FACT_COLUMNS = list(VideoFacts.__dataclass_fields__)
 
 @dataclass(frozen=True, slots=True)
 class ScanRun:
-    """The table of a scan: one row per video, `status` ok, partial or failed with `stage` and `reason`."""
+    """The table of a scan: one row per video, `status` ok, partial or failed with `stage` and `reason`.
+
+    A folder that may not be listed has a row, too, its name ending in `/`. `no_videos` counts, by suffix, files that
+    are called videos and hold none.
+    """
 
     table: pd.DataFrame
+    no_videos: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def failed(self) -> int:
@@ -48,6 +54,8 @@ class ScanRun:
         ]
         for (container, codec, width, height), count in kinds.most_common():
             lines.append(f"{count:8}  {container} {codec} {int(width)}x{int(height)}")
+        for suffix, count in sorted(self.no_videos.items()):
+            lines.append(f"{count:8}  named {suffix}, but no video: left out")
         lines += [f"{row.name}: {row.stage}: {row.reason}" for row in self._failed_rows()]
         return "\n".join(lines)
 
@@ -72,7 +80,8 @@ def scan_folder(
     Traceback (most recent call last):
     primatrix.errors.InputError: nowhere: got no such folder, wanted a folder of videos; check the path
     """
-    videos = find_videos(folder, media=media)
+    found = search_folder(folder, media=media)
+    videos = found.videos
     options = PoolOptions() if workers is None else PoolOptions(workers=workers)
     rows = []
     with VideoPool(_probe, options=options) as pool:
@@ -80,8 +89,11 @@ def scan_folder(
             rows.append(_make_row(video, facts))
             if on_progress:
                 on_progress(Progress("scan", done, len(videos), unit="files"))
+    rows += [
+        {"filename": f.name, "status": f.status, "stage": f.stage, "reason": f.reason} for f in found.failures
+    ]
     columns = ["filename", "status", "size_bytes", *FACT_COLUMNS, "stage", "reason"]
-    return ScanRun(pd.DataFrame(rows, columns=columns))
+    return ScanRun(pd.DataFrame(rows, columns=columns), found.no_videos)
 
 
 def _probe(video: Video) -> VideoFacts:

@@ -2,10 +2,12 @@ from .decode import decode_clip as decode_clip
 from .encode import write_clip as write_clip
 from .encode import write_tone as write_tone
 from .files import STILL_SUFFIXES as STILL_SUFFIXES
+from .files import Search as Search
 from .files import cut_chunks as cut_chunks
 from .files import describe_video as describe_video
 from .files import find_videos as find_videos
 from .files import is_still as is_still
+from .files import search_folder as search_folder
 from .identity import identify as identify
 from .identity import identify_all as identify_all
 from .packets import PacketTable as PacketTable
