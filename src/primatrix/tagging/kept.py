@@ -1,0 +1,95 @@
+"""Answers about videos kept on disk beside the results, so that a card that grows is only looked at where it is new.
+
+Answers lie in parts of some hundred videos, each written once and whole, in a folder per model (and all else that
+decides an answer). A video is found by what its file is: one that was moved or renamed is known, one that changed is
+not. What a disk did not give is not kept.
+"""
+
+import shutil
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from primatrix.disk import whole_file
+from primatrix.tagging.answers import Answer, pack_answers, unpack_answers
+
+__all__ = ["KeptAnswers"]
+
+KEY_BYTES = 16
+NAME_DIGITS = 16  # of a folder, by what made its answers
+DAMAGE = (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error)
+
+
+class KeptAnswers:
+    """The answers in `folder` that were made by the model and machine that `made_by` names.
+
+    >>> import tempfile
+    >>> kept = KeptAnswers(Path(tempfile.mkdtemp(), "answers"), made_by="lrcn")
+    >>> kept.write([b"what the file is"], [Answer("failed", "open", "empty file")], species_count=2)
+    >>> [(places, answer.reason) for part in kept.read({b"what the file is": [3]}) for places, answer in part]
+    [([3], 'empty file')]
+    """
+
+    def __init__(self, folder: Path, *, made_by: str) -> None:
+        self._all = folder
+        self.folder = folder / sha256(made_by.encode()).hexdigest()[:NAME_DIGITS]
+
+    def find_keys(self) -> set[bytes]:
+        """What the files are that there are answers about; a part that is damaged counts as not there."""
+        return {key for path in self._list_parts() for key in _read_keys(path)}
+
+    def write(self, keys: Sequence[bytes], answers: Sequence[Answer], *, species_count: int) -> None:
+        """Keep answers about files that are these: after a kill they are there whole or not at all."""
+        if not keys:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        arrays = pack_answers(answers, species_count=species_count)
+        arrays["keys"] = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES)
+        number, digest = len(self._list_parts()), sha256(b"".join(keys)).hexdigest()
+        path = self.folder / f"{number:06}-{digest[:NAME_DIGITS]}.npz"
+        with whole_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes the names for its options
+
+    def read(self, places: Mapping[bytes, list[int]]) -> Iterator[list[tuple[list[int], Answer]]]:
+        """Part by part, the answers about the files in `places`, each with its places there and once only."""
+        wanted = dict(places)
+        for path in self._list_parts():
+            keys = _read_keys(path)
+            if wanted.keys().isdisjoint(keys):
+                continue
+            try:
+                answers = unpack_answers(_read_arrays(path))
+            except DAMAGE:
+                path.unlink(missing_ok=True)  # and asked for again by the next run
+                continue
+            yield [
+                (wanted.pop(key), answer) for key, answer in zip(keys, answers, strict=True) if key in wanted
+            ]
+
+    def remove_others(self) -> None:
+        """Delete what other models answered, or this one under other settings: results of theirs are replaced."""
+        for folder in self._all.iterdir() if self._all.is_dir() else []:
+            if folder != self.folder:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _list_parts(self) -> list[Path]:
+        return sorted(self.folder.glob("*.npz"))
+
+
+def _read_keys(path: Path) -> list[bytes]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return [row.tobytes() for row in arrays["keys"]]
+    except DAMAGE:  # it is answered again
+        return []
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:  # Any: arrays of several types
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return dict(arrays)
