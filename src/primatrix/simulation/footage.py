@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ import pandas as pd
 from primatrix.disk import write_json, write_table
 from primatrix.errors import InputError, PrimatrixError
 from primatrix.labels import BENCHMARK_SPECIES, BLANK
-from primatrix.records import OnProgress, Progress
+from primatrix.records import SIZES_PX, DatasetType, OnProgress, Progress
 from primatrix.simulation.damage import DAMAGES, damage_file
 from primatrix.simulation.render import draw_clip
 from primatrix.simulation.scenes import Sighting
@@ -25,10 +25,8 @@ from primatrix.simulation.survey import SimulationSpec, Survey, draw_survey
 from primatrix.simulation.visibility import make_visible_scene
 from primatrix.video import main_hidden, write_clip
 
-__all__ = ["Simulation", "SimulationSpec", "Size", "simulate", "write_tables"]
+__all__ = ["Simulation", "SimulationSpec", "simulate", "write_tables"]
 
-Size = Literal["nano", "micro", "raw"]
-SMALL_SIDES_PX = {"nano": 16, "micro": 64}
 SMALL_FRAMES_PER_SECOND = 2
 CHUNK_CLIPS = 32
 SETTINGS = "simulation.json"
@@ -42,7 +40,7 @@ class Simulation:
 
     folder: Path
     spec: SimulationSpec
-    sizes: tuple[Size, ...]
+    sizes: tuple[DatasetType, ...]
     files_written: int
     files_found: int
     broken: tuple[str, ...]
@@ -53,7 +51,7 @@ class Task:
     """One file to draw."""
 
     name: str
-    size: Size
+    size: DatasetType
     sighting: Sighting
     frames: int
     damage: int
@@ -63,7 +61,7 @@ def simulate(
     folder: Path | str,
     *,
     spec: SimulationSpec,
-    sizes: Sequence[Size] = ("nano",),
+    sizes: Sequence[DatasetType] = ("nano",),
     workers: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> Simulation:
@@ -82,8 +80,8 @@ def simulate(
     (3, ['deployments.csv', 'submission_format.csv', 'test_labels.csv', 'train_labels.csv'])
     """
     for size in sizes or ("",):
-        if size not in get_args(Size):
-            raise InputError(f"sizes: got {size!r}, wanted some of {', '.join(get_args(Size))}")
+        if size not in get_args(DatasetType):
+            raise InputError(f"sizes: got {size!r}, wanted some of {', '.join(get_args(DatasetType))}")
     folder, survey = Path(folder), draw_survey(spec)
     try:
         claim_folder(folder, spec, sizes)
@@ -100,7 +98,7 @@ def simulate(
     return Simulation(folder, spec, tuple(sizes), written, found, broken)
 
 
-def claim_folder(folder: Path, spec: SimulationSpec, sizes: Iterable[Size]) -> None:
+def claim_folder(folder: Path, spec: SimulationSpec, sizes: Iterable[DatasetType]) -> None:
     """Make the folders and note the settings; refuse a folder made with others."""
     settings = {"version": VERSION, **asdict(spec)}
     for size in sizes:
@@ -130,7 +128,7 @@ def list_present(folder: Path) -> set[str]:
     return names - halves
 
 
-def list_tasks(survey: Survey, size: Size, present: set[str]) -> list[Task]:
+def list_tasks(survey: Survey, size: DatasetType, present: set[str]) -> list[Task]:
     """Files of one size that are still missing, site by site."""
     minutes = survey.time.astype("datetime64[m]").astype(np.int64) % (24 * 60)
     order = np.lexsort((minutes, survey.site))
@@ -218,11 +216,12 @@ def draw_task(folder: Path, spec: SimulationSpec, task: Task) -> None:
     seconds = max(spec.seconds, task.frames / SMALL_FRAMES_PER_SECOND)
     scene = make_visible_scene(task.sighting, seed=spec.seed, seconds=seconds)
     rate = spec.raw_frames_per_second if task.size == "raw" else SMALL_FRAMES_PER_SECOND
-    side = SMALL_SIDES_PX.get(task.size, 0)
+    raw_px = (spec.raw_height_px, spec.raw_width_px)
+    height_px, width_px = raw_px if task.size == "raw" else SIZES_PX[task.size]
     pictures = draw_clip(
         scene,
-        height_px=side or spec.raw_height_px,
-        width_px=side or spec.raw_width_px,
+        height_px=height_px,
+        width_px=width_px,
         frames=task.frames * rate // SMALL_FRAMES_PER_SECOND,
         frames_per_second=rate,
     )

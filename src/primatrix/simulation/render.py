@@ -5,6 +5,7 @@ matrix product. What moves is drawn in small windows around it, at several sampl
 pictures.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from primatrix.records import SIZES_PX
 from primatrix.simulation.scenes import (
     DAPPLES,
     SHIFTS,
@@ -26,7 +28,7 @@ from primatrix.simulation.sites import FAR_M, Site, draw_backdrop, draw_cloud, m
 
 __all__ = ["draw_clip", "draw_frames"]
 
-RAW_PIXELS = 404 * 720
+RAW_PIXELS = math.prod(SIZES_PX["raw"])
 CHUNK_PIXELS = 4_000_000
 AMBIENT = 0.75
 BRIGHTEST, BRIGHTEST_BY_NIGHT = 2.0, 5.0  # times the mean
