@@ -20,6 +20,7 @@ from .pool import decode_clips as decode_clips
 from .probe import VideoFacts as VideoFacts
 from .probe import probe_video as probe_video
 from .samplers import sample_per_second as sample_per_second
+from .samplers import sample_uniform as sample_uniform
 from .walk import Walk as Walk
 from .walk import walk_videos as walk_videos
 from .windows import DEFAULT_WINDOW_SECONDS as DEFAULT_WINDOW_SECONDS
