@@ -135,7 +135,7 @@ def list_expected(results: Results) -> tuple[list[tuple[str, str]], list[tuple[o
     labels = [(f.filepath, label) for f in findings for label in list_labels(f) or [""]]
     stretches = [
         (f.filepath, s.species, s.start_seconds, s.end_seconds, s.best_seconds, np.float32(s.probability))
-        for f in findings for s in f.stretches
+        for f in findings for s in f.sightings
     ]  # fmt: skip
     return labels, stretches
 

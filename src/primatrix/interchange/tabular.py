@@ -40,10 +40,10 @@ def _list_rows(finding: Finding) -> Iterator[tuple[object, ...]]:
     status = "failed" if finding.verdict == "failed" else "partial" if finding.partial else "ok"
     stage, _, reason = finding.reason.partition(": ") if status == "failed" else ("", "", finding.note)
     end = (status, stage, reason, *(finding.facts[column] for column in LONG_COLUMNS[-4:]))
-    for seen in finding.stretches:
+    for seen in finding.sightings:
         times = (seen.start_seconds, seen.end_seconds, seen.best_seconds)
         yield (finding.filepath, seen.species, *times, seen.probability, *end)
-    if not finding.stretches:
+    if not finding.sightings:
         blank = finding.verdict == "blank"
         chance = finding.blank_probability if blank else None
         yield (finding.filepath, BLANK if blank else "", None, None, None, chance, *end)

@@ -20,7 +20,7 @@ from primatrix.labels import BENCHMARK_SPECIES, BLANK
 from primatrix.records import SIZES_PX, DatasetType, OnProgress, Progress
 from primatrix.simulation.damage import DAMAGES, damage_file
 from primatrix.simulation.render import draw_clip
-from primatrix.simulation.scenes import Sighting
+from primatrix.simulation.scenes import ClipPlan
 from primatrix.simulation.survey import SimulationSpec, Survey, draw_survey
 from primatrix.simulation.visibility import make_visible_scene
 from primatrix.video import main_hidden, write_clip
@@ -52,7 +52,7 @@ class Task:
 
     name: str
     size: DatasetType
-    sighting: Sighting
+    plan: ClipPlan
     frames: int
     damage: int
 
@@ -137,7 +137,7 @@ def list_tasks(survey: Survey, size: DatasetType, present: set[str]) -> list[Tas
         Task(
             name=survey.names[clip],
             size=size,
-            sighting=Sighting(
+            plan=ClipPlan(
                 clip=clip,
                 species=tuple(name for name in species[survey.shown[clip]].tolist() if name != BLANK),
                 site=int(survey.site[clip]),
@@ -214,7 +214,7 @@ def draw_tasks(folder: Path, spec: SimulationSpec, tasks: Sequence[Task]) -> int
 def draw_task(folder: Path, spec: SimulationSpec, task: Task) -> None:
     """Draw, encode and write one file; a broken one is made whole beside its place and then spoiled."""
     seconds = max(spec.seconds, task.frames / SMALL_FRAMES_PER_SECOND)
-    scene = make_visible_scene(task.sighting, seed=spec.seed, seconds=seconds)
+    scene = make_visible_scene(task.plan, seed=spec.seed, seconds=seconds)
     rate = spec.raw_frames_per_second if task.size == "raw" else SMALL_FRAMES_PER_SECOND
     raw_px = (spec.raw_height_px, spec.raw_width_px)
     height_px, width_px = raw_px if task.size == "raw" else SIZES_PX[task.size]
@@ -229,7 +229,7 @@ def draw_task(folder: Path, spec: SimulationSpec, task: Task) -> None:
     target = path.with_name(f".{task.name}.spoiled") if task.damage else path
     write_clip(target, pictures, frames_per_second=rate, quantiser=scene.site.quantiser)
     if task.damage:
-        damage_file(target, DAMAGES[task.damage], seed=(spec.seed, task.sighting.clip))
+        damage_file(target, DAMAGES[task.damage], seed=(spec.seed, task.plan.clip))
         target.replace(path)
 
 

@@ -69,8 +69,8 @@ def draw_clip(
 ) -> Iterator[NDArray[np.uint8]]:
     """The pictures (H, W, 3) of a clip one by one; at most a second of raw footage is in memory.
 
-    >>> from primatrix.simulation.scenes import Sighting, make_scene
-    >>> scene = make_scene(Sighting(clip=1, species=("hog",), site=0, event=0, minute=600), seed=0)
+    >>> from primatrix.simulation.scenes import ClipPlan, make_scene
+    >>> scene = make_scene(ClipPlan(clip=1, species=("hog",), site=0, event=0, minute=600), seed=0)
     >>> pictures = list(draw_clip(scene, height_px=16, width_px=16, frames=30, frames_per_second=2))
     >>> len(pictures), pictures[0].shape
     (30, (16, 16, 3))
