@@ -76,7 +76,6 @@ class OperatingPoint:
     max_loss: float
     confidence: float | None
     unit: str
-    method: str
     clips: int
     units: int
     lost: int

@@ -224,7 +224,7 @@ def measure_table(
         true.to_numpy(np.float64), prob, thresholds=np.asarray(thresholds, np.float64), resample=drawn
     )
     scores, _ = skip_scores(prob, tuple(true.columns))
-    skipping = measure_skipping(scores, shows_something(true), resample=drawn)
+    skipping = measure_skipping(scores, shows_something(true).to_numpy(), resample=drawn)
     return Measures(measured.species, {**measured.overall, "blanks_skipped_at_5pct_lost": skipping})
 
 
@@ -272,7 +272,7 @@ def site_table(true: pd.DataFrame, prob: Floats, sites: "pd.Series[str]") -> pd.
     labelled = values.any(axis=1)
     table = pd.DataFrame({
         "site": sites.reindex(true.index).fillna("").to_numpy(),
-        "blank": ~shows_something(true),
+        "blank": ~shows_something(true).to_numpy(),
         "log_loss": log_losses(values, prob).mean(axis=1),
         "brier": ((prob - values) ** 2).mean(axis=1),
         "top_n": np.where(labelled, hit_shares(values, prob), np.nan),
@@ -348,7 +348,7 @@ def follow_point(
     """One row: clips that had to be kept, how many were lost, and what was saved."""
     skip = point.task == "skip"
     scores = skip_scores(prob, tuple(true.columns))[0] if skip else prob[:, true.columns.get_loc(point.score)]
-    keep = shows_something(true) if skip else true[point.score].to_numpy() == 1
+    keep = shows_something(true).to_numpy() if skip else true[point.score].to_numpy() == 1
     dropped = point.drops(scores)
     lost, clips = int((dropped & keep).sum()), int(keep.sum())
     low, high = clopper_pearson(lost, clips)

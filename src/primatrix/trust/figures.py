@@ -23,7 +23,7 @@ __all__ = ["draw_confusion", "draw_losses", "draw_precision_recall", "draw_relia
            "write_figures"]  # fmt: skip
 
 # Okabe and Ito's colours, told apart by colour-blind readers and in grey.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#8A8A8A"
+BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#8A8A8A"
 COLUMNS = 4
 STYLE: Any = {  # Any: matplotlib types its settings by each name there is
     "font.size": 9, "axes.titlesize": 9, "axes.spines.top": False, "axes.spines.right": False,
