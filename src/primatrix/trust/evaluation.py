@@ -73,6 +73,11 @@ class Evaluation:
         names = ("overall", "species", "sites", "reliability", "confusion", "curves", "skipping", "points")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
+    @property
+    def occurring(self) -> pd.DataFrame:
+        """The rows of species that occur, most frequent first."""
+        return self.species[self.species["positives"] > 0].sort_values("positives", ascending=False)
+
     def to_dict(self) -> dict[str, Any]:  # Any: JSON values of several types
         """Plain values for JSON: facts, and tables but `curves` as lists of rows; what cannot be measured is None."""
         rows = {
@@ -312,14 +317,15 @@ def confusion_table(true: pd.DataFrame, prob: Floats) -> pd.DataFrame:
 
 
 def curve_table(true: pd.DataFrame, prob: Floats, *, most: int = 200) -> pd.DataFrame:
-    """Recall and precision of each species that occurs, thinned to `most` points."""
+    """Recall and precision of each species that occurs, from recall 0 on, thinned to `most` points and the first."""
     parts = []
     for s, name in enumerate(true.columns):
         positive = true[name].to_numpy() == 1
         if positive.any():
             recall, precision = precision_recall(prob[:, s], positive)
             at = np.unique(np.linspace(0, len(recall) - 1, most).round().astype(int))
-            parts.append(pd.DataFrame({"species": name, "recall": recall[at], "precision": precision[at]}))
+            points = {"recall": np.append(0, recall[at]), "precision": precision[np.append(0, at)]}
+            parts.append(pd.DataFrame({"species": name, **points}))
     return pd.concat(parts).set_index("species") if parts else pd.DataFrame()
 
 
