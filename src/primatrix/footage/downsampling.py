@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from primatrix.disk import read_json, write_failures, write_json
 from primatrix.errors import DecodeError, InputError
 from primatrix.records import SIZES_PX, ClipSpec, Failure, OnProgress, Progress, Video
-from primatrix.video import PoolOptions, VideoPool, decode_clip, find_videos, sample_per_second, write_clip
+from primatrix.video import FilePool, PoolOptions, decode_clip, find_videos, sample_per_second, write_clip
 
 __all__ = ["DownsampleRun", "downsample"]
 
@@ -90,7 +90,7 @@ def downsample(
     pending = [video for video in videos if not _is_made(recipe, video)]
     options = PoolOptions() if workers is None else PoolOptions(workers=workers)
     failures, damaged = [], []
-    with VideoPool(partial(_make_clip, recipe), options=options) as pool:
+    with FilePool(partial(_make_clip, recipe), options=options) as pool:
         for done, result in enumerate(pool.map(pending), start=1):
             if isinstance(result, Failure):
                 failures.append(_stop_if_full(recipe, result))

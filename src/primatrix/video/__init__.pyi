@@ -14,8 +14,8 @@ from .packets import order_frames as order_frames
 from .packets import read_data as read_data
 from .pixels import FrameWriter as FrameWriter
 from .pool import DecodePool as DecodePool
+from .pool import FilePool as FilePool
 from .pool import PoolOptions as PoolOptions
-from .pool import VideoPool as VideoPool
 from .pool import decode_clips as decode_clips
 from .probe import VideoFacts as VideoFacts
 from .probe import probe_video as probe_video
@@ -26,5 +26,4 @@ from .walk import walk_videos as walk_videos
 from .windows import DEFAULT_WINDOW_SECONDS as DEFAULT_WINDOW_SECONDS
 from .windows import choose_in_windows as choose_in_windows
 from .windows import plan_windows as plan_windows
-from .worker import main_hidden as main_hidden
 from .worker import settle_memory as settle_memory
