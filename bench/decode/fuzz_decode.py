@@ -30,8 +30,8 @@ import av
 import numpy as np
 
 from plain_decode import Witness, decode_plainly
-from primatrix.records import Clip, ClipSpec, Failure
-from primatrix.video import DecodePool, PoolOptions, VideoPool, describe_video
+from primatrix.records import Clip, ClipSpec, Failure, Video
+from primatrix.video import DecodePool, FilePool, PoolOptions, describe_video
 
 SPEC = ClipSpec(frames=6)
 BASES = [
@@ -191,7 +191,7 @@ def judge(result: Clip | Failure, witness: Witness | Failure) -> str:
 
 
 def check_batch(
-    paths: list[Path], pools: tuple[DecodePool, VideoPool[Witness]], report: Report
+    paths: list[Path], pools: tuple[DecodePool, FilePool[Video, Witness]], report: Report
 ) -> list[Path]:
     """Decode and judge some mutants; returns those that broke a promise."""
     videos = [describe_video(path) for path in paths]
@@ -221,7 +221,7 @@ def fuzz(folder: Path, *, files: int, seed: int, workers: int, keep: Path | None
     options = PoolOptions(workers, LIMITS.time_limit_seconds, LIMITS.memory_limit_bytes)
     bases = make_bases(folder)
     mutants = write_mutants(bases, folder, count=files, seed=seed)
-    witness = VideoPool(partial(decode_plainly, SPEC), options=options)
+    witness = FilePool(partial(decode_plainly, SPEC), options=options)
     with DecodePool(SPEC, options=options) as decoder, witness:
         while paths := [path for _, path in zip(range(BATCH), mutants, strict=False)]:
             for path in check_batch(paths, (decoder, witness), report):

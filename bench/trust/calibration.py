@@ -75,9 +75,9 @@ def follow_scores(val: tuple[pd.DataFrame, np.ndarray], test: tuple[pd.DataFrame
                 return skip_scores(calibration.apply(prob), tuple(true.columns))[0]
             return without_blank(true, prob, calibration)[0]
 
-        cut = certify_cut(score(*val)[shows_something(val[0])], max_loss=0.05, confidence=0.9)
+        cut = certify_cut(score(*val)[shows_something(val[0]).to_numpy()], max_loss=0.05, confidence=0.9)
         dropped = score(*test) > (np.inf if cut is None else cut)
-        keep = shows_something(test[0])
+        keep = shows_something(test[0]).to_numpy()
         rows[name] = {
             "threshold": cut,
             "animals_lost": dropped[keep].mean(),

@@ -36,8 +36,7 @@ from primatrix.simulation import (
     claim_folder,
     draw_all,
     draw_survey,
-    list_present,
-    list_tasks,
+    list_drawings,
 )
 from validators import judge
 
@@ -68,12 +67,12 @@ def draw_footage(work: Path, *, clips: int, workers: int) -> Path:
         survey.names[row]: kind for kind, row in enumerate(rows[step // 2 :: step][:DAMAGED], start=1)
     }
     wanted = {survey.names[row] for row in rows}
-    tasks = [
-        replace(task, damage=damage_of.get(task.name, 0))
-        for task in list_tasks(survey, "raw", list_present(drawn / "raw")) if task.name in wanted
+    drawings = [
+        replace(one, damage=damage_of.get(one.name, 0))
+        for one in list_drawings(drawn, survey, "raw") if one.name in wanted
     ]  # fmt: skip
     with ProgressDisplay() as display:
-        draw_all(drawn, SPEC, tasks, workers=workers, on_progress=display.on_progress)
+        draw_all(drawings, SPEC, workers=workers, on_progress=display.on_progress)
     paths = [f"site{survey.site[row]}/{survey.names[row]}" for row in rows]
     for path in paths:
         (footage / path).parent.mkdir(parents=True, exist_ok=True)

@@ -148,7 +148,7 @@ def compare(results: Results, to: str, path: Path, left_out: tuple[str, ...]) ->
     else:
         wanted = [
             (finding.filepath, seen.species, seen.start_seconds, seen.end_seconds, np.float32(seen.probability))
-            for finding in find_all(results) for seen in finding.stretches if finding.filepath not in left_out
+            for finding in find_all(results) for seen in finding.sightings if finding.filepath not in left_out
         ]  # fmt: skip
         columns = ["filepath", "species", "start_seconds", "end_seconds", "probability"]
         wrong = len(set(wanted) ^ set(reading.sightings[columns].itertuples(index=False, name=None)))

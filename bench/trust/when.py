@@ -19,7 +19,7 @@ from primatrix.labels import BENCHMARK_SPECIES, BLANK
 from primatrix.measures import aggregated_log_loss
 from primatrix.models import Model, choose_device
 from primatrix.records import Video
-from primatrix.simulation import Sighting, SimulationSpec, draw_clip, draw_survey, make_visible_scene
+from primatrix.simulation import ClipPlan, SimulationSpec, draw_clip, draw_survey, make_visible_scene
 from primatrix.tagging import answer_windows, combine_windows
 from primatrix.video import Walk, describe_video, walk_videos
 
@@ -40,10 +40,8 @@ def draw_footage(
     for row in rows:
         names = np.array(BENCHMARK_SPECIES)[survey.shown[row]]
         species = tuple(name for name in names.tolist() if name != BLANK)
-        sighting = Sighting(
-            int(row), species, int(survey.site[row]), int(survey.event[row]), int(minutes[row])
-        )
-        scene = make_visible_scene(sighting, seed=SEED, seconds=SECONDS)
+        plan = ClipPlan(int(row), species, int(survey.site[row]), int(survey.event[row]), int(minutes[row]))
+        scene = make_visible_scene(plan, seed=SEED, seconds=SECONDS)
         size = {"height_px": 64, "width_px": 64, "frames": int(SECONDS * RATE), "frames_per_second": RATE}
         pictures = np.stack(list(draw_clip(scene, **size)))
         empty = np.stack(list(draw_clip(replace(scene, actors=()), **size)))

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from primatrix.errors import InputError
 
 __all__ = [
+    "SIZES_PX",
     "Clip",
     "ClipSpec",
     "Colour",
@@ -29,6 +31,10 @@ Colour = Literal["grey", "rgb"]
 Sampler = Literal["uniform", "keyframes", "per_second"]
 Media = Literal["videos", "stills", "both"]  # what is looked for in a folder
 DatasetType = Literal["nano", "micro", "raw"]  # the benchmark's sizes of the same clips
+SIZES_PX: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {"nano": (16, 16), "micro": (64, 64), "raw": (404, 720)}
+)
+"""Height and width of the benchmark's clips."""
 MAX_SIDE_PX = 8192
 
 

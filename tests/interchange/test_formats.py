@@ -135,7 +135,7 @@ def list_expected(results: Results) -> tuple[list[tuple[str, str]], list[tuple[o
     labels = [(f.filepath, label) for f in findings for label in list_labels(f) or [""]]
     stretches = [
         (f.filepath, s.species, s.start_seconds, s.end_seconds, s.best_seconds, np.float32(s.probability))
-        for f in findings for s in f.stretches
+        for f in findings for s in f.sightings
     ]  # fmt: skip
     return labels, stretches
 
@@ -339,9 +339,9 @@ def test_the_check_finds_what_is_wrong(tmp_path: Path, to: str, change: Callable
         ),
         ("filepath,label,start_seconds\na.mp4,hog,5\n", "no column `end_seconds` beside `start_seconds`"),
         ("filepath,label\na.mp4,hog\na.mp4,blank\n", "a.mp4: `blank` together with a species"),
-        ("filepath,hog\na.mp4,1.5\n", "'1.5' for a.mp4, column hog; wanted a probability"),
+        ("filepath,hog\na.mp4,1.5\n", "1.5 for a.mp4, column hog, is not a probability"),
         ("filepath,hog\na.mp4,0.5\na.mp4,0.5\n", "a.mp4 stands there twice"),
-        ("name,hog\na.mp4,0.5\n", "wanted `filepath` or `filename`"),
+        ("name,hog\na.mp4,0.5\n", "wanted `filename` (or `filepath`)"),
         ("filepath,labels\na.mp4,[hog\n", "is not a JSON list"),
     ],
 )

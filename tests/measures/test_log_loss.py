@@ -10,6 +10,8 @@ from primatrix.measures.log_loss import (
     aggregated_log_loss,
     class_frequencies,
     constant_predictions,
+    log_losses,
+    logit_log_losses,
     species_log_losses,
 )
 
@@ -77,3 +79,17 @@ def test_the_constant_predictor_repeats_the_class_frequencies() -> None:
     table = constant_predictions(frequencies, pd.Index(["p", "q"]))
     assert table.to_numpy().tolist() == [[2.5 / 6, 0.5 / 6]] * 2
     assert (table.index.tolist(), table.columns.tolist()) == (["p", "q"], ["hog", "lion"])
+
+
+def test_the_loss_of_a_logit_is_that_of_its_probability() -> None:
+    logits, true = np.array([-3.0, 0.0, 2.5]), np.array([0.0, 1.0, 1.0])
+    expected = [-np.log(1 - 1 / (1 + np.exp(3.0))), np.log(2), np.log1p(np.exp(-2.5))]
+    np.testing.assert_allclose(logit_log_losses(true, logits), expected)
+    np.testing.assert_allclose(log_losses(true, 1 / (1 + np.exp(-logits))), expected)
+
+
+def test_counted_clips_lose_what_the_clips_lose_one_by_one() -> None:
+    """3 of 5 clips of one probability show the species: three losses of a positive and two of a negative."""
+    expected = -3 * np.log(0.7) - 2 * np.log(0.3)
+    assert log_losses(np.array(3.0), np.array(0.7), clips=5.0) == pytest.approx(expected)
+    assert logit_log_losses(np.array(3.0), np.log(np.array(7 / 3)), clips=5.0) == pytest.approx(expected)

@@ -5,14 +5,14 @@ from numpy.typing import NDArray
 from primatrix.labels import BLANK
 from primatrix.simulation.animals import LOOKS
 from primatrix.simulation.render import draw_clip, draw_frames
-from primatrix.simulation.scenes import Scene, Sighting, make_scene
+from primatrix.simulation.scenes import ClipPlan, Scene, make_scene
 
 NOON, MIDNIGHT = 720, 0
 
 
 def scene_of(species: str, *, clip: int = 1, site: int = 2, minute: int = NOON) -> Scene:
     shown = () if species == BLANK else (species,)
-    return make_scene(Sighting(clip=clip, species=shown, site=site, event=clip, minute=minute), seed=0)
+    return make_scene(ClipPlan(clip=clip, species=shown, site=site, event=clip, minute=minute), seed=0)
 
 
 def draw(scene: Scene, height_px: int, width_px: int, *, frames: int = 30) -> NDArray[np.uint8]:
@@ -76,7 +76,7 @@ def test_animals_change_the_picture_more_than_wind_does() -> None:
 
 def test_clips_of_one_visit_show_the_same_animals_going_another_way() -> None:
     first, second = (
-        make_scene(Sighting(clip=clip, species=("hog",), site=1, event=7, minute=NOON), seed=0)
+        make_scene(ClipPlan(clip=clip, species=("hog",), site=1, event=7, minute=NOON), seed=0)
         for clip in (1, 2)
     )
     assert [actor.height_m for actor in first.actors] == [actor.height_m for actor in second.actors]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from primatrix.simulation.scenes import Sighting, make_scene
+from primatrix.simulation.scenes import ClipPlan, make_scene
 from primatrix.simulation.visibility import (
     SEEN_MOMENTS,
     count_seen_moments,
@@ -16,9 +16,9 @@ SEED = 11
 NOON, MIDNIGHT = 720, 0
 
 
-def sightings(species: tuple[str, ...], count: int) -> list[Sighting]:
+def plans(species: tuple[str, ...], count: int) -> list[ClipPlan]:
     return [
-        Sighting(clip, species, site=clip % 5, event=clip, minute=NOON if clip % 2 else MIDNIGHT)
+        ClipPlan(clip, species, site=clip % 5, event=clip, minute=NOON if clip % 2 else MIDNIGHT)
         for clip in range(count)
     ]
 
@@ -30,33 +30,33 @@ def seen(scene, species: tuple[str, ...]) -> int:
 
 def test_rodents_that_nobody_could_see_are_drawn_on_another_way():
     shown = ("rodent",)
-    before = [seen(make_scene(s, seed=SEED), shown) for s in sightings(shown, 40)]
-    after = [seen(make_visible_scene(s, seed=SEED), shown) for s in sightings(shown, 40)]
+    before = [seen(make_scene(s, seed=SEED), shown) for s in plans(shown, 40)]
+    after = [seen(make_visible_scene(s, seed=SEED), shown) for s in plans(shown, 40)]
     assert min(before) < SEEN_MOMENTS
     assert min(after) >= SEEN_MOMENTS
 
 
 def test_each_of_two_species_is_seen():
     shown = ("rodent", "elephant")
-    scenes = [make_visible_scene(s, seed=SEED) for s in sightings(shown, 6)]
+    scenes = [make_visible_scene(s, seed=SEED) for s in plans(shown, 6)]
     assert min(seen(scene, shown) for scene in scenes) >= SEEN_MOMENTS
 
 
 def test_a_scene_in_which_all_are_seen_is_left_as_it_is():
-    [sighting] = sightings(("elephant",), 1)
-    first, kept = make_scene(sighting, seed=SEED), make_visible_scene(sighting, seed=SEED)
+    [plan] = plans(("elephant",), 1)
+    first, kept = make_scene(plan, seed=SEED), make_visible_scene(plan, seed=SEED)
     assert seen(first, ("elephant",)) >= SEEN_MOMENTS
     assert all(np.array_equal(a.track, b.track) for a, b in zip(first.actors, kept.actors, strict=True))
 
 
 def test_a_blank_stays_blank_and_no_actor_counts_as_seen():
-    scene = make_visible_scene(Sighting(3, (), site=1, event=3, minute=NOON), seed=SEED)
+    scene = make_visible_scene(ClipPlan(3, (), site=1, event=3, minute=NOON), seed=SEED)
     assert scene.actors == ()
     assert count_seen_moments(replace(scene, actors=()), (), seconds=15.0) == 0
 
 
 def test_another_attempt_draws_other_ways_for_the_same_animals():
-    [sighting] = sightings(("duiker",), 1)
-    first, second = (make_scene(sighting, seed=SEED, attempt=n) for n in (0, 1))
+    [plan] = plans(("duiker",), 1)
+    first, second = (make_scene(plan, seed=SEED, attempt=n) for n in (0, 1))
     assert [a.look for a in first.actors] == [a.look for a in second.actors]
     assert not np.array_equal(first.actors[0].track, second.actors[0].track)

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from primatrix.tagging.sightings import Sighting, find_sightings
+from primatrix.results import Sighting
+from primatrix.tagging.sightings import find_sightings
 
 SPECIES = ["blank", "hog"]
 

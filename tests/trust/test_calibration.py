@@ -20,7 +20,7 @@ from primatrix.trust.calibration import (
 
 SPECIES = ("blank", "duiker")
 POINT = OperatingPoint(
-    "skip blank", "skip", "blank", 0.9, 0.05, 0.9, "clips", "exact", 100, 100, 1,
+    "skip blank", "skip", "blank", 0.9, 0.05, 0.9, "clips", 100, 100, 1,
     (0.6, 0.5, 0.7), (0.4, 0.3, 0.5), {"duiker": 0.99},
 )  # fmt: skip
 HALF = Calibration(
@@ -72,10 +72,10 @@ def test_scoring_on_the_clips_it_was_fitted_on_is_refused() -> None:
 def test_a_point_drops_what_it_says_and_nothing_without_a_promise() -> None:
     assert POINT.drops(np.array([0.89, 0.9, 0.91])).tolist() == [False, False, True]
     assert "loses at most 5% with 90% confidence" in POINT.summary()
-    find = OperatingPoint("find hog", "find", "hog", 0.2, 0.1, None, "sites in the mean", "", 9, 9, 0)
+    find = OperatingPoint("find hog", "find", "hog", 0.2, 0.1, None, "sites in the mean", 9, 9, 0)
     assert find.drops(np.array([0.1, 0.2])).tolist() == [True, False]
     assert "in the mean" in find.summary()
-    nothing = OperatingPoint("find lion", "find", "lion", None, 0.1, 0.9, "clips", "", 2, 2, 0)
+    nothing = OperatingPoint("find lion", "find", "lion", None, 0.1, 0.9, "clips", 2, 2, 0)
     assert not nothing.drops(np.array([0.0, 1.0])).any()
     assert "too few" in nothing.summary()
 
@@ -125,5 +125,5 @@ def test_a_calibration_for_other_species_is_refused(tmp_path: Path) -> None:
     update_facts(tmp_path, calibration=HALF.to_dict())
     with pytest.raises(ModelError, match="its calibration is for other species"):
         load_model(tmp_path)
-    with pytest.raises(ModelError, match=r"no model\.json"):
+    with pytest.raises(ModelError, match="no such folder; wanted the folder of a saved model"):
         update_facts(tmp_path / "nowhere", calibration=None)

@@ -141,3 +141,12 @@ def test_a_calibration_for_other_species_and_lengths_of_other_clips_are_refused(
         evaluate(labels.drop(columns="lion"), prob, calibration=calibration)
     with pytest.raises(InputError, match="got no length for any of the 100 clips"):
         evaluate(labels, prob, seconds=pd.Series({"other.mp4": 3.0}))
+
+
+def test_curves_begin_at_recall_0_with_the_surest_clips_precision() -> None:
+    labels = pd.DataFrame({"hog": [1, 0, 1, 0], "lion": [0, 0, 0, 0]}, index=list("abcd"))
+    prob = pd.DataFrame({"hog": [0.9, 0.8, 0.7, 0.1], "lion": 0.1}, index=list("abcd"))
+    evaluation = evaluate(labels, prob)
+    assert evaluation.curves.loc[["hog"]].to_numpy().tolist() == [[0, 1], [0.5, 1], [1, 2 / 3]]
+    assert evaluation.occurring.index.tolist() == ["hog"]
+    assert "lion" not in evaluation.curves.index

@@ -9,7 +9,6 @@ from primatrix.measures import aggregated_log_loss
 from primatrix.trust.calibration import Unit
 from primatrix.trust.fit import fit_calibration
 from primatrix.trust.points import Promise, choose_points, skip_curve
-from primatrix.trust.promises import METHODS
 
 SPECIES = ["blank", "duiker", "hog", "lion"]
 RATES = np.array([0.6, 0.3, 0.0995, 0.0005])
@@ -84,7 +83,7 @@ def test_skipping_blanks_keeps_its_promise_on_new_clips(unit: Unit) -> None:
     )
     point = calibration.operating_points["skip blank"]
     assert point.score == "blank"
-    assert point.method == METHODS[unit]
+    assert point.unit == unit
     assert point.units == (int((labels["blank"] == 0).sum()) if unit == "clips" else 80)
     test, own, _ = draw(20_000, seed=6)
     dropped = point.drops(calibration.apply(own.to_numpy())[:, 0])

@@ -52,6 +52,7 @@ def test_files_are_scored_by_name(tmp_path: Path) -> None:
         ("clip,hog\na,0.5\n", "got columns clip, hog; wanted `filename`"),
         ("filename,hog\na,1.5\n", "1.5 for a, column hog, is not a probability"),
         ("filename,hog\na,often\n", "often for a, column hog, is not a probability"),
+        ("filename,hog\n,0.5\n", "1 rows have no clip name"),
     ],
 )
 def test_bad_predictions_get_one_clear_line(tmp_path: Path, text: str, message: str) -> None:

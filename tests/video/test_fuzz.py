@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from primatrix.video.pool import DecodePool, PoolOptions, VideoPool
+from primatrix.video.pool import DecodePool, FilePool, PoolOptions
 
 BENCH = Path(__file__).resolve().parents[2] / "bench" / "decode"
 
@@ -62,7 +62,7 @@ def test_mutants_that_once_broke_a_promise_do_so_no_more(
         paths[-1].write_bytes(content)
     report = fuzz_decode.Report()
     options = PoolOptions(workers=0)
-    witness = VideoPool(partial(fuzz_decode.decode_plainly, fuzz_decode.SPEC), options=options)
+    witness = FilePool(partial(fuzz_decode.decode_plainly, fuzz_decode.SPEC), options=options)
     with DecodePool(fuzz_decode.SPEC, options=options) as decoder, witness:
         assert fuzz_decode.check_batch(paths, (decoder, witness), report) == []
     assert report.files == len(FOUND)

@@ -85,9 +85,9 @@ def test_a_worker_that_dies_hangs_or_runs_out_of_memory_costs_that_clip_alone(
 ) -> None:
     names = [f"{i}.mp4" for i in range(40)]
     faults = {
-        3: ("segfault", "worker", "the decoder process died (SIGSEGV)"),
-        4: ("killed", "worker", "the decoder process died (SIGKILL)"),
-        11: ("exit", "worker", "the decoder process died (exit code 3)"),
+        3: ("segfault", "worker", "the worker process died (SIGSEGV)"),
+        4: ("killed", "worker", "the worker process died (SIGKILL)"),
+        11: ("exit", "worker", "the worker process died (exit code 3)"),
         20: ("hang", "time limit", "not done after 0.5 s"),
         30: ("greedy", "memory", "needs more memory than a worker may use"),
         35: ("surprise", "decode", "ZeroDivisionError: two lines"),
@@ -153,7 +153,7 @@ def test_a_decoder_that_cannot_start_is_one_clear_error(
     (tmp_path / "faulty_decoder.py").write_text("raise ImportError('broken installation')")
     with (
         DecodePool(SPEC, options=PoolOptions(workers=1), decode=faulty_decode) as pool,
-        pytest.raises(PrimatrixError, match="decoder processes die as they start"),
+        pytest.raises(PrimatrixError, match="worker processes die as they start"),
     ):
         list(pool.map([video]))
     assert "broken installation" in capfd.readouterr().err

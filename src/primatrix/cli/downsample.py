@@ -12,6 +12,7 @@ from primatrix.cli.options import (
 )
 from primatrix.cli.program import finish
 from primatrix.cli.progress import ProgressDisplay
+from primatrix.records import SIZES_PX
 
 __all__ = ["downsample"]
 
@@ -27,11 +28,10 @@ def downsample(
 
     Example: primatrix downsample data/raw data/nano --size nano
     """
-    from primatrix.footage import NAMED_SIZES_PX
     from primatrix.footage import downsample as run
 
-    side = NAMED_SIZES_PX.get(size) or parse_size(size)
+    size_px = SIZES_PX[size] if size in ("nano", "micro") else parse_size(size)
     with ProgressDisplay(quiet=quiet) as display:
-        result = run(source, target, size_px=side, workers=workers, on_progress=display.on_progress)
+        result = run(source, target, size_px=size_px, workers=workers, on_progress=display.on_progress)
     typer.echo(result.summary())
     finish(len(result.failures), result.failures_path)

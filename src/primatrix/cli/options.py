@@ -8,7 +8,7 @@ import typer
 
 from primatrix.cli.program import tell
 from primatrix.errors import InputError
-from primatrix.records import ClipSpec, Colour, DatasetType, Media
+from primatrix.records import SIZES_PX, ClipSpec, Colour, DatasetType, Media
 
 __all__ = [
     "Channels",
@@ -101,9 +101,7 @@ def make_spec(frames: int, size: str | None, colour: Colour, *, kind: DatasetTyp
     >>> make_spec(15, None, "grey").shape, make_spec(15, None, "rgb", kind="micro").shape
     ((15, 16, 16, 1), (15, 64, 64, 3))
     """
-    from primatrix.data import SIDES_PX
-
-    height_px, width_px = SIDES_PX[kind] if size is None else parse_size(size)
+    height_px, width_px = SIZES_PX[kind] if size is None else parse_size(size)
     return ClipSpec(frames, height_px, width_px, colour)
 
 

@@ -1,4 +1,3 @@
-from .dataset import SIDES_PX as SIDES_PX
 from .dataset import Dataset as Dataset
 from .draws import Sampling as Sampling
 from .loader import pack_folder as pack_folder

@@ -15,12 +15,11 @@ from primatrix.errors import InputError
 from primatrix.interchange import read_labels
 from primatrix.labels import read_submission_format, split_clips, split_labels, split_sites
 from primatrix.measures import class_frequencies
-from primatrix.records import ClipSpec, DatasetType, Failure, Media, OnProgress
+from primatrix.records import SIZES_PX, ClipSpec, DatasetType, Failure, Media, OnProgress
 from primatrix.video import find_videos
 
 __all__ = ["Dataset"]
 
-SIDES_PX: dict[str, tuple[int, int]] = {"nano": (16, 16), "micro": (64, 64), "raw": (404, 720)}
 AHEAD = 1024  # clips decoded in one go: enough to keep all workers busy, little enough to start training soon
 MEASURED = 256  # training clips, to say how long they last
 TRIAL_CLIPS = (512, 128)  # training and test rows of a trial run (test=True)
@@ -70,8 +69,8 @@ class Dataset:
         store: str | Path | None = None,
         workers: int | None = None,
     ) -> None:
-        if dataset_type not in SIDES_PX:
-            raise InputError(f"dataset_type: got {dataset_type!r}, wanted one of {', '.join(SIDES_PX)}")
+        if dataset_type not in SIZES_PX:
+            raise InputError(f"dataset_type: got {dataset_type!r}, wanted one of {', '.join(SIZES_PX)}")
         self.datapath = Path(datapath)
         self.dataset_type, self.reduce_frames, self.val_size, self.test = (
             dataset_type,
@@ -92,7 +91,7 @@ class Dataset:
         labels = labels[wanted.columns]
         if test:
             labels, wanted = labels.iloc[: TRIAL_CLIPS[0]], wanted.iloc[: TRIAL_CLIPS[1]]
-        height, width = SIDES_PX[dataset_type]
+        height, width = SIZES_PX[dataset_type]
         spec = spec or ClipSpec(15 if reduce_frames else 30, height, width)
         self._set_parts(split_clips(labels, val_size=val_size, seed=0), wanted)
         self._set_batches(batch_size, shuffle=shuffle, seed=seed)

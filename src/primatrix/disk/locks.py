@@ -1,16 +1,10 @@
 """One packer at a time: a lock on a file that ends with the process that holds it, however that ends."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-    import msvcrt
+from filelock import FileLock, Timeout
 
 __all__ = ["hold_lock"]
 
@@ -28,32 +22,11 @@ def hold_lock(path: Path, *, on_wait: Callable[[], None]) -> Iterator[None]:
     ...     "held"
     'held'
     """
-    with path.open("a+b") as file:
-        if not _try_lock(file):
-            on_wait()
-            while not _try_lock(file):
-                time.sleep(POLL_SECONDS)
-        try:
-            yield
-        finally:
-            _unlock(file)
-
-
-def _try_lock(file: IO[bytes]) -> bool:
+    lock = FileLock(path, poll_interval=POLL_SECONDS)
     try:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        else:
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
-
-
-def _unlock(file: IO[bytes]) -> None:
-    if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_UN)
-    else:
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+        held = lock.acquire(blocking=False)
+    except Timeout:
+        on_wait()
+        held = lock.acquire()
+    with held:
+        yield

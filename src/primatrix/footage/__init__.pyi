@@ -1,4 +1,3 @@
-from .downsampling import NAMED_SIZES_PX as NAMED_SIZES_PX
 from .downsampling import downsample as downsample
 from .events import INTERVAL_MINUTES as INTERVAL_MINUTES
 from .events import check_interval as check_interval

@@ -10,12 +10,11 @@ from pathlib import Path, PurePosixPath
 
 from primatrix.disk import read_json, write_failures, write_json
 from primatrix.errors import DecodeError, InputError
-from primatrix.records import ClipSpec, Failure, OnProgress, Progress, Video
-from primatrix.video import PoolOptions, VideoPool, decode_clip, sample_per_second, search_folder, write_clip
+from primatrix.records import SIZES_PX, ClipSpec, Failure, OnProgress, Progress, Video
+from primatrix.video import FilePool, PoolOptions, decode_clip, sample_per_second, search_folder, write_clip
 
-__all__ = ["NAMED_SIZES_PX", "DownsampleRun", "downsample"]
+__all__ = ["DownsampleRun", "downsample"]
 
-NAMED_SIZES_PX = {"nano": (16, 16), "micro": (64, 64)}  # height, width
 MANIFEST_NAME = "downsample.json"
 
 
@@ -66,7 +65,7 @@ def downsample(
     source: str | Path,
     target: str | Path,
     *,
-    size_px: tuple[int, int] = NAMED_SIZES_PX["nano"],
+    size_px: tuple[int, int] = SIZES_PX["nano"],
     frames: int = 30,
     frames_per_second: float = 2.0,
     workers: int | None = None,
@@ -94,7 +93,7 @@ def downsample(
     pending = [video for video in videos if not _is_made(recipe, video)]
     options = PoolOptions() if workers is None else PoolOptions(workers=workers)
     failures, damaged = [], []
-    with VideoPool(partial(_make_clip, recipe), options=options) as pool:
+    with FilePool(partial(_make_clip, recipe), options=options) as pool:
         for done, result in enumerate(pool.map(pending), start=1):
             if isinstance(result, Failure):
                 failures.append(_stop_if_full(recipe, result))

@@ -11,7 +11,7 @@ import pandas as pd
 from primatrix.disk import write_json, write_table
 from primatrix.errors import InputError
 from primatrix.records import Failure, Media, OnProgress, Progress, Video
-from primatrix.video import PoolOptions, VideoFacts, VideoPool, probe_video, search_folder
+from primatrix.video import FilePool, PoolOptions, VideoFacts, probe_video, search_folder
 
 __all__ = ["ScanRun", "scan_folder"]
 
@@ -84,7 +84,7 @@ def scan_folder(
     videos = found.videos
     options = PoolOptions() if workers is None else PoolOptions(workers=workers)
     rows = []
-    with VideoPool(_probe, options=options) as pool:
+    with FilePool(_probe, options=options) as pool:
         for done, (video, facts) in enumerate(zip(videos, pool.map(videos), strict=True), start=1):
             rows.append(_make_row(video, facts))
             if on_progress:

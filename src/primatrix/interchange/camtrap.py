@@ -1,8 +1,8 @@
 """Camtrap DP 1.0.2 of video: deployments, media, observations, datapackage.json (TDWG, https://camtrap-dp.tdwg.org).
 
-One media row per clip with the time it began; one media-level observation per stretch, from its first second to its
+One media row per clip with the time it began; one media-level observation per sighting, from its first second to its
 last on the clock; a `blank`, `unknown` or, for a file that could not be read, `unclassified` observation where
-nothing is seen. Clock times have whole seconds there (a stretch is rounded outwards); the exact ones stand in
+nothing is seen. Clock times have whole seconds there (a sighting is rounded outwards); the exact ones stand in
 observationTags.
 """
 
@@ -22,12 +22,12 @@ from primatrix.errors import InputError
 from primatrix.footage import is_doubted
 from primatrix.interchange.camtrap_rules import MISSING, RANKS, RULES
 from primatrix.interchange.fieldwork import Field, gather_fieldwork
-from primatrix.interchange.findings import Finding, Stretch, find_all
+from primatrix.interchange.findings import Finding, find_all
 from primatrix.interchange.options import ExportOptions
 from primatrix.interchange.reading import Reading, make_table
 from primatrix.interchange.taxonomy import Taxonomy
 from primatrix.labels import BLANK
-from primatrix.results import Results
+from primatrix.results import Results, Sighting
 
 __all__ = ["read_camtrap", "write_camtrap"]
 
@@ -113,7 +113,7 @@ def _make_observations(
             "eventID": "" if event in MISSING else event,
             "observationLevel": "media",
         }
-        for number, seen in enumerate(finding.stretches, start=1):
+        for number, seen in enumerate(finding.sightings, start=1):
             taxon = taxa[seen.species]
             kind = taxon.observation_type
             rows.append(shared | by | {
@@ -124,7 +124,7 @@ def _make_observations(
                 "classificationProbability": str(seen.probability),
                 "observationTags": _write_tags(seen),
             })  # fmt: skip
-        if not finding.stretches:
+        if not finding.sightings:
             rows.append(
                 shared
                 | (by if finding.verdict != "failed" else {})
@@ -253,14 +253,14 @@ def _write_time(time: datetime) -> str:
 
 
 def _clock(began: datetime, start_seconds: float, end_seconds: float) -> dict[str, str]:
-    """The stretch on the clock, in whole seconds that hold all of it."""
+    """The sighting on the clock, in whole seconds that hold all of it."""
     start, end = began + timedelta(seconds=start_seconds), began + timedelta(seconds=end_seconds)
     if end.microsecond:
         end += timedelta(seconds=1)
     return {"eventStart": _write_time(start), "eventEnd": _write_time(end)}
 
 
-def _write_tags(seen: Stretch) -> str:
+def _write_tags(seen: Sighting) -> str:
     times = {
         "startSeconds": seen.start_seconds,
         "endSeconds": seen.end_seconds,

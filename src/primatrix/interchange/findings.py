@@ -8,29 +8,18 @@ import numpy as np
 import pandas as pd
 
 from primatrix.labels import BLANK
-from primatrix.results import Results
+from primatrix.results import Results, Sighting
 
-__all__ = ["Finding", "Stretch", "find_all", "list_labels"]
+__all__ = ["Finding", "find_all", "list_labels"]
 
 Verdict = Literal["seen", "blank", "unknown", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """A species from one second to another, the second at which it is seen best, and how probable it is."""
-
-    species: str
-    start_seconds: float
-    end_seconds: float
-    best_seconds: float
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
 class Finding:
-    """One clip: its row of `clips`, its verdict, its stretches in order of time, a probability per species.
+    """One clip: its row of `clips`, its verdict, its sightings in order of time, a probability per species.
 
-    "blank" is a clip without a stretch whose probability of `blank` reaches its threshold (or any, where the model has
+    "blank" is a clip without a sighting whose probability of `blank` reaches its threshold (or any, where the model has
     no such species); below that it is "unknown". `reason` is `stage: reason` of a failed one; `note` says what of a
     partial one could not be read.
     """
@@ -38,7 +27,7 @@ class Finding:
     filepath: str
     facts: Mapping[str, Any]  # Any: a row of several types
     verdict: Verdict
-    stretches: tuple[Stretch, ...]
+    sightings: tuple[Sighting, ...]
     probabilities: Mapping[str, float]
     partial: bool = False
     reason: str = ""
@@ -57,14 +46,14 @@ class Finding:
 def find_all(results: Results) -> list[Finding]:
     """Every clip's finding, in the order of predictions.
 
-    A species whose probability for the clip reaches its threshold but that has no stretch (a model without answers per
+    A species whose probability for the clip reaches its threshold but that has no sighting (a model without answers per
     frame) is taken to be seen from the first second to the last, best in the middle.
 
     >>> from primatrix.results import make_example
-    >>> [(finding.verdict, len(finding.stretches)) for finding in find_all(make_example())]
+    >>> [(finding.verdict, len(finding.sightings)) for finding in find_all(make_example())]
     [('seen', 1), ('failed', 0)]
     """
-    stretches = _group_stretches(results)
+    sightings = _group_sightings(results)
     reasons = {row.filename: f"{row.stage}: {row.reason}" for row in results.failures.itertuples(index=False)}
     thresholds = np.array([results.threshold_of(name) for name in results.species], np.float32)
     chances = results.probabilities.to_numpy(np.float32)
@@ -78,7 +67,7 @@ def find_all(results: Results) -> list[Finding]:
             continue
         chance = dict(zip(results.species, numbers[row].tolist(), strict=True))
         reached = [results.species[i] for i in np.flatnonzero(chances[row] >= thresholds)]
-        seen = _add_whole(stretches.get(name, []), facts, chance, reached)
+        seen = _add_whole(sightings.get(name, []), facts, chance, reached)
         verdict: Verdict = (
             "seen" if seen else "blank" if BLANK in reached or BLANK not in chance else "unknown"
         )
@@ -95,30 +84,30 @@ def list_labels(finding: Finding) -> list[str]:
     """
     if finding.verdict == "blank":
         return [BLANK]
-    return list(dict.fromkeys(stretch.species for stretch in finding.stretches))
+    return list(dict.fromkeys(seen.species for seen in finding.sightings))
 
 
-def _group_stretches(results: Results) -> dict[str, list[Stretch]]:
+def _group_sightings(results: Results) -> dict[str, list[Sighting]]:
     table = results.sightings.sort_values(["start_seconds", "end_seconds", "species"], kind="stable")
-    grouped: dict[str, list[Stretch]] = {}
+    grouped: dict[str, list[Sighting]] = {}
     chances = table["probability"].to_numpy(np.float32)
     times = table[["start_seconds", "end_seconds", "best_seconds"]].to_numpy().tolist()
     for name, species, (start, end, best), chance in zip(
         table["filepath"], table["species"], times, chances, strict=True
     ):
-        grouped.setdefault(name, []).append(Stretch(species, start, end, best, float(str(chance))))
+        grouped.setdefault(name, []).append(Sighting(species, start, end, best, float(str(chance))))
     return grouped
 
 
 def _add_whole(
-    stretches: list[Stretch], facts: Mapping[str, Any], chance: Mapping[str, float], reached: list[str]
-) -> tuple[Stretch, ...]:
-    having = {stretch.species for stretch in stretches}
+    sightings: list[Sighting], facts: Mapping[str, Any], chance: Mapping[str, float], reached: list[str]
+) -> tuple[Sighting, ...]:
+    having = {sighting.species for sighting in sightings}
     seconds = facts["duration_seconds"]
     end = 0.0 if pd.isna(seconds) else float(seconds)
     whole = [
-        Stretch(name, 0.0, end, end / 2, chance[name])
+        Sighting(name, 0.0, end, end / 2, chance[name])
         for name in reached
         if name != BLANK and name not in having
     ]
-    return (*stretches, *whole)
+    return (*sightings, *whole)

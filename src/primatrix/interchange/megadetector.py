@@ -1,6 +1,6 @@
 """MegaDetector's batch output, format 1.6, of video: what Timelapse and AddaxAI read.
 
-A stretch is a detection on the full frame, with the frame in which the species is seen best. Keys of our own
+A sighting is a detection on the full frame, with the frame in which the species is seen best. Keys of our own
 (`start_seconds`, `end_seconds`, `best_seconds` of a detection, `clip_classifications` of a file) stand beside the
 format's; its readers pass over them, ours gets everything back from them.
 """
@@ -16,11 +16,11 @@ import pandas as pd
 
 from primatrix.disk import read_json, write_json_lists
 from primatrix.errors import InputError
-from primatrix.interchange.findings import Finding, Stretch, find_all
+from primatrix.interchange.findings import Finding, find_all
 from primatrix.interchange.options import ExportOptions
 from primatrix.interchange.reading import Reading, make_table
 from primatrix.labels import BLANK
-from primatrix.results import Results
+from primatrix.results import Results, Sighting
 from primatrix.video import is_still
 
 __all__ = ["read_megadetector", "write_megadetector"]
@@ -38,7 +38,7 @@ def write_megadetector(results: Results, path: Path, options: ExportOptions) -> 
     looked = _list_frames(results)
     category_of = {name: options.taxonomy[name].category for name in results.species}
     images = [_make_image(finding, ids, category_of, looked.get(finding.filepath)) for finding in findings]
-    chances = [stretch.probability for finding in findings for stretch in finding.stretches]
+    chances = [sighting.probability for finding in findings for sighting in finding.sightings]
     head = {
         "info": _make_info(results, lowest=min(chances, default=1.0)),
         "detection_categories": CATEGORIES,
@@ -86,13 +86,13 @@ def _make_image(
         return {**image, **video, "failure": finding.reason, "detections": None}
     rate = 1.0 if still else _rate_of(finding)
     last = finding.facts["frame_count"]
-    frames = [_frame_at(s.best_seconds, rate, last) for s in finding.stretches]
+    frames = [_frame_at(s.best_seconds, rate, last) for s in finding.sightings]
     if not still:
         seconds = [_frame_at(second, rate, last) for second in looked or []]
         image |= {"frame_rate": rate, "frames_processed": sorted({*seconds, *frames})}
     image["detections"] = [
-        _make_detection(stretch, ids, category_of, None if still else frame)
-        for stretch, frame in zip(finding.stretches, frames, strict=True)
+        _make_detection(sighting, ids, category_of, None if still else frame)
+        for sighting, frame in zip(finding.sightings, frames, strict=True)
     ]
     ranked = sorted(finding.probabilities.items(), key=lambda pair: -pair[1])
     return {**image, "clip_classifications": [[ids[name], chance] for name, chance in ranked]}
@@ -117,18 +117,18 @@ def _frame_at(seconds: float, rate: float, count: Any) -> int:  # Any: a whole n
 
 
 def _make_detection(
-    stretch: Stretch, ids: Mapping[str, str], category_of: Mapping[str, str], frame: int | None
+    sighting: Sighting, ids: Mapping[str, str], category_of: Mapping[str, str], frame: int | None
 ) -> dict[str, Any]:  # Any: JSON values of several types
     numbers = {name: number for number, name in CATEGORIES.items()}
     return {
-        "category": numbers.get(category_of[stretch.species], "1"),
-        "conf": stretch.probability,
+        "category": numbers.get(category_of[sighting.species], "1"),
+        "conf": sighting.probability,
         "bbox": FULL_FRAME,
         **({} if frame is None else {"frame_number": frame}),
-        "classifications": [[ids[stretch.species], stretch.probability]],
-        "start_seconds": stretch.start_seconds,
-        "end_seconds": stretch.end_seconds,
-        "best_seconds": stretch.best_seconds,
+        "classifications": [[ids[sighting.species], sighting.probability]],
+        "start_seconds": sighting.start_seconds,
+        "end_seconds": sighting.end_seconds,
+        "best_seconds": sighting.best_seconds,
     }
 
 

@@ -79,8 +79,8 @@ def _make_prediction(
 
 def _choose(finding: Finding, labels: Mapping[str, str]) -> tuple[str, float]:
     """The one answer the format has room for: the surest species seen, `blank`, or SpeciesNet's unknown."""
-    if finding.stretches:
-        surest = max(finding.stretches, key=lambda stretch: stretch.probability)
+    if finding.sightings:
+        surest = max(finding.sightings, key=lambda sighting: sighting.probability)
         return labels[surest.species], surest.probability
     if finding.verdict == "blank" and finding.blank_probability is not None:
         return labels[BLANK], finding.blank_probability

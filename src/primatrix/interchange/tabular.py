@@ -13,7 +13,7 @@ from primatrix.interchange.findings import Finding, find_all
 from primatrix.interchange.options import ExportOptions
 from primatrix.interchange.reading import Reading, make_table
 from primatrix.labels import BLANK
-from primatrix.results import Results
+from primatrix.results import Results, read_predictions
 
 __all__ = ["check_table", "is_long", "read_lists", "read_long", "read_wide", "write_long", "write_wide"]
 
@@ -40,10 +40,10 @@ def _list_rows(finding: Finding) -> Iterator[tuple[object, ...]]:
     status = "failed" if finding.verdict == "failed" else "partial" if finding.partial else "ok"
     stage, _, reason = finding.reason.partition(": ") if status == "failed" else ("", "", finding.note)
     end = (status, stage, reason, *(finding.facts[column] for column in LONG_COLUMNS[-4:]))
-    for seen in finding.stretches:
+    for seen in finding.sightings:
         times = (seen.start_seconds, seen.end_seconds, seen.best_seconds)
         yield (finding.filepath, seen.species, *times, seen.probability, *end)
-    if not finding.stretches:
+    if not finding.sightings:
         blank = finding.verdict == "blank"
         chance = finding.blank_probability if blank else None
         yield (finding.filepath, BLANK if blank else "", None, None, None, chance, *end)
@@ -87,16 +87,7 @@ def read_long(path: Path) -> Reading:
 
 def read_wide(path: Path) -> Reading:
     """A table of probabilities, or of 0 and 1, which are labels too; empty rows are clips that failed."""
-    table = read_text_table(path, needed=())
-    name = _name_column(table, path)
-    texts = table.set_index(name).drop(columns=["status", "site"], errors="ignore")
-    numbers: pd.DataFrame = texts.apply(pd.to_numeric, errors="coerce")
-    wrong = (numbers.isna() & (texts != "")).to_numpy() | ((numbers < 0) | (numbers > 1)).to_numpy()
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
-        raise InputError(f"{path}: {texts.iloc[row, column]!r} for {texts.index[row]}, column {texts.columns[column]}; "
-                         "wanted a probability, 0 to 1, or nothing")  # fmt: skip
-    numbers.index.name = "filepath"
+    numbers = read_predictions(path).rename_axis("filepath")
     ones = np.argwhere(numbers.to_numpy() == 1)
     rows = [(numbers.index[row], numbers.columns[column]) for row, column in ones]
     certain = bool(numbers.isin((0, 1)).all(axis=None))

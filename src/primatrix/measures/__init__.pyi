@@ -4,12 +4,14 @@ from .intervals import clopper_pearson as clopper_pearson
 from .log_loss import aggregated_log_loss as aggregated_log_loss
 from .log_loss import class_frequencies as class_frequencies
 from .log_loss import constant_predictions as constant_predictions
+from .log_loss import log_losses as log_losses
+from .log_loss import logit_log_losses as logit_log_losses
 from .log_loss import match_rows as match_rows
 from .log_loss import species_log_losses as species_log_losses
+from .logistic import fit_logistic as fit_logistic
 from .ranking import precision_recall as precision_recall
 from .reliability import reliability_table as reliability_table
 from .replicates import Measures as Measures
 from .replicates import hit_shares as hit_shares
-from .replicates import log_losses as log_losses
 from .replicates import measure as measure
 from .replicates import measure_skipping as measure_skipping

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from primatrix.errors import InputError
 
@@ -13,9 +13,13 @@ __all__ = [
     "aggregated_log_loss",
     "class_frequencies",
     "constant_predictions",
+    "log_losses",
+    "logit_log_losses",
+    "match_rows",
     "species_log_losses",
 ]
 
+Floats = NDArray[np.float64]
 EPSILON = 1e-15  # the benchmark's clipping of probabilities
 
 
@@ -58,9 +62,30 @@ def species_log_losses(
         raise InputError("y_true: got values other than 0 and 1")
     if not ((prob >= 0) & (prob <= 1)).all():  # false for NaN too
         raise InputError("y_prob: got values outside 0 to 1 (or not a number), wanted probabilities")
+    return pd.Series(log_losses(true, prob, eps=eps).mean(axis=0), index=columns)
+
+
+def log_losses(true: Floats, prob: Floats, *, clips: Floats | float = 1.0, eps: float = EPSILON) -> Floats:
+    """Binary log loss of probabilities against labels 0 and 1, each by itself, in the shape of both.
+
+    Where one probability stands for many clips, `true` counts those that show the species, out of `clips`.
+
+    >>> log_losses(np.array([1.0, 0.0]), np.array([0.9, 0.2])).round(4).tolist()
+    [0.1054, 0.2231]
+    """
     prob = np.clip(prob, eps, 1 - eps)
-    losses = -(true * np.log(prob) + (1 - true) * np.log1p(-prob)).mean(axis=0)
-    return pd.Series(losses, index=columns)
+    losses: Floats = -(true * np.log(prob) + (clips - true) * np.log1p(-prob))
+    return losses
+
+
+def logit_log_losses(true: Floats, logits: Floats, *, clips: Floats | float = 1.0) -> Floats:
+    """The same from logits, exact where a probability would be rounded to 0 or 1.
+
+    >>> logit_log_losses(np.array([1.0, 0.0]), np.array([0.0, 800.0])).round(4).tolist()
+    [0.6931, 800.0]
+    """
+    losses: Floats = clips * np.logaddexp(0, logits) - true * logits
+    return losses
 
 
 def class_frequencies(table: pd.DataFrame) -> "pd.Series[float]":

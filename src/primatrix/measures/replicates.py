@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primatrix.measures.bootstrap import Resample
-from primatrix.measures.log_loss import EPSILON
+from primatrix.measures.log_loss import log_losses
 from primatrix.measures.ranking import average_precision, count_by_rank, find_edges, rank_scores, roc_auc
 from primatrix.measures.reliability import BINS, bin_probabilities, calibration_error
 
-__all__ = ["Measures", "hit_shares", "log_losses", "measure", "measure_skipping", "quiet_divide"]
+__all__ = ["Measures", "hit_shares", "measure", "measure_skipping", "quiet_divide"]
 
 Floats = NDArray[np.float64]
 EDGES = (
@@ -62,13 +62,6 @@ def with_clips_themselves(resample: Resample) -> Resample:
     """The same replicates after a first one that takes every unit once."""
     weights = np.vstack([np.ones(resample.weights.shape[1]), resample.weights])
     return Resample(weights, resample.unit_of_clip, resample.unit)
-
-
-def log_losses(true: Floats, prob: Floats) -> Floats:
-    """The binary log loss of each clip and species, (N, S)."""
-    prob = np.clip(prob, EPSILON, 1 - EPSILON)
-    losses: Floats = -np.log(np.where(true == 1, prob, 1 - prob))
-    return losses
 
 
 def tag_measures(true: Floats, tagged: NDArray[np.bool_], drawn: Resample) -> dict[str, Floats]:

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from primatrix.video import sample_uniform
+
 __all__ = [
     "find_background",
     "find_usual_change",
@@ -17,7 +19,6 @@ __all__ = [
     "level_contrast",
     "measure_change",
     "measure_novelty",
-    "pick_frames",
 ]
 
 MOST_FRAMES = 15  # the median of 15 frames in place of 30 halves the time; animals rarely fill 8 of them
@@ -37,19 +38,10 @@ def find_background(x: Tensor) -> Tensor:
     """
     count = min(MOST_FRAMES, x.shape[1])
     count -= (count + 1) % 2 if count > 2 else 0
-    rows = [x[:, i] for i in pick_frames(x.shape[1], count=count)]
+    rows = [x[:, i] for i in sample_uniform(x.shape[1], count)]
     for low, high in median_network(count):
         rows[low], rows[high] = torch.minimum(rows[low], rows[high]), torch.maximum(rows[low], rows[high])
     return rows[(count - 1) // 2]
-
-
-def pick_frames(frames: int, *, count: int) -> list[int]:
-    """Places of `count` frames spread evenly over `frames`.
-
-    >>> pick_frames(30, count=5)
-    [3, 9, 15, 21, 27]
-    """
-    return [(2 * i + 1) * frames // (2 * count) for i in range(count)]
 
 
 @cache

@@ -1,4 +1,7 @@
-"""How good the model is on labelled clips: curves, reliability and a table, as the report shows them."""
+"""How good the model is on labelled clips: curves, reliability and a table, as the report shows them.
+
+The curves are those of `trust.evaluate`, drawn here as SVG: the page needs no matplotlib (see `trust.figures`).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,9 +67,6 @@ def describe_accuracy(results: Results, labels: pd.DataFrame) -> Accuracy | None
     evaluation = evaluate(
         labels, probabilities.astype(np.float64), sites=sites if (sites != "").any() else None
     )
-    occurring = evaluation.species[evaluation.species["positives"] > 0].sort_values(
-        "positives", ascending=False
-    )
     facts = evaluation.facts
     paragraphs = (
         f"Measured on {facts['clips']:,} labelled clips ({facts['interval']}). It tells how good the model is only "
@@ -76,7 +76,7 @@ def describe_accuracy(results: Results, labels: pd.DataFrame) -> Accuracy | None
     return Accuracy(
         paragraphs,
         (chart_reliability(evaluation),),
-        tuple(chart_precision(evaluation, str(name)) for name in occurring.index[:MOST_CURVES]),
+        tuple(chart_precision(evaluation, str(name)) for name in evaluation.occurring.index[:MOST_CURVES]),
         tuple(list_measures(evaluation)),
         COLUMNS,
         tuple(list_species(evaluation, labels, probabilities, results)),
@@ -104,12 +104,13 @@ def chart_precision(evaluation: Evaluation, species: str) -> Chart:
     curve = evaluation.curves.loc[[species]]
     row = _read_row(evaluation.species, species)
     share = row["positives"] / evaluation.facts["clips"]
-    recall = [0.0, *curve["recall"].tolist()]
-    precision = [float(curve["precision"].iloc[0]), *curve["precision"].tolist()]
     count = "1 clip" if row["positives"] == 1 else f"{row['positives']:,.0f} clips"
     words = f"{count}, average precision {row['average_precision']:.2f}"
     return draw_lines(
-        [Line("", recall, precision), Line("", [0, 1], [share, share], dotted=True)],
+        [
+            Line("", curve["recall"].tolist(), curve["precision"].tolist()),
+            Line("", [0, 1], [share, share], dotted=True),
+        ],
         title=f"{species}: {words}",
         alt=f"Precision against recall of {species}: {words}.",
         labels=("recall", "precision"),

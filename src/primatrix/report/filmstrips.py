@@ -17,7 +17,7 @@ from PIL import Image
 from primatrix.errors import InputError
 from primatrix.records import ClipSpec, Failure, OnProgress, Progress, Video
 from primatrix.report.selection import Strip
-from primatrix.video import PoolOptions, VideoPool, decode_clip, describe_video, find_videos, probe_video
+from primatrix.video import FilePool, PoolOptions, decode_clip, describe_video, find_videos, probe_video
 
 __all__ = ["BUDGET_BYTES", "Filmstrip", "choose_moments", "cut_filmstrip", "draw_filmstrips", "list_reasons"]
 
@@ -62,7 +62,7 @@ def draw_filmstrips(
     found, drawn = _find_clips(moments, Path(folder))
     options = PoolOptions(batch=1) if workers is None else PoolOptions(workers=workers, batch=1)
     cut = partial(_cut_all, {name: tuple(seconds) for name, seconds in moments.items()})
-    with VideoPool(cut, options=options) as pool:
+    with FilePool(cut, options=options) as pool:
         for done, (video, result) in enumerate(zip(found, pool.map(found), strict=True), start=1):
             drawn[video.name] = f"{result.stage}: {result.reason}" if isinstance(result, Failure) else result
             if on_progress:

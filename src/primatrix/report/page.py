@@ -37,7 +37,7 @@ from primatrix.report.tallies import (
     count_species_by_hour,
 )
 from primatrix.report.training_curve import draw_training
-from primatrix.report.watching import count_points, count_watching, measure_footage, shows_something
+from primatrix.report.watching import count_points, count_watching, measure_footage
 from primatrix.report.words import (
     format_count,
     format_length,
@@ -46,6 +46,7 @@ from primatrix.report.words import (
     format_share,
 )
 from primatrix.results import Results, read_frames
+from primatrix.trust import shows_something
 
 __all__ = ["ReportRun", "ReportSpec", "write_report"]
 
@@ -206,7 +207,7 @@ def describe_places(results: Results, species: Sequence[SpeciesRow]) -> Context:
 def describe_watching(results: Results, labels: pd.DataFrame | None) -> Context:
     """The hours that are left to watch."""
     footage = measure_footage(results)
-    shows = None if labels is None else shows_something(labels)
+    shows = None if labels is None else shows_something(labels).astype(float)
     points = count_points(footage, results.facts["operating_points"], labels=labels)
     skipping = [point["task"] == "skip" for point in results.facts["operating_points"].values()]
     return {

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from primatrix.labels import BLANK
 from primatrix.results import DEFAULT_THRESHOLD, Results
@@ -77,7 +78,8 @@ def _choose_rows(
     order = np.argsort(-values, kind="stable")
     surest = [int(row) for row in order[:count] if values[row] >= min(threshold, DEFAULT_THRESHOLD)]
     yield kinds["surest"], surest
-    doubt = np.argsort(np.abs(_logit(values) - _logit(np.array(threshold))), kind="stable")
+    logits = logit(np.clip(np.append(values, threshold), 1e-9, 1 - 1e-9))
+    doubt = np.argsort(np.abs(logits[:-1] - logits[-1]), kind="stable")
     yield kinds["least sure"], [int(row) for row in doubt[: count + len(surest)] if row not in surest][:count]
     if truth is not None:
         yield (
@@ -88,11 +90,6 @@ def _choose_rows(
             kinds["missed"],
             [int(r) for r in order[::-1] if values[r] < threshold and truth[r] == 1][:count],
         )
-
-
-def _logit(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    clipped = np.clip(values, 1e-9, 1 - 1e-9)
-    return np.asarray(np.log(clipped / (1 - clipped)))
 
 
 def _centre_by_sightings(strips: Sequence[Strip], sightings: pd.DataFrame) -> list[Strip]:

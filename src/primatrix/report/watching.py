@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primatrix.labels import BLANK
 from primatrix.report.tallies import find_something
 from primatrix.results import Results
-from primatrix.trust import drop_clips, say_share
+from primatrix.trust import drop_clips, say_share, shows_something
 
-__all__ = ["Footage", "WatchRow", "count_points", "count_watching", "measure_footage", "shows_something"]
+__all__ = ["Footage", "WatchRow", "count_points", "count_watching", "measure_footage"]
 
 KEPT_SHARES = (0.99, 0.95, 0.9, 0.8)
 Floats = NDArray[np.float64]
@@ -126,7 +125,7 @@ def count_points(
         if task == "skip":
             scores, wanted = footage.probabilities.get(point["score"]), footage.something
             values = 1 - wanted if scores is None else scores.to_numpy(np.float64)
-            truth = None if labels is None else shows_something(labels)
+            truth = None if labels is None else shows_something(labels).astype(float)
             least = None if threshold is None else 1 - threshold
         else:
             values = wanted = footage.probabilities[point["score"]].to_numpy(np.float64)
@@ -136,11 +135,6 @@ def count_points(
         rows.append(footage.count(name, watched, threshold=least, wanted=wanted, truth=truth,
                                   promise=describe_promise(point)))  # fmt: skip
     return rows
-
-
-def shows_something(labels: pd.DataFrame) -> "pd.Series[float]":
-    """1 for each labelled clip that shows any species but `blank`, else 0; labels (clips, species)."""
-    return labels.drop(columns=BLANK, errors="ignore").max(axis=1)
 
 
 def describe_promise(point: Mapping[str, Any]) -> str:

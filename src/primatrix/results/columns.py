@@ -67,7 +67,7 @@ COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
 PER_SPECIES = ("predictions", "frames")  # tables with a column of probabilities for each species
 
 
-RESERVED = ("", "filepath", "filename", "status", "pts_seconds", "label", "labels", "site", "split")
+RESERVED = ("", "filepath", "filename", "status", "fold", "pts_seconds", "label", "labels", "site", "split")
 
 
 STATUSES = ("ok", "partial", "failed")

@@ -5,23 +5,40 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from primatrix.disk import read_table
+from primatrix.disk import NAME_COLUMNS, read_table
 from primatrix.errors import InputError
 
 __all__ = ["read_predictions"]
 
+BESIDE = ("status", "fold", "site")  # columns that stand beside those of species
+
 
 def read_predictions(path: str | Path) -> pd.DataFrame:
-    """Probabilities by clip (index) and species (columns); a clip that failed has empty cells (NaN)."""
+    """Probabilities by clip (index) and species (columns); a clip that failed has empty cells (NaN).
+
+    Columns `status`, `fold` and `site` may stand beside the species. Raises InputError for a file that is no table,
+    without clips, without their names, or with a cell that is not a probability.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp(), "predictions.csv")
+    >>> _ = file.write_text("filepath,status,hog\\na.mp4,ok,0.9\\nb.mp4,failed,\\n")
+    >>> read_predictions(file)["hog"].to_dict()
+    {'a.mp4': 0.9, 'b.mp4': nan}
+    """
     raw = read_table(Path(path))
-    if raw.columns[0] not in ("filename", "filepath") or raw.shape[1] < 2:
+    names = next((name for name in NAME_COLUMNS if name in raw.columns), None)
+    table = raw if names is None else raw.set_index(names).drop(columns=list(BESIDE), errors="ignore")
+    if names is None or not table.shape[1]:
         raise InputError(f"{path}: got columns {', '.join(map(str, raw.columns[:5]))}; wanted `filename` (or "
                          "`filepath`) and one column of probabilities per species")  # fmt: skip
-    table = raw.set_index(raw.columns[0]).drop(columns=["status", "fold"], errors="ignore")
+    if table.index.hasnans:
+        raise InputError(
+            f"{path}: {np.count_nonzero(table.index.isna())} rows have no clip name; wanted one in every row"
+        )
     numbers: pd.DataFrame = table.apply(pd.to_numeric, errors="coerce")
     wrong = (numbers.isna() & table.notna()).to_numpy() | ((numbers < 0) | (numbers > 1)).to_numpy()
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
-        raise InputError(f"{path}: {table.iloc[row, column]} for {table.index[row]}, column "
-                         f"{table.columns[column]}, is not a probability; wanted 0 to 1")  # fmt: skip
+        raise InputError(f"{path}: {table.iloc[row, column]} for {table.index[row]}, column {table.columns[column]}, "
+                         "is not a probability; wanted 0 to 1, or nothing where a clip failed")  # fmt: skip
     return numbers

@@ -1,11 +1,10 @@
 from .animals import LOOKS as LOOKS
+from .drawing import draw_all as draw_all
+from .drawing import list_drawings as list_drawings
 from .footage import claim_folder as claim_folder
-from .footage import draw_all as draw_all
-from .footage import list_present as list_present
-from .footage import list_tasks as list_tasks
 from .footage import simulate as simulate
 from .render import draw_clip as draw_clip
-from .scenes import Sighting as Sighting
+from .scenes import ClipPlan as ClipPlan
 from .survey import SimulationSpec as SimulationSpec
 from .survey import Survey as Survey
 from .survey import draw_survey as draw_survey

@@ -5,6 +5,7 @@ matrix product. What moves is drawn in small windows around it, at several sampl
 pictures.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from primatrix.records import SIZES_PX
 from primatrix.simulation.scenes import (
     DAPPLES,
     SHIFTS,
@@ -26,7 +28,7 @@ from primatrix.simulation.sites import FAR_M, Site, draw_backdrop, draw_cloud, m
 
 __all__ = ["draw_clip", "draw_frames"]
 
-RAW_PIXELS = 404 * 720
+RAW_PIXELS = math.prod(SIZES_PX["raw"])
 CHUNK_PIXELS = 4_000_000
 AMBIENT = 0.75
 BRIGHTEST, BRIGHTEST_BY_NIGHT = 2.0, 5.0  # times the mean
@@ -67,8 +69,8 @@ def draw_clip(
 ) -> Iterator[NDArray[np.uint8]]:
     """The pictures (H, W, 3) of a clip one by one; at most a second of raw footage is in memory.
 
-    >>> from primatrix.simulation.scenes import Sighting, make_scene
-    >>> scene = make_scene(Sighting(clip=1, species=("hog",), site=0, event=0, minute=600), seed=0)
+    >>> from primatrix.simulation.scenes import ClipPlan, make_scene
+    >>> scene = make_scene(ClipPlan(clip=1, species=("hog",), site=0, event=0, minute=600), seed=0)
     >>> pictures = list(draw_clip(scene, height_px=16, width_px=16, frames=30, frames_per_second=2))
     >>> len(pictures), pictures[0].shape
     (30, (16, 16, 3))

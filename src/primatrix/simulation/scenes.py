@@ -21,8 +21,8 @@ __all__ = [
     "LAYERS",
     "SHIFTS",
     "TWINKLES",
+    "ClipPlan",
     "Scene",
-    "Sighting",
     "list_sprites",
     "make_scene",
     "mix_layers",
@@ -57,7 +57,7 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class ClipPlan:
     """What clip number `clip` is to show.
 
     `species` (none for a blank), the camera's number, the visit it belongs to (clips of one visit show the
@@ -71,18 +71,18 @@ class Sighting:
     minute: int
 
 
-def make_scene(sighting: Sighting, *, seed: int, seconds: float = 15.0, attempt: int = 0) -> Scene:
+def make_scene(plan: ClipPlan, *, seed: int, seconds: float = 15.0, attempt: int = 0) -> Scene:
     """The scene of a clip: a function of these values alone. Another `attempt` draws other ways for the same animals.
 
-    >>> make_scene(Sighting(clip=5, species=("duiker",), site=2, event=9, minute=600), seed=0).night
+    >>> make_scene(ClipPlan(clip=5, species=("duiker",), site=2, event=9, minute=600), seed=0).night
     False
     """
-    rng = np.random.default_rng([seed, SCENE_STREAM, sighting.clip, *([attempt] if attempt else [])])
-    site = make_site(seed, sighting.site)
-    night = not 6 * 60 + site.night_below <= sighting.minute < 18 * 60 - site.night_below
+    rng = np.random.default_rng([seed, SCENE_STREAM, plan.clip, *([attempt] if attempt else [])])
+    site = make_site(seed, plan.site)
+    night = not 6 * 60 + site.night_below <= plan.minute < 18 * 60 - site.night_below
     actors: list[Actor] = []
-    for order, name in enumerate(sighting.species):
-        visit = np.random.default_rng([seed, EVENT_STREAM, sighting.event, order])
+    for order, name in enumerate(plan.species):
+        visit = np.random.default_rng([seed, EVENT_STREAM, plan.event, order])
         actors += make_actors(name, site, rng=rng, visit=visit, seconds=seconds, night=night)
     blank = not actors
     return Scene(
@@ -91,7 +91,7 @@ def make_scene(sighting: Sighting, *, seed: int, seconds: float = 15.0, attempt:
         exposure=float(np.exp(rng.normal(0, 0.15))),
         wind=float(rng.gamma(1.5, 0.48) if blank else rng.gamma(1.4, 0.42)),
         gust=np.asarray(rng.uniform((0.05, 0, 0.2), (0.14, 6.28, 1.0)), np.float32),
-        sun=draw_sun(rng, sighting.minute, night=night),
+        sun=draw_sun(rng, plan.minute, night=night),
         flicker=float(rng.gamma(1.2, 0.12)),
         shake=float(0.0006 * rng.gamma(1.2, 1.0) + 0.004 * (rng.random() < 0.04)),
         ramp=draw_ramp(rng, spread=0.05 if blank else 0.035),

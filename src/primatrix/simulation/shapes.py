@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from primatrix.records import SIZES_PX
+
 __all__ = ["ASPECT", "Floats", "Sprite", "Values"]
 
 Floats = NDArray[np.float32]
 Values = NDArray[np.floating[Any]]  # Any: floats of either width, before they are stored
-ASPECT = 720 / 404
+ASPECT = SIZES_PX["raw"][1] / SIZES_PX["raw"][0]
 """Width of the scene in units of its height: that of the benchmark's raw clips."""
 
 

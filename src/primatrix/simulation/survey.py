@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from primatrix.errors import InputError
 from primatrix.labels import BENCHMARK_SPECIES, BLANK, MULTI_SPECIES_CLIPS, TRAIN_CLIPS, TRAIN_POSITIVES
+from primatrix.records import SIZES_PX
 from primatrix.simulation.animals import LOOKS
 from primatrix.simulation.sites import make_site
 
@@ -62,8 +63,8 @@ class SimulationSpec:
     broken: int = 0
     odd_length: float = 0.01
     seconds: float = 15.0
-    raw_height_px: int = 404
-    raw_width_px: int = 720
+    raw_height_px: int = SIZES_PX["raw"][0]
+    raw_width_px: int = SIZES_PX["raw"][1]
     raw_frames_per_second: int = 24
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from primatrix.simulation.actors import Actor
 from primatrix.simulation.animals import LOOKS
 from primatrix.simulation.render import draw_frames
-from primatrix.simulation.scenes import Scene, Sighting, make_scene
+from primatrix.simulation.scenes import ClipPlan, Scene, make_scene
 
 __all__ = ["count_seen_moments", "make_visible_scene"]
 
@@ -19,22 +19,22 @@ SEEN_PIXELS = 4  # a thousandth of the picture: 17x17 pixels of a raw clip of 40
 SEEN_MOMENTS = 2  # of those looked at, one per second
 
 
-def make_visible_scene(sighting: Sighting, *, seed: int, seconds: float = 15.0) -> Scene:
+def make_visible_scene(plan: ClipPlan, *, seed: int, seconds: float = 15.0) -> Scene:
     """The scene of a clip in which each of its species can be seen for about a second or longer.
 
     Animals that stay outside the picture, behind a tree or in the dark are drawn on other ways, up to 20 times; then
     the scene in which they are seen longest is taken. A function of these values alone.
 
-    >>> scene = make_visible_scene(Sighting(clip=5, species=("duiker",), site=2, event=9, minute=600), seed=0)
+    >>> scene = make_visible_scene(ClipPlan(clip=5, species=("duiker",), site=2, event=9, minute=600), seed=0)
     >>> count_seen_moments(scene, scene.actors, seconds=15.0) >= 2
     True
     """
-    best, longest = make_scene(sighting, seed=seed, seconds=seconds), -1
-    for attempt in range(MOST_ATTEMPTS if sighting.species else 0):
-        scene = make_scene(sighting, seed=seed, seconds=seconds, attempt=attempt)
+    best, longest = make_scene(plan, seed=seed, seconds=seconds), -1
+    for attempt in range(MOST_ATTEMPTS if plan.species else 0):
+        scene = make_scene(plan, seed=seed, seconds=seconds, attempt=attempt)
         shortest = min(
             count_seen_moments(scene, actors, seconds=seconds)
-            for actors in group_by_species(scene, sighting.species)
+            for actors in group_by_species(scene, plan.species)
         )
         if shortest > longest:
             best, longest = scene, shortest

@@ -124,6 +124,7 @@ def list_frames(
 ) -> Iterator[pd.DataFrame]:
     """The rows of frames.parquet, a table per chunk of answers; `chunks` hold those of all videos in order.
 
+    >>> from pathlib import Path
     >>> answer = Answer("ok", pts_seconds=np.array([0.0, 0.5]), frames=np.array([[0.25], [0.5]]))
     >>> next(list_frames([Video(Path("a.mp4"), "a.mp4", 10, 0)], [[answer]], species=["hog"]))
       filepath  pts_seconds   hog

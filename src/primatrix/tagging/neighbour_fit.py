@@ -13,7 +13,7 @@ from primatrix.disk import digest_model, read_facts, read_table
 from primatrix.errors import InputError
 from primatrix.footage import group_sites, parse_times, read_deployments
 from primatrix.interchange import read_labels
-from primatrix.measures import match_rows
+from primatrix.measures import fit_logistic, logit_log_losses, match_rows
 from primatrix.results import read_predictions
 from primatrix.tagging.neighbours import (
     LAGS_MINUTES,
@@ -21,14 +21,12 @@ from primatrix.tagging.neighbours import (
     Neighbours,
     gather_evidence,
     to_logits,
-    to_probabilities,
 )
 from primatrix.trust import Calibration
 
 __all__ = ["fit_neighbours", "learn_neighbours"]
 
 FOLDS = 5
-MOST_STEPS = 50
 PULL = 1e-3  # towards leaving the probabilities as they are, per cell: 1e-3 of one cell's evidence
 
 
@@ -127,20 +125,10 @@ def _look_around(z: Floats, sites: NDArray[Any], times: NDArray[np.datetime64], 
 
 
 def _fit_weights(z: Floats, evidence: Floats | None, y: Floats) -> Floats:
-    """own, others and offset (3,) of a logistic regression over all cells, by Newton's steps; others 0 without
-    evidence."""
+    """own, others and offset (3,) of a logistic regression over all cells, others 0 without evidence."""
     columns = [z.ravel(), np.ones(z.size)] + ([evidence.ravel()] if evidence is not None else [])
-    x, target = np.stack(columns, axis=1), y.ravel()
-    prior = np.array([1.0, 0.0, 0.0][: x.shape[1]])
-    weights, ridge = prior.copy(), PULL * np.eye(len(prior))
-    for _ in range(MOST_STEPS):
-        chance = to_probabilities(x @ weights)
-        slope = x.T @ (target - chance) - ridge @ (weights - prior)
-        bend = (x * (chance * (1 - chance))[:, None]).T @ x + ridge
-        step = np.linalg.solve(bend, slope)
-        weights = weights + np.clip(step, -1, 1)  # a full step may overshoot where chances are near 0 and 1
-        if np.abs(step).max() < 1e-6:
-            break
+    as_it_is = np.array([1.0, 0.0, 0.0][: len(columns)])
+    weights = fit_logistic(np.stack(columns, axis=1), y.ravel(), centre=as_it_is, penalty=PULL)
     own, offset, *others = weights.tolist()
     return np.array([own, others[0] if others else 0.0, offset])
 
@@ -160,7 +148,7 @@ def _choose_lag(looks: Mapping[float, Floats], z: Floats, y: Floats, rows: NDArr
 
 def _losses(logits: Floats, y: Floats) -> Floats:
     """Log loss of each clip (N,), the mean over species."""
-    return np.asarray((np.logaddexp(0, logits) - y * logits).mean(axis=1))
+    return np.asarray(logit_log_losses(y, logits).mean(axis=1))
 
 
 def _loss(logits: Floats, y: Floats) -> float:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from primatrix.disk import digest_model, read_json, write_json
 from primatrix.errors import InputError
@@ -26,7 +27,6 @@ __all__ = [
     "gather_evidence",
     "read_neighbours",
     "to_logits",
-    "to_probabilities",
 ]
 
 NEIGHBOURS_FILE = "neighbours.json"  # in the model's folder
@@ -83,7 +83,7 @@ class Neighbours:
         z = to_logits(before[known])
         evidence = gather_evidence(z - np.array(self.usual), sites=sites[known], times=times[known],
                                    lag_minutes=self.lag_minutes)  # fmt: skip
-        after[known] = to_probabilities(self.own * z + self.others * evidence + self.offset)
+        after[known] = expit(self.own * z + self.others * evidence + self.offset)
         return after
 
     def order_for(self, species: Sequence[str]) -> "Neighbours":
@@ -164,10 +164,4 @@ def gather_evidence(
 
 def to_logits(probabilities: Floats) -> Floats:
     """Log odds, the same shape, of probabilities kept a little away from 0 and 1."""
-    inside = np.clip(probabilities, SURELY, 1 - SURELY)
-    return np.asarray(np.log(inside) - np.log1p(-inside))
-
-
-def to_probabilities(logits: Floats) -> Floats:
-    """The probabilities (the same shape) of log odds."""
-    return np.asarray(1 / (1 + np.exp(-logits)))
+    return np.asarray(logit(np.clip(probabilities, SURELY, 1 - SURELY)))

@@ -6,29 +6,18 @@ where no frame is, the stretch is that of the best frame, with the clip's probab
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from primatrix.labels import BLANK
+from primatrix.results import Sighting
 
-__all__ = ["Sighting", "find_sightings"]
+__all__ = ["find_sightings"]
 
 MOST_FRAMES_BETWEEN = 1  # frames below the threshold that do not end a stretch
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """A species seen from `start_seconds` to `end_seconds` of a clip, best at `best_seconds`."""
-
-    species: str
-    start_seconds: float
-    end_seconds: float
-    best_seconds: float
-    probability: float
 
 
 def find_sightings(

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primatrix.errors import InputError
+from primatrix.measures import fit_logistic, logit_log_losses
 
-__all__ = ["Stack", "fit_logistic", "fit_stack"]
+__all__ = ["Stack", "fit_stack"]
 
 Floats = NDArray[np.float64]
-MOST_STEPS = 50
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10_000.0)  # on how far a species' weights may leave the shared ones
 
 
@@ -45,7 +45,7 @@ def fit_stack(statistics: Floats, y: Floats, *, folds: NDArray[np.int64]) -> Sta
         raise InputError(f"stacking: got {len(np.unique(folds))} folds, wanted 2 or more to judge by")
     losses = {penalty: cross_validate(statistics, y, folds=folds, penalty=penalty) for penalty in PENALTIES}
     penalty = min(PENALTIES, key=lambda p: losses[p])
-    plain = log_loss(y, statistics[..., 0])
+    plain = float(logit_log_losses(y, statistics[..., 0]).mean())
     return Stack(fit_species(statistics, y, penalty=penalty), penalty, losses[penalty], plain)
 
 
@@ -56,7 +56,7 @@ def cross_validate(statistics: Floats, y: Floats, *, folds: NDArray[np.int64], p
         out = folds == fold
         weights = fit_species(statistics[~out], y[~out], penalty=penalty)
         logits[out] = (add_bias(statistics[out]) * weights).sum(axis=-1)
-    return log_loss(y, logits)
+    return float(logit_log_losses(y, logits).mean())
 
 
 def fit_species(statistics: Floats, y: Floats, *, penalty: float) -> Floats:
@@ -68,39 +68,6 @@ def fit_species(statistics: Floats, y: Floats, *, penalty: float) -> Floats:
     return np.stack(own)
 
 
-def fit_logistic(x: Floats, y: Floats, *, centre: Floats, penalty: float) -> Floats:
-    """Ridge logistic regression of y (N,) on x (N, F): weights w least in loss + penalty/2 * |w - centre|^2.
-
-    Newton's method with step halving; the problem is strictly convex, so there is one answer.
-
-    >>> fit_logistic(np.ones((4, 1)), np.array([1.0, 1, 1, 0]), centre=np.zeros(1), penalty=1e-9).round(3)
-    array([1.099])
-    """
-
-    def objective(w: Floats) -> float:
-        logits = x @ w
-        return float((np.logaddexp(0, logits) - y * logits).sum() + penalty / 2 * ((w - centre) ** 2).sum())
-
-    weights, value = centre.copy(), objective(centre)
-    for _ in range(MOST_STEPS):
-        p = 1 / (1 + np.exp(-(x @ weights).clip(-500, 500)))
-        gradient = x.T @ (p - y) + penalty * (weights - centre)
-        curvature = (x.T * (p * (1 - p))) @ x + penalty * np.eye(len(weights))
-        step, size = np.linalg.solve(curvature, gradient), 1.0
-        while objective(weights - size * step) > value and size > 1e-6:
-            size /= 2
-        weights = weights - size * step
-        before, value = value, objective(weights)
-        if before - value <= 1e-9 * max(1.0, abs(value)):
-            break
-    return weights
-
-
 def add_bias(statistics: Floats) -> Floats:
     """Statistics (..., F) with a last column of ones."""
     return np.concatenate([statistics, np.ones((*statistics.shape[:-1], 1))], axis=-1)
-
-
-def log_loss(y: Floats, logits: Floats) -> float:
-    """Mean binary log loss over clips and species."""
-    return float((np.logaddexp(0, logits) - y * logits).mean())

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from primatrix.errors import InputError
 from primatrix.labels import BLANK
@@ -26,7 +27,6 @@ __all__ = [
     "logit_features",
     "sample_names",
     "say_share",
-    "sigmoid",
     "skip_scores",
 ]
 
@@ -76,7 +76,6 @@ class OperatingPoint:
     max_loss: float
     confidence: float | None
     unit: str
-    method: str
     clips: int
     units: int
     lost: int
@@ -135,7 +134,7 @@ class Calibration:
                              f"{len(self.species)}); calibrate the model on these species")  # fmt: skip
         features = logit_features(probabilities.astype(np.float64))  # (..., S, 3)
         logits = np.einsum("...sd,sd->...s", features, np.asarray(self.weights))
-        mapped = bend(sigmoid(logits), floors=np.asarray(self.floors), ceilings=np.asarray(self.ceilings))
+        mapped = bend(expit(logits), floors=np.asarray(self.floors), ceilings=np.asarray(self.ceilings))
         return mapped.astype(probabilities.dtype)
 
     def can_give(self, probabilities: NDArray[Any]) -> NDArray[np.bool_]:  # Any: float32 or float64
@@ -244,15 +243,8 @@ def skip_scores(
 
 def logit_features(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     """ln p, -ln(1 - p) and 1 in a last axis; p is held within the logits that float32 can tell apart."""
-    edge = 1 / (1 + np.exp(LOGIT_LIMIT))
-    p = np.clip(probabilities, edge, 1 - edge)
+    p = np.clip(probabilities, expit(-LOGIT_LIMIT), expit(LOGIT_LIMIT))
     return np.stack([np.log(p), -np.log1p(-p), np.ones_like(p)], axis=-1)
-
-
-def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 / (1 + exp(-x)) without overflow."""
-    half: NDArray[np.float64] = 0.5 * (1 + np.tanh(0.5 * logits))
-    return half
 
 
 def bend(

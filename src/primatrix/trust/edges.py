@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from primatrix.measures import log_losses
 from primatrix.trust.calibration import bend
 
 __all__ = ["choose_ceilings", "choose_floors", "choose_thresholds"]
@@ -43,10 +44,10 @@ def choose_ceilings(mapped: Floats, counts: Floats) -> Floats:
 def floor_losses(mapped: Floats, counts: Floats) -> Floats:
     """Log loss of each species summed over clips for every candidate floor, (L, S)."""
     losses = []
-    ones = np.ones(mapped.shape[1])
+    ones, clips = np.ones(mapped.shape[1]), counts.sum(axis=0)
     for floor in CANDIDATES:
-        q = np.clip(bend(mapped, floors=floor * ones, ceilings=ones), 1e-12, 1 - 1e-12)
-        losses.append(-(counts[1] * np.log(q) + counts[0] * np.log1p(-q)).sum(axis=0))
+        bent = bend(mapped, floors=floor * ones, ceilings=ones)
+        losses.append(log_losses(counts[1], bent, clips=clips, eps=1e-12).sum(axis=0))
     return np.stack(losses)
 
 

@@ -73,6 +73,11 @@ class Evaluation:
         names = ("overall", "species", "sites", "reliability", "confusion", "curves", "skipping", "points")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
+    @property
+    def occurring(self) -> pd.DataFrame:
+        """The rows of species that occur, most frequent first."""
+        return self.species[self.species["positives"] > 0].sort_values("positives", ascending=False)
+
     def to_dict(self) -> dict[str, Any]:  # Any: JSON values of several types
         """Plain values for JSON: facts, and tables but `curves` as lists of rows; what cannot be measured is None."""
         rows = {
@@ -224,7 +229,7 @@ def measure_table(
         true.to_numpy(np.float64), prob, thresholds=np.asarray(thresholds, np.float64), resample=drawn
     )
     scores, _ = skip_scores(prob, tuple(true.columns))
-    skipping = measure_skipping(scores, shows_something(true), resample=drawn)
+    skipping = measure_skipping(scores, shows_something(true).to_numpy(), resample=drawn)
     return Measures(measured.species, {**measured.overall, "blanks_skipped_at_5pct_lost": skipping})
 
 
@@ -272,7 +277,7 @@ def site_table(true: pd.DataFrame, prob: Floats, sites: "pd.Series[str]") -> pd.
     labelled = values.any(axis=1)
     table = pd.DataFrame({
         "site": sites.reindex(true.index).fillna("").to_numpy(),
-        "blank": ~shows_something(true),
+        "blank": ~shows_something(true).to_numpy(),
         "log_loss": log_losses(values, prob).mean(axis=1),
         "brier": ((prob - values) ** 2).mean(axis=1),
         "top_n": np.where(labelled, hit_shares(values, prob), np.nan),
@@ -312,14 +317,15 @@ def confusion_table(true: pd.DataFrame, prob: Floats) -> pd.DataFrame:
 
 
 def curve_table(true: pd.DataFrame, prob: Floats, *, most: int = 200) -> pd.DataFrame:
-    """Recall and precision of each species that occurs, thinned to `most` points."""
+    """Recall and precision of each species that occurs, from recall 0 on, thinned to `most` points and the first."""
     parts = []
     for s, name in enumerate(true.columns):
         positive = true[name].to_numpy() == 1
         if positive.any():
             recall, precision = precision_recall(prob[:, s], positive)
             at = np.unique(np.linspace(0, len(recall) - 1, most).round().astype(int))
-            parts.append(pd.DataFrame({"species": name, "recall": recall[at], "precision": precision[at]}))
+            points = {"recall": np.append(0, recall[at]), "precision": precision[np.append(0, at)]}
+            parts.append(pd.DataFrame({"species": name, **points}))
     return pd.concat(parts).set_index("species") if parts else pd.DataFrame()
 
 
@@ -348,7 +354,7 @@ def follow_point(
     """One row: clips that had to be kept, how many were lost, and what was saved."""
     skip = point.task == "skip"
     scores = skip_scores(prob, tuple(true.columns))[0] if skip else prob[:, true.columns.get_loc(point.score)]
-    keep = shows_something(true) if skip else true[point.score].to_numpy() == 1
+    keep = shows_something(true).to_numpy() if skip else true[point.score].to_numpy() == 1
     dropped = point.drops(scores)
     lost, clips = int((dropped & keep).sum()), int(keep.sum())
     low, high = clopper_pearson(lost, clips)

@@ -1,6 +1,8 @@
 """Figures of an evaluation: precision-recall, reliability, confusion, skipping and losses.
 
-matplotlib is asked for when a figure is drawn, never on import; the extra `report` brings it.
+matplotlib is asked for when a figure is drawn, never on import; the extra `report` brings it. The report's page draws
+two of these from the same tables as SVG (`report.accuracy`): it must be written where there is no matplotlib, in the
+page's own letters. These are PNG for a paper or a slide, all species on one sheet.
 """
 
 from collections.abc import Callable
@@ -23,13 +25,14 @@ __all__ = ["draw_confusion", "draw_losses", "draw_precision_recall", "draw_relia
            "write_figures"]  # fmt: skip
 
 # Okabe and Ito's colours, told apart by colour-blind readers and in grey.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#8A8A8A"
+BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#8A8A8A"
 COLUMNS = 4
 STYLE: Any = {  # Any: matplotlib types its settings by each name there is
     "font.size": 9, "axes.titlesize": 9, "axes.spines.top": False, "axes.spines.right": False,
     "axes.edgecolor": "#555555", "legend.frameon": False,
 }  # fmt: skip
 DPI = 160
+FEW_POINTS = 10  # of a curve: each is then shown
 Arguments = ParamSpec("Arguments")
 Drawn = TypeVar("Drawn")
 
@@ -100,14 +103,13 @@ def new_grid(count: int) -> tuple["Figure", list["Axes"]]:
 @styled
 def draw_precision_recall(evaluation: Evaluation) -> "Figure":
     """A small plot per species that occurs, most frequent first; grey is what guessing gives."""
-    table = evaluation.species[evaluation.species["positives"] > 0].sort_values("positives", ascending=False)
+    table = evaluation.occurring
     figure, axes = new_grid(len(table))
     for ax, row in zip(axes, table.itertuples(), strict=True):
         curve = evaluation.curves.loc[[row.Index]]
         ax.axhline(row.positives / evaluation.facts["clips"], color=GREY, lw=1)
-        recall = np.concatenate([[0], curve["recall"]])
-        precision = np.concatenate([curve["precision"].iloc[:1], curve["precision"]])
-        ax.plot(recall, precision, color=BLUE, lw=1.5, marker="o" if len(curve) < 10 else None, ms=3)
+        marker = "o" if len(curve) <= FEW_POINTS else None
+        ax.plot(curve["recall"], curve["precision"], color=BLUE, lw=1.5, marker=marker, ms=3)
         ax.set(xlim=(0, 1.02), ylim=(0, 1.05), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
         clips = "clip" if row.positives == 1 else "clips"
         ax.set_title(f"{row.Index}\n{row.positives:,} {clips}, AP {row.average_precision:.2f}", fontsize=9)
@@ -119,7 +121,7 @@ def draw_precision_recall(evaluation: Evaluation) -> "Figure":
 @styled
 def draw_reliability(evaluation: Evaluation) -> "Figure":
     """Share that came true against the probability given, per species, in bins on logarithmic axes."""
-    table = evaluation.species[evaluation.species["positives"] > 0].sort_values("positives", ascending=False)
+    table = evaluation.occurring
     names = [ALL, *table.index]
     figure, axes = new_grid(len(names))
     for ax, name in zip(axes, names, strict=True):

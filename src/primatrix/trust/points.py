@@ -10,7 +10,7 @@ from primatrix.errors import InputError
 from primatrix.labels import BLANK, count_without_site, number_units
 from primatrix.measures import Resample, clopper_pearson, percentiles
 from primatrix.trust.calibration import OperatingPoint, Unit, skip_scores
-from primatrix.trust.promises import METHODS, certify_cut
+from primatrix.trust.promises import certify_cut, check_unit
 
 __all__ = ["Promise", "choose_points", "share_skipped", "shows_something", "skip_curve"]
 
@@ -34,8 +34,7 @@ class Promise:
         for name in ("max_loss", "min_recall", "confidence"):
             if not 0 < getattr(self, name) < 1:
                 raise InputError(f"{name}: got {getattr(self, name)}, wanted a share between 0 and 1")
-        if self.unit not in METHODS:
-            raise InputError(f"unit: got {self.unit!r}, wanted one of {', '.join(METHODS)}")
+        check_unit(self.unit)
 
 
 def choose_points(
@@ -63,7 +62,7 @@ def skip_point(
 ) -> OperatingPoint:
     """Above which p(blank) clips are skipped, what that saves and what each species loses by it."""
     scores, score = skip_scores(prob, tuple(true.columns))
-    keep = shows_something(true)
+    keep = shows_something(true).to_numpy()
     units = number_units(true.index, sites)
     cut = certify_cut(scores[keep], max_loss=promise.max_loss, confidence=promise.confidence,
                       unit=promise.unit, sites=units[keep])  # fmt: skip
@@ -72,7 +71,7 @@ def skip_point(
     footage = share_skipped(skipped, true.index, sites=sites)
     return OperatingPoint(
         SKIP_BLANK, "skip", score, cut, promise.max_loss, said_confidence(promise), promise.unit,
-        METHODS[promise.unit], int(keep.sum()), count_units(units[keep], promise), int(skipped[keep].sum()),
+        int(keep.sum()), count_units(units[keep], promise), int(skipped[keep].sum()),
         saved, footage, recall_by_species(true, ~skipped),
     )  # fmt: skip
 
@@ -90,7 +89,7 @@ def find_point(
     recall = {species: None if threshold is None or not len(scores) else 1 - lost / len(scores)}
     return OperatingPoint(
         name, "find", species, threshold, max_loss, said_confidence(promise), promise.unit,
-        METHODS[promise.unit], len(scores), count_units(sites, promise), lost, recall=recall,
+        len(scores), count_units(sites, promise), lost, recall=recall,
     )  # fmt: skip
 
 
@@ -104,9 +103,13 @@ def count_units(units: NDArray[np.int64], promise: Promise) -> int:
     return len(units) if promise.unit == "clips" else len(np.unique(units))
 
 
-def shows_something(true: pd.DataFrame) -> NDArray[np.bool_]:
-    """Which clips (N,) show any species that is not `blank`."""
-    return np.asarray(true.drop(columns=BLANK, errors="ignore").to_numpy().any(axis=1), bool)
+def shows_something(true: pd.DataFrame) -> "pd.Series[bool]":
+    """Which clips (index) show any species (columns) that is not `blank`.
+
+    >>> shows_something(pd.DataFrame({"blank": [1, 0], "hog": [0, 1]}, index=["a.mp4", "b.mp4"])).to_dict()
+    {'a.mp4': False, 'b.mp4': True}
+    """
+    return true.drop(columns=BLANK, errors="ignore").any(axis=1)
 
 
 def share_skipped(
@@ -145,7 +148,7 @@ def skip_curve(true: pd.DataFrame, prob: Floats, *, confidence: float = 0.9, mos
     that this threshold promises at the given confidence where it alone had been asked for.
     """
     scores, _ = skip_scores(prob, tuple(true.columns))
-    keep = shows_something(true)
+    keep = shows_something(true).to_numpy()
     danger, empty, every = np.sort(scores[keep]), np.sort(scores[~keep]), np.sort(scores)
     cuts = (
         np.unique(np.quantile(danger, np.linspace(0, 1, most), method="nearest")) if len(danger) else danger

@@ -19,6 +19,8 @@ Lei, "Learn then Test", arXiv:2110.01052; for single clips it is Wilks' toleranc
 None of them promises anything for one given site or species, or for footage unlike the calibration clips.
 """
 
+from typing import get_args
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr
@@ -26,15 +28,10 @@ from scipy.special import bdtr
 from primatrix.errors import InputError
 from primatrix.trust.calibration import Unit
 
-__all__ = ["METHODS", "certify_cut", "count_allowed"]
+__all__ = ["certify_cut", "check_unit", "count_allowed"]
 
 Floats = NDArray[np.float64]
 AT_ONCE = 1000
-METHODS: dict[Unit, str] = {
-    "clips": "exact binomial bound, fixed sequence (Learn then Test; Wilks)",
-    "sites": "betting bound on the mean over sites, fixed sequence (Waudby-Smith and Ramdas; Learn then Test)",
-    "sites in the mean": "conformal risk control over sites",
-}
 
 
 def certify_cut(
@@ -55,8 +52,7 @@ def certify_cut(
     >>> certify_cut(np.arange(40.0), max_loss=0.05, confidence=0.9) is None
     True
     """
-    if unit not in METHODS:
-        raise InputError(f"unit: got {unit!r}, wanted one of {', '.join(METHODS)}")
+    check_unit(unit)
     if not (0 < max_loss < 1 and 0 < confidence < 1):
         raise InputError(f"got max_loss {max_loss} and confidence {confidence}, wanted both between 0 and 1")
     if unit != "clips" and sites is None:
@@ -71,6 +67,17 @@ def certify_cut(
         allow = allow_by_betting if unit == "sites" else allow_in_the_mean
         allowed = allow(numbers, max_loss, 1 - confidence)
     return None if allowed < 0 else float(danger[order[min(allowed, len(danger) - 1)]])
+
+
+def check_unit(unit: str) -> None:
+    """InputError where nothing can be promised over such a unit.
+
+    >>> check_unit("cameras")
+    Traceback (most recent call last):
+    primatrix.errors.InputError: unit: got 'cameras', wanted one of clips, sites, sites in the mean
+    """
+    if unit not in get_args(Unit):
+        raise InputError(f"unit: got {unit!r}, wanted one of {', '.join(get_args(Unit))}")
 
 
 def count_allowed(clips: int, *, max_loss: float, confidence: float) -> int:

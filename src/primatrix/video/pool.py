@@ -1,8 +1,14 @@
-"""Many videos worked on at once, each safe from the others: results in input order, one per input, always.
+"""Many files worked on at once, each safe from the others: results in input order, one per input, always.
 
 Every worker is a process with a pipe of its own, so that one that crashes, hangs or is killed takes no
-lock and no message of another with it. Videos travel in small batches; when a batch is lost, each of its
-videos is tried once more alone, and what then fails is a Failure of that video only.
+lock and no message of another with it. Files travel in small batches; when a batch is lost, each of its
+files is tried once more alone, and what then fails is a Failure of that file only.
+
+Own code, not the library pebble, which was tried (5.2.3). It has a time limit for each task and tells whose process
+died, on every system. It has no limit of memory and no second try, so that a crash costs the whole batch. Its `map`
+reads all of its input before the first result. The pool breaks when an idle worker is killed. Workers in the middle of
+a task outlive a parent that is killed, and a script without a main guard is run again in each. All of that would be
+code around it, and the time limit is ten lines here.
 """
 
 import logging
@@ -13,9 +19,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from multiprocessing import connection
+from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Generic, Self, TypeVar, cast
+from typing import Generic, Protocol, Self, TypeVar, cast
 
 from primatrix.errors import DecodeError, PrimatrixError
 from primatrix.records import Clip, ClipSpec, Failure, Video
@@ -23,13 +30,37 @@ from primatrix.video.decode import decode_clip
 from primatrix.video.reading import explain_reading, may_pass
 from primatrix.video.worker import Pipe, Worker, start_worker
 
-__all__ = ["Decode", "DecodePool", "PoolOptions", "VideoPool", "count_cores", "decode_clips", "run_safely"]
+__all__ = [
+    "Decode",
+    "DecodePool",
+    "FileItem",
+    "FilePool",
+    "PoolOptions",
+    "count_cores",
+    "decode_clips",
+    "run_safely",
+]
 
+
+class FileItem(Protocol):
+    """A file to read or to make: where it is, its name in what is said of it, about how large it is."""
+
+    @property
+    def path(self) -> Path: ...  # noqa: D102  # said above
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def size_bytes(self) -> int: ...  # noqa: D102
+
+
+Item = TypeVar("Item", bound=FileItem)
 Result = TypeVar("Result")
 Decode = Callable[..., Clip]  # called as decode_clip is: (path, spec, name=…)
 
 BATCH_BYTES = 4 << 20  # of files: a second of decoding or less
-BATCHES_PER_WORKER = 4  # decoded or being decoded and not yet taken: bounds memory whatever the input
+BATCHES_PER_WORKER = 4  # worked on and not yet taken: bounds memory whatever the input
 MOST_FAILED_STARTS = 3
 
 _log = logging.getLogger(__name__)
@@ -44,10 +75,10 @@ def count_cores() -> int:
 
 @dataclass(frozen=True, slots=True)
 class PoolOptions:
-    """How videos are decoded: `workers` processes (0: in this one), and what one video may cost.
+    """How files are worked on: by `workers` processes (0: in this one), and what one file may cost.
 
-    `time_limit_seconds` holds for a video that is tried alone and for a batch; `memory_limit_bytes` is what a
-    worker may use beyond what it needs to start (enforced on Linux). `batch` is the most videos in a batch.
+    `time_limit_seconds` holds for a file that is tried alone and for a batch; `memory_limit_bytes` is what a
+    worker may use beyond what it needs to start (enforced on Linux). `batch` is the most files in a batch.
     """
 
     workers: int = field(default_factory=count_cores)
@@ -70,24 +101,24 @@ def decode_clips(
         yield from pool.map(videos)
 
 
-def run_safely(work: Callable[[Video], Result], video: Video) -> Result | Failure:
-    """What the work makes of a video, or a Failure that says why there is nothing; never raises."""
+def run_safely(work: Callable[[Item], Result], item: Item) -> Result | Failure:
+    """What the work makes of a file, or a Failure that says why there is nothing; never raises."""
     try:
-        return work(video)
+        return work(item)
     except DecodeError as error:
-        return Failure(video.name, error.stage, _one_line(error).removeprefix(f"{video.path}: "))
+        return Failure(item.name, error.stage, _one_line(error).removeprefix(f"{item.path}: "))
     except OSError as error:
         if may_pass(error):
-            return Failure(video.name, "read", explain_reading(error))
-        return Failure(video.name, "decode", f"{type(error).__name__}: {_one_line(error)}")
+            return Failure(item.name, "read", explain_reading(error))
+        return Failure(item.name, "decode", f"{type(error).__name__}: {_one_line(error)}")
     except MemoryError:
-        return Failure(video.name, "memory", "needs more memory than a worker may use")
+        return Failure(item.name, "memory", "needs more memory than a worker may use")
     except Exception as error:  # noqa: BLE001 - the one place where a whole clip is isolated
-        return Failure(video.name, "decode", f"{type(error).__name__}: {_one_line(error)}")
+        return Failure(item.name, "decode", f"{type(error).__name__}: {_one_line(error)}")
 
 
-def _run_batch(work: Callable[[Video], Result], videos: list[Video]) -> list[Result | Failure]:
-    return [run_safely(work, video) for video in videos]
+def _run_batch(work: Callable[[Item], Result], items: list[Item]) -> list[Result | Failure]:
+    return [run_safely(work, item) for item in items]
 
 
 def _decode_video(decode: Decode, spec: ClipSpec, video: Video) -> Clip:
@@ -99,39 +130,39 @@ def _one_line(error: Exception) -> str:
 
 
 @dataclass(slots=True, eq=False)
-class _Batch(Generic[Result]):
-    """Videos that travel together, and what has come back of them."""
+class _Batch(Generic[Item, Result]):
+    """Files that travel together, and what has come back of them."""
 
-    videos: list[Video]
+    items: list[Item]
     results: list[Result | Failure | None]
     missing: int
 
 
 @dataclass(slots=True, eq=False)
-class _Task(Generic[Result]):
-    """Some videos of a batch, by their places in it, for one worker. `alone` marks the second try."""
+class _Task(Generic[Item, Result]):
+    """Some files of a batch, by their places in it, for one worker. `alone` marks the second try."""
 
-    batch: _Batch[Result]
+    batch: _Batch[Item, Result]
     places: list[int]
     alone: bool = False
 
 
-class VideoPool(Generic[Result]):
-    """Worker processes that do some work on videos and stay for several calls of `map`.
+class FilePool(Generic[Item, Result]):
+    """Worker processes that do some work on files, videos or others, and stay for several calls of `map`.
 
     `work` is a function that can be pickled; it may raise DecodeError. Use the pool in a `with` statement.
 
-    >>> with VideoPool(len, options=PoolOptions(workers=0)) as pool:
+    >>> with FilePool(len, options=PoolOptions(workers=0)) as pool:
     ...     list(pool.map([]))
     []
     """
 
-    def __init__(self, work: Callable[[Video], Result], *, options: PoolOptions | None = None) -> None:
+    def __init__(self, work: Callable[[Item], Result], *, options: PoolOptions | None = None) -> None:
         self.options = options or PoolOptions()
         self._work = work
         self._workers: list[Worker] = []
-        self._tasks: dict[Worker, _Task[Result]] = {}
-        self._queue: deque[_Task[Result]] = deque()
+        self._tasks: dict[Worker, _Task[Item, Result]] = {}
+        self._queue: deque[_Task[Item, Result]] = deque()
         self._failed_starts = 0
 
     def __enter__(self) -> Self:
@@ -155,19 +186,19 @@ class VideoPool(Generic[Result]):
         self._tasks.clear()
         self._queue.clear()
 
-    def map(self, videos: Iterable[Video]) -> Iterator[Result | Failure]:
-        """A result or a Failure for every video, in their order; reads `videos` only as far as needed."""
+    def map(self, items: Iterable[Item]) -> Iterator[Result | Failure]:
+        """A result or a Failure for every file, in their order; reads `items` only as far as needed."""
         if self.options.workers == 0:
-            yield from (run_safely(self._work, video) for video in videos)
+            yield from (run_safely(self._work, item) for item in items)
             return
-        batches: Iterator[_Batch[Result]] = _make_batches(videos, self.options.batch)
-        waiting: deque[_Batch[Result]] = deque()
+        batches: Iterator[_Batch[Item, Result]] = _make_batches(items, self.options.batch)
+        waiting: deque[_Batch[Item, Result]] = deque()
         try:
             while True:
                 room = self.options.workers * BATCHES_PER_WORKER - len(waiting)
                 for batch in islice(batches, room):
                     waiting.append(batch)
-                    self._queue.append(_Task(batch, list(range(len(batch.videos)))))
+                    self._queue.append(_Task(batch, list(range(len(batch.items)))))
                 if not waiting:
                     return
                 while waiting[0].missing:
@@ -177,7 +208,7 @@ class VideoPool(Generic[Result]):
             self._drop_unfinished()
 
     def _drop_unfinished(self) -> None:
-        """After a map that was not read to its end: what is still being decoded is wanted no more."""
+        """After a map that was not read to its end: what is still being worked on is wanted no more."""
         self._queue.clear()
         for worker in list(self._tasks):
             self._remove(worker)
@@ -201,7 +232,7 @@ class VideoPool(Generic[Result]):
         for worker in self._workers:
             if self._queue and worker not in self._tasks:
                 task = self._tasks[worker] = self._queue.popleft()
-                worker.send([task.batch.videos[place] for place in task.places])
+                worker.send([task.batch.items[place] for place in task.places])
                 self._start_clock(worker)
 
     def _start_clock(self, worker: Worker) -> None:
@@ -212,7 +243,7 @@ class VideoPool(Generic[Result]):
         """Take what the worker has sent: that it is ready, or its results; or find that it has died."""
         message = worker.receive()
         if message is None:
-            return self._lose(worker, "worker", f"the decoder process died ({worker.describe_exit()})")
+            return self._lose(worker, "worker", f"the worker process died ({worker.describe_exit()})")
         if message == "ready":
             self._failed_starts = 0
             worker.ready = True
@@ -229,28 +260,28 @@ class VideoPool(Generic[Result]):
         return None
 
     def _lose(self, worker: Worker, stage: str, reason: str) -> None:
-        """A worker is gone or must go: its videos are tried once more, each alone, or have failed."""
+        """A worker is gone or must go: its files are tried once more, each alone, or have failed."""
         task = self._tasks.get(worker)
         if not worker.ready:
             self._failed_starts += 1
         self._remove(worker)
         if self._failed_starts >= MOST_FAILED_STARTS:
             raise PrimatrixError(
-                f"decoder processes die as they start: {reason}; "
-                "use workers=0 to decode without them, and look at the message above"
+                f"worker processes die as they start: {reason}; "
+                "use workers=0 to do without them, and look at the message above"
             )
         if task is None:
             return
-        _log.info("%s: %s: %s", ", ".join(task.batch.videos[p].name for p in task.places), stage, reason)
+        _log.info("%s: %s: %s", ", ".join(task.batch.items[p].name for p in task.places), stage, reason)
         if not worker.ready:
             self._queue.appendleft(task)
         elif task.alone:
-            name = task.batch.videos[task.places[0]].name
+            name = task.batch.items[task.places[0]].name
             self._settle(task.batch, task.places[0], Failure(name, stage, reason))
         else:
             self._queue.extendleft(_Task(task.batch, [place], alone=True) for place in reversed(task.places))
 
-    def _settle(self, batch: _Batch[Result], place: int, result: Result | Failure) -> None:
+    def _settle(self, batch: _Batch[Item, Result], place: int, result: Result | Failure) -> None:
         batch.results[place] = result
         batch.missing -= 1
 
@@ -261,7 +292,7 @@ class VideoPool(Generic[Result]):
         worker.wait_gone()
 
 
-class DecodePool(VideoPool[Clip]):
+class DecodePool(FilePool[Video, Clip]):
     """Worker processes that decode videos to clips of one spec.
 
     >>> with DecodePool(ClipSpec(), options=PoolOptions(workers=0)) as pool:
@@ -276,13 +307,13 @@ class DecodePool(VideoPool[Clip]):
         self.spec = spec
 
 
-def _make_batches(videos: Iterable[Video], most: int) -> Iterator[_Batch[Result]]:
+def _make_batches(items: Iterable[Item], most: int) -> Iterator[_Batch[Item, Result]]:
     """Neighbours together until they are many or large."""
-    batch: list[Video] = []
+    batch: list[Item] = []
     size_bytes = 0
-    for video in videos:
-        batch.append(video)
-        size_bytes += video.size_bytes
+    for item in items:
+        batch.append(item)
+        size_bytes += item.size_bytes
         if len(batch) >= most or size_bytes >= BATCH_BYTES:
             yield _Batch(batch, [None] * len(batch), len(batch))
             batch, size_bytes = [], 0

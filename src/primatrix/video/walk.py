@@ -8,14 +8,13 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from primatrix.records import ClipSpec, Failure, Video
 from primatrix.video.decode import decode_clip
-from primatrix.video.pool import PoolOptions, VideoPool
+from primatrix.video.pool import FilePool, PoolOptions
 from primatrix.video.probe import VideoFacts, probe_video
 from primatrix.video.windows import choose_in_windows, plan_windows
 
@@ -69,7 +68,7 @@ def walk_videos(
     most = max(1, min(MOST_WINDOWS_AT_ONCE, MOST_BYTES_AT_ONCE // math.prod(spec.shape)))
     work = partial(_read_part, spec, window_seconds, most)
     # Two pools: map() of one cannot be asked for more while it is being read. The second starts only when needed.
-    with VideoPool(work, options=options) as pool, VideoPool(work, options=options) as pool_of_rest:
+    with FilePool(work, options=options) as pool, FilePool(work, options=options) as pool_of_rest:
         for result in pool.map(_make_part(video, first=0) for video in videos):
             yield result
             if isinstance(result, Walk) and not result.is_last:
@@ -80,7 +79,7 @@ def _make_part(video: Video, *, first: int) -> _Part:
     return _Part(video.path, video.name, video.size_bytes, video.mtime_ns, video.stamp, first)
 
 
-def _read_rest(start: Walk, pool: VideoPool[Walk]) -> Iterator[Walk]:
+def _read_rest(start: Walk, pool: FilePool[_Part, Walk]) -> Iterator[Walk]:
     """The parts after the first one."""
     step = len(start.frames)
     firsts = range(step, start.window_count, step)
@@ -96,16 +95,15 @@ def _read_rest(start: Walk, pool: VideoPool[Walk]) -> Iterator[Walk]:
             yield replace(lost, first=first, is_last=first == firsts[-1])
 
 
-def _read_part(spec: ClipSpec, window_seconds: float, most: int, video: Video) -> Walk:
+def _read_part(spec: ClipSpec, window_seconds: float, most: int, part: _Part) -> Walk:
     """Facts and the frames of at most so many windows, in a worker. Raises DecodeError."""
-    first = cast(_Part, video).first
-    facts = probe_video(video.path)
+    facts, first = probe_video(part.path), part.first
     windows = plan_windows(facts.duration_seconds, window_seconds=window_seconds)
     stop = min(first + most, len(windows))
     choose = partial(choose_in_windows, spec, windows, part=range(first, stop))
-    clip = decode_clip(video.path, spec, name=video.name, choose=choose)
+    clip = decode_clip(part.path, spec, name=part.name, choose=choose)
     frames = clip.frames.reshape(-1, *spec.shape)  # (w * T, H, W, C) -> (w, T, H, W, C)
     pts_seconds = clip.pts_seconds.reshape(len(frames), spec.frames)
     return Walk(
-        video, facts, len(windows), first, frames, pts_seconds, is_last=stop == len(windows), note=clip.note
+        part, facts, len(windows), first, frames, pts_seconds, is_last=stop == len(windows), note=clip.note
     )

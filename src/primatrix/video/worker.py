@@ -21,7 +21,7 @@ try:
 except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
-__all__ = ["Answer", "Pipe", "Worker", "main_hidden", "settle_memory", "start_worker"]
+__all__ = ["Answer", "Pipe", "Worker", "settle_memory", "start_worker"]
 
 Pipe: TypeAlias = "connection.Connection[Any, Any]"  # Any: whatever can be pickled
 Answer = Callable[[Any], Any]
@@ -86,9 +86,9 @@ def start_worker(answer: Answer, *, memory_limit_bytes: int) -> Worker:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(
-        target=_serve, args=(theirs, answer, memory_limit_bytes), name="primatrix-decoder", daemon=True
+        target=_serve, args=(theirs, answer, memory_limit_bytes), name="primatrix-worker", daemon=True
     )
-    with main_hidden(), _interrupts_held():
+    with _main_hidden(), _interrupts_held():
         process.start()
     theirs.close()
     return Worker(process, ours)
@@ -146,7 +146,7 @@ def _limit_memory(limit_bytes: int) -> None:
 
 
 @contextmanager
-def main_hidden() -> Iterator[None]:
+def _main_hidden() -> Iterator[None]:
     """Keep a new interpreter from running the user's script again, so that no script needs a main guard.
 
     One thread at a time: two would put back each other's stand-in.
