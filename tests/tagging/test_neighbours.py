@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from primatrix.errors import InputError
+from primatrix.errors import InputError, ModelError
 from primatrix.tagging.neighbour_fit import fit_neighbours, learn_neighbours
 from primatrix.tagging.neighbours import Neighbours, gather_evidence, read_neighbours
 from primatrix.trust import fit_calibration
@@ -115,7 +115,7 @@ def test_what_was_learned_is_kept_with_the_model_and_not_taken_for_anothers(tmp_
     places.drop(columns="time").to_csv(tmp_path / "d.csv", index=False)
     with pytest.raises(InputError, match="no time for any of the 200 labelled clips"):
         learn_neighbours(tmp_path / "p.csv", tmp_path / "y.csv", **files)
-    with pytest.raises(InputError, match=r"typo: no model\.json in it; wanted the folder"):
+    with pytest.raises(ModelError, match="typo: no such folder; wanted the folder"):
         learn_neighbours(tmp_path / "p.csv", tmp_path / "y.csv", **{**files, "model": tmp_path / "typo"})
     assert not (tmp_path / "typo").exists()
 
