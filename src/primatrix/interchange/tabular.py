@@ -90,6 +90,8 @@ def read_wide(path: Path) -> Reading:
     table = read_text_table(path, needed=())
     name = _name_column(table, path)
     texts = table.set_index(name).drop(columns=["status", "site"], errors="ignore")
+    if not texts.shape[1]:
+        raise InputError(f"{path}: no column beside `{name}`; wanted one of probabilities per species")
     numbers: pd.DataFrame = texts.apply(pd.to_numeric, errors="coerce")
     wrong = (numbers.isna() & (texts != "")).to_numpy() | ((numbers < 0) | (numbers > 1)).to_numpy()
     if wrong.any():
@@ -99,7 +101,7 @@ def read_wide(path: Path) -> Reading:
     numbers.index.name = "filepath"
     ones = np.argwhere(numbers.to_numpy() == 1)
     rows = [(numbers.index[row], numbers.columns[column]) for row, column in ones]
-    certain = bool(numbers.isin((0, 1)).all(axis=None))
+    certain = bool(numbers.dropna(how="all").isin((0, 1)).all(axis=None))
     labels = pd.DataFrame(rows if certain else [], columns=["filepath", "label"])
     return Reading(
         "csv", labels, make_table([], "sightings"), make_table([], "failures"), numbers.astype(np.float32)
@@ -183,7 +185,7 @@ def check_stretches(reading: Reading) -> list[str]:
     for clip, group in reading.rows.groupby("filepath", sort=False)["label"]:
         if BLANK in set(group) and len(group) > 1:
             problems.append(f"{clip}: `blank` together with a species")
-    unlikely = table[~table["probability"].between(0, 1)]
+    unlikely = table[~(table["probability"].between(0, 1) | table["probability"].isna())]  # people give none
     return problems + [
         f"{row.filepath}: probability {row.probability}" for row in unlikely.itertuples(index=False)
     ]
