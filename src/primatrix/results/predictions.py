@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from primatrix.disk import read_table
+from primatrix.disk import NAME_COLUMNS, read_table
 from primatrix.errors import InputError
 
 __all__ = ["read_predictions"]
@@ -14,10 +14,10 @@ __all__ = ["read_predictions"]
 def read_predictions(path: str | Path) -> pd.DataFrame:
     """Probabilities by clip (index) and species (columns); a clip that failed has empty cells (NaN)."""
     raw = read_table(Path(path))
-    if raw.columns[0] not in ("filename", "filepath") or raw.shape[1] < 2:
+    table = raw.set_index(raw.columns[0]).drop(columns=["status", "fold"], errors="ignore")
+    if table.index.name not in NAME_COLUMNS or not table.shape[1]:
         raise InputError(f"{path}: got columns {', '.join(map(str, raw.columns[:5]))}; wanted `filename` (or "
                          "`filepath`) and one column of probabilities per species")  # fmt: skip
-    table = raw.set_index(raw.columns[0]).drop(columns=["status", "fold"], errors="ignore")
     numbers: pd.DataFrame = table.apply(pd.to_numeric, errors="coerce")
     wrong = (numbers.isna() & table.notna()).to_numpy() | ((numbers < 0) | (numbers > 1)).to_numpy()
     if wrong.any():
