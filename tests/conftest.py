@@ -72,6 +72,18 @@ def make_video() -> Callable[..., Path]:
     return write_video
 
 
+def copy_unlike(path: Path, target: Path, *, number: int) -> Path:
+    """A copy of an AVI that shows the same and is another file: a chunk with this number stands at its end."""
+    target.write_bytes(path.read_bytes() + b"JUNK" + (4).to_bytes(4, "little") + number.to_bytes(4, "little"))
+    return target
+
+
+@pytest.fixture(scope="session")
+def copy_avi() -> Callable[..., Path]:
+    """`copy_avi(path, target, number=…)` makes another file of the same pictures: equal ones would be decoded once."""
+    return copy_unlike
+
+
 @pytest.fixture
 def public_folder() -> Iterator[Path]:
     """A folder that every user may enter, unlike pytest's own."""

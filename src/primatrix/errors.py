@@ -26,11 +26,8 @@ class DecodeError(PrimatrixError):
     """
 
     def __init__(self, message: str, *, stage: str = "decode") -> None:
-        super().__init__(message, stage)
+        super().__init__(message)  # the message alone, or the error could not be unpickled
         self.stage = stage
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class StoreError(PrimatrixError):

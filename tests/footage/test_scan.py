@@ -8,7 +8,6 @@ import pytest
 
 from primatrix.errors import InputError
 from primatrix.footage.scan import scan_folder
-from primatrix.video import probe_video
 
 
 @pytest.fixture
@@ -21,16 +20,6 @@ def card(make_video: Callable[..., Path], tmp_path: Path) -> Path:
     (folder / "broken.mp4").write_bytes(b"no video")
     (folder / "cut.avi").write_bytes((folder / "b.avi").read_bytes()[:-2000])
     return folder
-
-
-def test_facts_are_what_is_in_the_file(card: Path) -> None:
-    facts = probe_video(card / "a.mp4")
-    assert (facts.container, facts.codec, facts.pixel_format) == ("mov", "h264", "yuv420p")
-    assert (facts.width_px, facts.height_px, facts.frames, facts.declared_frames) == (64, 48, 50, 50)
-    assert facts.frames_per_second == 25
-    assert facts.duration_seconds == pytest.approx(2)
-    assert (facts.rotation_degrees, facts.recorded, facts.has_audio, facts.loss) == (0, None, False, "")
-    assert probe_video(card / "turned.mp4").rotation_degrees == 90
 
 
 def test_a_scan_has_a_row_for_every_file(card: Path, tmp_path: Path) -> None:

@@ -1,14 +1,11 @@
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
-import av
 import pytest
 
 from primatrix.errors import InputError
 from primatrix.footage.times import TimeSpec, find_recorded_time, is_doubted, read_time_in_name
 from primatrix.records import Video
-from primatrix.video import probe_video
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -94,34 +91,3 @@ def test_unknown_zones_are_refused_in_one_line() -> None:
     for name in ("Mars/Olympus", "../etc", "CET+1"):
         with pytest.raises(InputError, match=r"timezone: got .* wanted a name as Africa/Abidjan"):
             TimeSpec(name)
-
-
-def test_containers_give_their_time_as_they_name_it(make_video: Callable[..., Path], tmp_path: Path) -> None:
-    plain = make_video(tmp_path / "plain.mp4", frames=3)
-    assert probe_video(plain).recorded is None
-    with av.open(str(plain)) as source, av.open(str(tmp_path / "timed.mp4"), "w") as target:
-        target.metadata["creation_time"] = "2023-04-15T06:30:12Z"
-        stream = target.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = stream
-                target.mux(packet)
-    assert probe_video(tmp_path / "timed.mp4").recorded == datetime(2023, 4, 15, 6, 30, 12, tzinfo=UTC)
-    avi = make_video(tmp_path / "a.avi", frames=3, codec="mpeg4")
-    add_idit(avi, b"Sat Apr 15 06:30:12 2023\n\0")
-    assert probe_video(avi).recorded == datetime(2023, 4, 15, 6, 30, 12)  # no zone: the camera's clock
-
-
-def add_idit(path: Path, text: bytes) -> None:
-    """Put an IDIT chunk, as cameras write it, at the start of the list `hdrl` of an AVI file."""
-    data = bytearray(path.read_bytes())
-    text += b"\0" * (len(text) % 2)
-    chunk = b"IDIT" + len(text).to_bytes(4, "little") + text
-    assert data[8:16] == b"AVI LIST"
-    assert data[20:24] == b"hdrl"
-    size = int.from_bytes(data[16:20], "little")
-    end = 20 + size  # after the list's last chunk
-    data[end:end] = chunk
-    data[16:20] = (size + len(chunk)).to_bytes(4, "little")
-    data[4:8] = (len(data) - 8).to_bytes(4, "little")
-    path.write_bytes(data)

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from primatrix import ClipSpec, ModelError
 from primatrix.models import build_model
-from primatrix.models.lrcn import Lrcn, LrcnOptions, max_pool
+from primatrix.models.lrcn import Lrcn, LrcnOptions
 
 NANO = ClipSpec(15, 16, 16)
 
@@ -128,11 +128,3 @@ def test_input_scale_is_applied_to_the_pixels() -> None:
     x = torch.randint(0, 256, (2, *NANO.shape))
     scaled = make_network(input_scale=1 / 255).eval()(x)
     torch.testing.assert_close(scaled, make_network().eval()(x / 255), atol=1e-5, rtol=1e-4)
-
-
-@pytest.mark.parametrize("stride_px", [1, 2])
-@pytest.mark.parametrize("size", [(13, 13), (10, 7), (2, 3)])
-def test_pooling_by_shifted_views_is_max_pooling(stride_px: int, size: tuple[int, int]) -> None:
-    x = torch.randn(3, 4, *size).contiguous(memory_format=torch.channels_last)
-    with torch.no_grad():
-        assert torch.equal(max_pool(x, stride_px=stride_px), F.max_pool2d(x, 2, stride_px))

@@ -1,11 +1,10 @@
-"""The report: counts that are right, a page that is whole, valid and asks for nothing, pictures within limits."""
+"""The report: a page that is whole, valid and asks for nothing, pictures within limits."""
 
 import html.parser
 import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,165 +16,34 @@ from typer.testing import CliRunner
 from primatrix.cli import app
 from primatrix.errors import InputError
 from primatrix.report import ReportSpec, write_report
-from primatrix.report.charts import chart_watching
 from primatrix.report.selection import Strip, choose_strips
-from primatrix.report.tallies import (
-    count_by_hour,
-    count_by_site,
-    count_by_species,
-    count_overview,
-    count_species_by_hour,
-)
-from primatrix.report.watching import Footage, count_points, count_watching, measure_footage
-from primatrix.results import Results, complete_facts, make_example
+from primatrix.results import Results, make_example
 
-Browse = Callable[[Path], tuple[Path, set[str]]]
-ODD_NAMES = (
-    "a/<script>alert(1)</script>.mp4",
-    "a/\"quoted\" & 'odd'.mp4",
-    "b/été 日本 ☃.mp4",
-    "b/x](y){{z}}%s.mp4",
-)
+Make = Callable[..., Results]
 SPECIES = ["blank", "duiker", "hog<b>"]
-
-
-def make_results(folder: Path, names: tuple[str, ...] = ODD_NAMES) -> Results:
-    """Readable clips of these names and a failed one; the first shows a duiker, the second both species."""
-    count = len(names)
-    probabilities = np.full((count + 1, 3), 0.02)
-    probabilities[:, 0] = 0.95
-    probabilities[0], probabilities[1] = (0.05, 0.93, 0.01), (0.02, 0.6, 0.97)
-    probabilities[count] = np.nan
-    clips = [*names, "b/broken.mp4"]
-    table = pd.DataFrame(probabilities, columns=SPECIES)
-    table.insert(0, "status", ["ok"] * (count - 1) + ["partial", "failed"])
-    table.insert(0, "filepath", clips)
-    sightings = pd.DataFrame(
-        [(clips[0], "duiker", 0.2, 1.0, 0.5, 0.93), (clips[1], "hog<b>", 0.0, 1.0, 0.8, 0.97)],
-        columns=["filepath", "species", "start_seconds", "end_seconds", "best_seconds", "probability"],
-    )
-    facts = pd.DataFrame({
-        "filepath": clips, "duration_seconds": [*[3600.0] * count, np.nan], "frame_rate": 25.0, "frame_count": 30,
-        "width_px": 64, "height_px": 48, "codec": "h264",
-        "recorded_at": [*[f"2026-03-01T{(6 + i) % 24:02}:30:00+01:00" for i in range(count)], ""],
-        "time_source": [*["container"] * count, ""], "time_warning": ["in the future", *[""] * count],
-        "site": [name.split("/")[0] for name in clips], "deployment": "", "event": "",
-        "note": [*[""] * (count - 1), "the <end> is missing", ""],
-    })  # fmt: skip
-    failures = pd.DataFrame(
-        [(clips[-1], "open", "not <readable> & empty")], columns=["filename", "stage", "reason"]
-    )
-    point = {
-        "task": "skip",
-        "score": "blank",
-        "threshold": 0.9,
-        "max_loss": 0.05,
-        "confidence": 0.9,
-        "unit": "clips",
-    }
-    known = {
-        "model": "lrcn", "folder": str(folder), "species": SPECIES, "thresholds": {"duiker": 0.5, "hog<b>": 0.5},
-        "operating_points": {"skip blank": point, "find duiker": {**point, "task": "find", "score": "duiker"}},
-    }  # fmt: skip
-    return Results(table, failures, facts, sightings, None, complete_facts(known))
+Browse = Callable[[Path], tuple[Path, set[str]]]
 
 
 @pytest.fixture(scope="module")
-def odd_report(tmp_path_factory: pytest.TempPathFactory, make_video: Callable[..., Path]) -> tuple[Path, str]:
+def odd_report(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_video: Callable[..., Path],
+    make_results: Make,
+    odd_names: tuple[str, ...],
+) -> tuple[Path, str]:
     """A results folder of oddly named clips with labels, its report's path, and the page's text."""
     folder = tmp_path_factory.mktemp("report")
     results = make_results(folder / "videos")
-    for name in ODD_NAMES[:3]:  # the fourth has gone
+    for name in odd_names[:3]:  # the fourth has gone
         (folder / "videos" / name).parent.mkdir(parents=True, exist_ok=True)
         make_video(folder / "videos" / name)
     results.write(folder / "results")
-    labels = pd.DataFrame({"filepath": list(ODD_NAMES), "label": ["hog<b>", "hog<b>", "duiker", "blank"]})
+    labels = pd.DataFrame({"filepath": list(odd_names), "label": ["hog<b>", "hog<b>", "duiker", "blank"]})
     labels.to_csv(folder / "labels.csv", index=False)
     spec = ReportSpec(labels=folder / "labels.csv", workers=0)
     run = write_report(folder / "results", folder / "report.html", spec=spec)
-    assert [name for name, _ in run.without] == [ODD_NAMES[3]]
+    assert [name for name, _ in run.without] == [odd_names[3]]
     return run.path, run.path.read_text(encoding="utf-8")
-
-
-# ---- counting
-
-
-def test_sites_hours_and_failures_are_counted(tmp_path: Path) -> None:
-    results = make_results(tmp_path)
-    overview = count_overview(results)
-    assert overview.statuses == {"ok": 3, "partial": 1, "failed": 1}
-    assert overview.reasons == {"open: not <readable> & empty": 1}
-    assert [(group.name, group.clips, group.failed) for group in count_by_site(results)] == [
-        ("b", 3, 1),
-        ("a", 2, 0),
-    ]
-    hours = count_by_hour(results)
-    assert [(group.name, group.clips) for group in hours if group.clips] == [
-        ("06", 1), ("07", 1), ("08", 1), ("09", 1),
-    ]  # fmt: skip
-
-
-def test_clocks_that_are_plainly_wrong_are_in_no_hour_and_told_once(tmp_path: Path) -> None:
-    results = make_results(tmp_path)
-    clips = results.clips.copy()
-    for row in range(2):
-        time = f"1970-01-01T00:00:0{row}"
-        clips.loc[row, ["recorded_at", "time_warning"]] = [
-            time,
-            f"container says {time}: its clock was not set",
-        ]
-    results = replace(results, clips=clips)
-    overview = count_overview(results)
-    assert overview.time_warnings == {"container: its clock was not set": 2}
-    assert overview.first == datetime(2026, 3, 1, 8, 30)
-    assert [group.name for group in count_by_hour(results) if group.clips] == ["08", "09"]
-    by_hour = count_species_by_hour(results, ["duiker"])
-    assert by_hour.columns[by_hour.loc["duiker"] > 0].tolist() == [8, 9]
-
-
-def test_hours_to_watch_keep_what_they_say(tmp_path: Path) -> None:
-    results = make_results(tmp_path)
-    shows = pd.Series(1.0, index=list(ODD_NAMES[:2]))
-    rows = {row.name: row for row in count_watching(measure_footage(results), shows=shows)}
-    assert (rows["everything"].clips, round(rows["everything"].hours, 6)) == (4, 4.0)
-    # 0.98 + 0.95 of 2.03 expected clips are in the two likeliest
-    assert (rows["95 %"].clips, round(rows["95 %"].kept, 4), rows["95 %"].labelled_kept) == (2, 0.9507, 1.0)
-    skip, find = count_points(measure_footage(results), results.facts["operating_points"])
-    assert (skip.clips, find.clips) == (2, 1)
-    assert skip.promise == "loses at most 5 % of them, with 90 % confidence over clips"
-
-
-def test_footage_expected_to_show_nothing_is_drawn() -> None:
-    table = pd.DataFrame({"blank": [1.0]}, index=["a.mp4"])
-    footage = Footage(table.index, np.ones(1), np.zeros(1), table)
-    assert chart_watching(footage).alt.endswith("95 % is kept in 1 hours.")
-
-
-def test_events_of_a_species_are_counted_by_the_interval_of_the_run(tmp_path: Path) -> None:
-    results = make_results(tmp_path)
-    seen = results.sightings.assign(species="duiker")  # at one site, an hour apart
-    for minutes, events in ((59, 2), (60, 1)):
-        facts = {**results.facts, "settings": {"interval_minutes": minutes}}
-        rows = count_by_species(replace(results, sightings=seen, facts=facts))
-        assert {row.species: row.events for row in rows} == {"duiker": events, "hog<b>": 0, "blank": None}
-
-
-# ---- choosing and cutting pictures
-
-
-def test_sheets_show_the_surest_the_least_sure_and_the_wrong(tmp_path: Path) -> None:
-    labels = pd.DataFrame(0.0, index=list(ODD_NAMES), columns=SPECIES)
-    labels.loc[ODD_NAMES[0], "hog<b>"] = labels.loc[ODD_NAMES[1], "hog<b>"] = 1
-    labels.loc[ODD_NAMES[2], "duiker"] = 1
-    strips = choose_strips(make_results(tmp_path), labels=labels, count=1)
-    chosen = {(strip.species, strip.kind): strip for strip in strips}
-    assert chosen["duiker", "surest"].filepath == ODD_NAMES[0]
-    assert chosen["duiker", "surest"].centre_seconds == 0.5
-    assert chosen["duiker", "least sure"].filepath == ODD_NAMES[1]
-    assert chosen["duiker", "not labelled so"].filepath == ODD_NAMES[0]
-    assert chosen["duiker", "missed"].filepath == ODD_NAMES[2]
-    assert chosen["hog<b>", "missed"].filepath == ODD_NAMES[0]
-    assert ("hog<b>", "not labelled so") not in chosen
 
 
 def test_a_clip_without_sighting_is_shown_at_its_best_frame(
@@ -283,7 +151,9 @@ def test_a_clip_that_has_gone_has_a_line_with_the_reason(odd_report: tuple[Path,
     assert '<p class="gone">No picture: no such file; check the path</p>' in odd_report[1]
 
 
-def test_a_run_without_sites_times_or_readable_clips_still_gets_its_page(tmp_path: Path) -> None:
+def test_a_run_without_sites_times_or_readable_clips_still_gets_its_page(
+    tmp_path: Path, make_results: Make
+) -> None:
     results = make_results(tmp_path)
     clips = results.clips.tail(1).assign(site="", recorded_at="", time_source="")
     failed = Results(results.predictions.tail(1), results.failures, clips, results.sightings.head(0), None,
@@ -296,7 +166,7 @@ def test_a_run_without_sites_times_or_readable_clips_still_gets_its_page(tmp_pat
     assert PageCheck(text).wrong == []
 
 
-def test_labels_of_other_clips_are_refused(tmp_path: Path) -> None:
+def test_labels_of_other_clips_are_refused(tmp_path: Path, make_results: Make) -> None:
     make_results(tmp_path).write(tmp_path / "results")
     (tmp_path / "labels.csv").write_text("filepath,label\nother.mp4,duiker\n")
     with pytest.raises(InputError, match=r"none of its 1 clips is among the results, as other.mp4"):
@@ -305,7 +175,7 @@ def test_labels_of_other_clips_are_refused(tmp_path: Path) -> None:
         )
 
 
-def test_the_training_curve_is_drawn_from_the_model_folder(tmp_path: Path) -> None:
+def test_the_training_curve_is_drawn_from_the_model_folder(tmp_path: Path, make_results: Make) -> None:
     from safetensors.numpy import save_file
 
     make_results(tmp_path).write(tmp_path / "results")
@@ -321,9 +191,9 @@ def test_the_training_curve_is_drawn_from_the_model_folder(tmp_path: Path) -> No
     assert "Loss over 2 epochs: training from 0.5 to 0.25, validation from 0.6 to 0.6." in text
 
 
-def test_the_page_of_ten_thousand_clips_stays_small(tmp_path: Path) -> None:
+def test_the_page_of_ten_thousand_clips_stays_small(tmp_path: Path, make_results: Make) -> None:
     names = tuple(f"site{i % 200:03}/{'x' * 80}{i:05}.mp4" for i in range(10_000))
-    results = make_results(tmp_path, names)
+    results = make_results(tmp_path, names=names)
     failed = results.predictions.copy()
     failed.loc[5000:, "status"] = "failed"
     failed.loc[5000:, SPECIES] = np.nan
@@ -337,7 +207,7 @@ def test_the_page_of_ten_thousand_clips_stays_small(tmp_path: Path) -> None:
 
 
 def test_the_command_writes_the_page_and_tells_of_clips_it_cannot_show(
-    odd_report: tuple[Path, str], tmp_path: Path
+    odd_report: tuple[Path, str], tmp_path: Path, odd_names: tuple[str, ...]
 ) -> None:
     folder, out = odd_report[0].parent, tmp_path / "r.html"
     command = [
@@ -354,7 +224,7 @@ def test_the_command_writes_the_page_and_tells_of_clips_it_cannot_show(
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 1
     assert re.match(r".*r.html: 0.\d MB, 5 filmstrips\n", done.stdout)
-    assert f"no picture of {ODD_NAMES[3]}: no such file" in done.stdout
+    assert f"no picture of {odd_names[3]}: no such file" in done.stdout
     assert "1 clip could not be read; see " in done.stderr
 
 

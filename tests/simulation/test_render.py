@@ -72,22 +72,3 @@ def test_animals_change_the_picture_more_than_wind_does() -> None:
 
     assert change("human") > 1.3 * change(BLANK)
     assert change(BLANK) > 10  # false triggers move too
-
-
-def test_clips_of_one_visit_show_the_same_animals_going_another_way() -> None:
-    first, second = (
-        make_scene(ClipPlan(clip=clip, species=("hog",), site=1, event=7, minute=NOON), seed=0)
-        for clip in (1, 2)
-    )
-    assert [actor.height_m for actor in first.actors] == [actor.height_m for actor in second.actors]
-    assert not np.array_equal(first.actors[0].track, second.actors[0].track)
-
-
-def test_coats_of_species_overlap() -> None:
-    def shades(species: str) -> NDArray[np.float64]:
-        actors = [scene_of(species, clip=clip).actors[0] for clip in range(60)]
-        return np.array([actor.tint.mean() for actor in actors])
-
-    dark, light = shades("gorilla"), shades("lion")
-    assert dark.max() > light.min()
-    assert 0.15 < np.std(np.log(light)) < 0.5

@@ -152,21 +152,6 @@ def test_families_are_stacked_and_the_stack_is_saved(footage: Path, run: FoldRun
     np.testing.assert_allclose(clip.sigmoid().detach(), motion.probabilities(x), atol=1e-6)
 
 
-def test_members_that_do_not_fit_together_are_refused(run: FoldRun, tmp_path: Path) -> None:
-    other = build_model("lrcn", species=["hog", "duiker"], spec=SPEC)
-    with pytest.raises(ModelError, match="members for other species or clips"):
-        Ensemble([[make_lrcn(), other]])
-    with pytest.raises(ModelError, match="got no members"):
-        Ensemble([])
-    ensemble = Ensemble([[make_lrcn()]])
-    ensemble.save_around(tmp_path, members=[["../outside"]])
-    with pytest.raises(ModelError, match=r"got member '../outside', wanted a folder below this one"):
-        load_model(tmp_path)
-    ensemble.save_around(tmp_path, members=[["gone"]])
-    with pytest.raises(ModelError, match="gone: no such folder"):
-        load_model(tmp_path)
-
-
 def test_the_ensemble_keeps_its_calibration_and_the_length_of_its_clips(
     footage: Path, run: FoldRun, tmp_path: Path
 ) -> None:

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from primatrix.errors import InputError
-from primatrix.results import read_predictions
 from primatrix.trust.score import score_files, score_predictions
 
 LABELS = pd.DataFrame({"hog": [1, 0, 0, 1], "lion": [0, 1, 0, 0]}, index=list("abcd"))
@@ -44,18 +43,3 @@ def test_files_are_scored_by_name(tmp_path: Path) -> None:
     )
     scores = score_files(tmp_path / "predictions.csv", tmp_path / "labels.csv")
     assert scores.model == pytest.approx(-np.log(0.9))
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("clip,hog\na,0.5\n", "got columns clip, hog; wanted `filename`"),
-        ("filename,hog\na,1.5\n", "1.5 for a, column hog, is not a probability"),
-        ("filename,hog\na,often\n", "often for a, column hog, is not a probability"),
-        ("filename,hog\n,0.5\n", "1 rows have no clip name"),
-    ],
-)
-def test_bad_predictions_get_one_clear_line(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "p.csv").write_text(text)
-    with pytest.raises(InputError, match=message):
-        read_predictions(tmp_path / "p.csv")

@@ -1,5 +1,4 @@
 import csv
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -246,30 +245,6 @@ def test_a_file_cut_short_gives_what_is_there_and_says_so(make_video: MakeVideo,
     assert clip.pts_seconds[-1] < there / 25
 
 
-def test_what_is_no_video_is_a_decode_error_in_one_line(make_video: MakeVideo, tmp_path: Path) -> None:
-    (tmp_path / "empty.mp4").write_bytes(b"")
-    (tmp_path / "random.mp4").write_bytes(np.random.default_rng(0).bytes(20_000))
-    content = make_video(tmp_path / "a.mp4").read_bytes()
-    (tmp_path / "no_moov.mp4").write_bytes(content[: content.index(b"moov") - 4])
-    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
-        sound = container.add_stream("aac", rate=8000)
-        silence = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), format="fltp", layout="mono")
-        silence.sample_rate = 8000
-        container.mux([*sound.encode(silence), *sound.encode(None)])
-    reasons = {
-        "empty.mp4": "got an empty file (0 bytes), wanted a video",
-        "random.mp4": "not readable as video: Invalid data found when processing input",
-        "no_moov.mp4": "not readable as video: Invalid data found when processing input",
-        "sound.mp4": "got audio, wanted a video stream",
-        "absent.mp4": "not readable as video: No such file or directory",
-    }
-    for name, reason in reasons.items():
-        with pytest.raises(DecodeError) as caught:
-            decode_clip(tmp_path / name, ClipSpec())
-        assert str(caught.value) == f"{tmp_path / name}: {reason}"
-        assert caught.value.stage == ("read" if "absent" in name else "open")
-
-
 def test_damage_in_the_middle_never_gives_a_frame_that_was_not_decoded(
     make_video: MakeVideo, tmp_path: Path
 ) -> None:
@@ -285,14 +260,6 @@ def test_damage_in_the_middle_never_gives_a_frame_that_was_not_decoded(
     assert clip.status == "partial"
     decoded = {frame.tobytes() for frame in frames}
     assert all(frame.tobytes() in decoded for frame in clip.frames)
-
-
-def test_a_colon_in_a_name_is_no_protocol(
-    make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copy(make_video(tmp_path / "a.mp4"), tmp_path / "http:a.mp4")
-    monkeypatch.chdir(tmp_path)
-    assert decode_clip("http:a.mp4", ClipSpec(), name="day 1/a.mp4").name == "day 1/a.mp4"
 
 
 def test_real_clips_are_exact(shared_data: Path) -> None:

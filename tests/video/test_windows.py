@@ -1,9 +1,7 @@
-import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from primatrix.records import ClipSpec
-from primatrix.tagging import combine_windows, slide_frames
 from primatrix.video.samplers import choose_frames
 from primatrix.video.windows import choose_in_windows, plan_windows
 
@@ -54,18 +52,3 @@ def test_a_window_in_a_gap_shows_the_frame_before_it() -> None:
         2,
         4,
     ]
-
-
-def test_a_clip_is_blank_only_if_every_window_is() -> None:
-    windows = np.array([[0.9, 0.1, 0.3], [0.3, 0.8, 0.1]], np.float32)
-    np.testing.assert_allclose(combine_windows(windows, species=["blank", "hog", "bird"]), [0.3, 0.8, 0.3])
-    np.testing.assert_allclose(combine_windows(windows, species=["a", "b", "c"]), [0.9, 0.8, 0.3])
-
-
-def test_short_looks_cover_every_frame() -> None:
-    for frames in (1, 2, 3, 5, 15, 30, 64):
-        looks = slide_frames(frames)
-        assert looks.shape[1] == frames
-        assert set(looks.ravel()) == set(range(frames))
-        assert (np.diff(looks, axis=1) >= 0).all()
-    assert len(slide_frames(15)) == 6

@@ -165,11 +165,13 @@ def _date_clips(results: Results, options: ExportOptions, asks: list[str]) -> di
 def _read_project(path: Path | None) -> dict[str, Any]:  # Any: JSON values of several types
     if path is None:
         return {}
+    is_yaml = path.suffix.lower() in (".yaml", ".yml")
     try:
         text = path.read_text(encoding="utf-8-sig")
-        facts = _parse_yaml(text, path) if path.suffix.lower() in (".yaml", ".yml") else json.loads(text)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else f"not JSON ({error})"
+        facts = _parse_yaml(text) if is_yaml else json.loads(text)
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        what = f"not {'YAML' if is_yaml else 'JSON'} ({' '.join(str(error).split())})"
+        reason = error.strerror if isinstance(error, OSError) else what
         raise InputError(f"{path}: {reason}; wanted {', '.join(NEEDED_FACTS)}") from error
     known = {*PACKAGE_FACTS, *PROJECT_FACTS}
     if not isinstance(facts, dict) or set(facts) - known:
@@ -182,11 +184,9 @@ def _read_project(path: Path | None) -> dict[str, Any]:  # Any: JSON values of s
     return facts
 
 
-def _parse_yaml(text: str, path: Path) -> object:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
+def _parse_yaml(text: str) -> object:
+    """What a YAML text says in kinds that JSON has too: an unquoted date is its text."""
+    return json.loads(json.dumps(yaml.safe_load(text), default=str))
 
 
 def _check_project(facts: Mapping[str, Any], path: Path | None) -> None:
@@ -196,7 +196,7 @@ def _check_project(facts: Mapping[str, Any], path: Path | None) -> None:
         ("samplingDesign", facts["samplingDesign"] in SAMPLING_DESIGNS),
         (
             "captureMethod",
-            isinstance(methods, list) and bool(methods) and set(methods) <= set(CAPTURE_METHODS),
+            isinstance(methods, list) and bool(methods) and all(m in CAPTURE_METHODS for m in methods),
         ),
         ("individualAnimals", isinstance(facts["individualAnimals"], bool)),
         (

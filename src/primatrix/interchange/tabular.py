@@ -90,7 +90,7 @@ def read_wide(path: Path) -> Reading:
     numbers = read_predictions(path).rename_axis("filepath")
     ones = np.argwhere(numbers.to_numpy() == 1)
     rows = [(numbers.index[row], numbers.columns[column]) for row, column in ones]
-    certain = bool(numbers.isin((0, 1)).all(axis=None))
+    certain = bool(numbers.dropna(how="all").isin((0, 1)).all(axis=None))
     labels = pd.DataFrame(rows if certain else [], columns=["filepath", "label"])
     return Reading(
         "csv", labels, make_table([], "sightings"), make_table([], "failures"), numbers.astype(np.float32)
@@ -174,7 +174,7 @@ def check_stretches(reading: Reading) -> list[str]:
     for clip, group in reading.rows.groupby("filepath", sort=False)["label"]:
         if BLANK in set(group) and len(group) > 1:
             problems.append(f"{clip}: `blank` together with a species")
-    unlikely = table[~table["probability"].between(0, 1)]
+    unlikely = table[~(table["probability"].between(0, 1) | table["probability"].isna())]  # people give none
     return problems + [
         f"{row.filepath}: probability {row.probability}" for row in unlikely.itertuples(index=False)
     ]

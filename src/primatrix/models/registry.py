@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from primatrix.disk import Facts
@@ -126,7 +126,9 @@ def rebuild_model(folder: Path, *, weights: Tensors, facts: Facts) -> Model:
 def load_ensemble(folder: Path, *, weights: Tensors, facts: Facts) -> Ensemble:
     """The ensemble of models that lie in `folder` under the names in the facts; ModelError where one does not."""
     listed, stack = facts.get("members"), weights.get("stack")
-    families = listed if isinstance(listed, list) else []
+    families = (
+        [family if isinstance(family, list) else [] for family in listed] if isinstance(listed, list) else []
+    )
     for name in (name for family in families for name in family):
         if not isinstance(name, str) or is_outside(name):
             raise ModelError(f"{folder}/model.json: got member {name!r}, wanted a folder below this one")
@@ -144,7 +146,8 @@ def is_outside(name: str) -> bool:
     >>> is_outside("family0/member1"), is_outside("../other"), is_outside("")
     (False, True, True)
     """
-    return Path(name).is_absolute() or bool({"..", ""} & set(name.split("/"))) or name == "."
+    path = PureWindowsPath(name)  # which knows both slashes and drives, on every system
+    return not path.parts or ".." in path.parts or bool(path.anchor)
 
 
 def refuse_facts(folder: Path | str, error: Exception) -> ModelError:

@@ -39,6 +39,7 @@ from primatrix.report.tallies import (
 from primatrix.report.training_curve import draw_training
 from primatrix.report.watching import count_points, count_watching, measure_footage
 from primatrix.report.words import (
+    format_clock,
     format_count,
     format_length,
     format_number,
@@ -236,7 +237,7 @@ def render_page(context: Context) -> str:
         length_of_film=format_length,
         percent=format_share,
         probability=format_probability,
-        clock=lambda seconds: f"{int(seconds // 60)}:{seconds % 60:04.1f}",
+        clock=format_clock,
         day=lambda text: (
             datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M") if text else "an unknown day"
         ),

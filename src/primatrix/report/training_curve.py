@@ -26,5 +26,5 @@ def draw_training(epochs: list[dict[str, float]]) -> Chart:
             x, y = zip(*points, strict=True)
             lines.append(Line(name, x, y, points=len(points) <= 40))
             told.append(f"{name} from {format_number(y[0])} to {format_number(y[-1])}")
-    alt = f"Loss over {len(epochs)} epochs: {', '.join(told)}."
+    alt = f"Loss over {len(epochs)} epoch{'s' * (len(epochs) != 1)}: {', '.join(told)}."
     return draw_lines(lines, title="Training", alt=alt, labels=("epoch", "mean loss"))

@@ -64,9 +64,9 @@ class Footage:
         hours, everything = float(self.hours[watched].sum()), float(self.hours.sum())
         kept = float(wanted[watched].sum() / (wanted.sum() or 1))
         labelled = None
-        if truth is not None and truth.sum() > 0:
-            of_watched = truth.reindex(self.names[watched]).fillna(0)
-            labelled = float(of_watched.sum() / truth.reindex(self.names).fillna(0).sum())
+        shown = None if truth is None else truth.reindex(self.names).fillna(0).to_numpy(np.float64)
+        if shown is not None and shown.sum() > 0:  # none of these may be readable
+            labelled = float(shown[watched].sum() / shown.sum())
         share = hours / (everything or 1)
         return WatchRow(name, threshold, int(watched.sum()), hours, share, kept, labelled, promise)
 

@@ -1,6 +1,23 @@
 """Numbers and lengths as they are read."""
 
-__all__ = ["format_count", "format_length", "format_number", "format_probability", "format_share"]
+__all__ = [
+    "format_clock",
+    "format_count",
+    "format_length",
+    "format_number",
+    "format_probability",
+    "format_share",
+]
+
+
+def format_clock(seconds: float) -> str:
+    """A moment of a clip in minutes and seconds.
+
+    >>> format_clock(4.25), format_clock(59.96), format_clock(754.0)
+    ('0:04.2', '1:00.0', '12:34.0')
+    """
+    minutes, rest = divmod(round(seconds, 1), 60)
+    return f"{minutes:.0f}:{rest:04.1f}"
 
 
 def format_count(expected: float) -> str:

@@ -1,5 +1,6 @@
 """The columns of a run's tables, checked."""
 
+import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -120,7 +121,9 @@ def complete_facts(facts: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON val
 
 def check_names(species: Sequence[str]) -> None:
     """InputError for a species that could be taken for a column, or comes twice."""
-    bad = [name for name in species if name in RESERVED or name != name.strip() or species.count(name) > 1]
+    bad = [
+        name for name in species if name in RESERVED or name != str(name).strip() or species.count(name) > 1
+    ]
     if bad:
         raise InputError(f"run.json: species {bad[0]!r}; wanted each once, not one of {', '.join(RESERVED[1:])}, "
                          "no blanks at its ends")  # fmt: skip
@@ -205,14 +208,21 @@ def check_sightings(table: pd.DataFrame, species: Sequence[str]) -> None:
 def check_clips(table: pd.DataFrame) -> None:
     """InputError where a time of recording, or its source, is none."""
     _check_words(table, "clips", column="time_source", words=TIME_SOURCES)
-    times = table["recorded_at"]
-    wrong = ~(times.str.fullmatch(ISO_TIME) | (times == ""))
+    wrong = ~table["recorded_at"].map(_is_time).to_numpy(bool)
     if wrong.any():
         row = table[wrong].iloc[0]
         raise InputError(
             f"clips: recorded_at {row['recorded_at']!r} of {row['filepath']}; wanted ISO 8601, as "
             "2026-03-01T06:30:00+01:00, or nothing"
         )
+
+
+def _is_time(text: str) -> bool:
+    """Whether it is empty or a moment that there is: 2026-02-30 has the form and is none."""
+    try:
+        return not text or bool(re.fullmatch(ISO_TIME, text) and datetime.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _check_words(table: pd.DataFrame, name: str, *, column: str, words: Sequence[str]) -> None:
