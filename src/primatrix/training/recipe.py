@@ -49,7 +49,7 @@ class TrainSpec:
     with `patience`, no longer than so many epochs without a better validation loss.
     Steps: `optimiser` (rmsprop, adamw or muon), `learning_rate`, `weight_decay` (not with rmsprop); `schedule` "cosine"
     lets the rate fall to 0 along half a cosine over all epochs (Loshchilov and Hutter, 2017, without restarts), after
-    `warmup` steps (below 1: a share of all steps) of rising; gradients no longer than `gradient_clip`; `accumulate`
+    a share `warmup` of all steps in which it rises; gradients no longer than `gradient_clip`; `accumulate`
     batches per step; `ema` above 0 validates and saves weights averaged with this decay.
     Labels and clips: `label_smoothing` and `bootstrap` (see `objective.clip_loss`), `augmentation`, `sampling`.
     The end: `keep` says whose weights the model ends with, those of the last or of the best epoch.
@@ -70,7 +70,7 @@ class TrainSpec:
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     schedule: Literal["constant", "cosine"] = "constant"
-    warmup: float = 0
+    warmup: float = 0.0
     gradient_clip: float | None = None
     accumulate: int = 1
     ema: float = 0.0
@@ -95,8 +95,8 @@ class TrainSpec:
             if steps is not None and steps < (name == "steps_per_epoch"):
                 raise InputError(f"{name}: got {steps}, wanted 1 or more, or None for the whole set")
         check_least(self, epochs=1, patience=1, accumulate=1, devices=1, checkpoint_steps=1, seed=0)
-        check_least(self, weight_decay=0, warmup=0, checkpoint_seconds=0)
-        check_shares(self, "ema", "label_smoothing", "bootstrap", below_one=True)
+        check_least(self, weight_decay=0, checkpoint_seconds=0)
+        check_shares(self, "warmup", "ema", "label_smoothing", "bootstrap", below_one=True)
         for name in ("learning_rate", "gradient_clip"):
             value = getattr(self, name)
             if value is not None and value <= 0:
@@ -125,7 +125,7 @@ class TrainSpec:
     @property
     def warmup_steps(self) -> int:
         """Steps with a rising learning rate."""
-        return round(self.warmup if self.warmup >= 1 else self.warmup * self.total_steps)
+        return round(self.warmup * self.total_steps)
 
     @property
     def total_steps(self) -> int:

@@ -93,7 +93,7 @@ class RunState:
 def name_settings(model: Model, data: TrainingData, *, spec: TrainSpec, device: Device) -> Facts:
     """What must be the same for a saved run to be gone on with; more epochs may be asked for."""
     values = {name: value for name, value in spec.to_dict().items() if name not in FREE_SETTINGS}
-    if spec.schedule == "constant" and not 0 < spec.warmup < 1:
+    if spec.schedule == "constant" and not spec.warmup:
         del values["epochs"]  # more epochs of the same: a run may be made longer
     values |= {
         "precision": device.precision, "device": device.kind, "model": model.name, **model.options,
