@@ -266,7 +266,7 @@ def show_table(data: Path, out: Path) -> None:
         write_table(answers["motion ensemble"], out / "ensemble.csv")
     table = []
     for name, answer in answers.items():
-        scores = score_predictions(answer, truth, frequencies=frequencies)
+        scores = score_predictions(truth, answer, frequencies=frequencies)
         if not table:
             table.append({"model": "constant", "log loss": scores.constant, "of constant": 1.0})
         ratio = scores.model / scores.constant

@@ -124,10 +124,10 @@ def answer(work: Path, footage: Path, model: Path, *, workers: int) -> dict[str,
             work / "times.csv", "--timezone", TIMEZONE, "--frames", "--no-neighbours", "--workers", workers,
         )  # fmt: skip
         keep_figures(figures, figures_path)  # seconds of a predict that was killed are of its last part
-    scores, _ = run("score", out / "predictions.csv", work / "labels.csv")
+    scores, _ = run("score", work / "labels.csv", out / "predictions.csv")
     figures["score"] = scores.partition("aggregated log loss")[2]
     figures["neighbours"], _ = run(
-        "neighbours", out / "predictions.csv", work / "labels.csv", "--deployments", work / "places.csv",
+        "neighbours", work / "labels.csv", out / "predictions.csv", "--deployments", work / "places.csv",
         "--model", model, may_refuse=True,
     )  # fmt: skip
     report = out.with_suffix(".html")

@@ -18,7 +18,7 @@ Footage = tuple[pd.DataFrame, pd.DataFrame, np.ndarray, np.ndarray]
 
 
 def draw_footage(visits: int, *, clips_per_visit: int, seed: int = 0) -> Footage:
-    """Predictions, labels, sites and times: each visit is of one kind; a noisy detector sees each clip of it anew."""
+    """Labels, predictions, sites and times: each visit is of one kind; a noisy detector sees each clip of it anew."""
     rng = np.random.default_rng(seed)
     kind = np.repeat(rng.integers(0, 3, visits), clips_per_visit)
     labels = pd.DataFrame(np.eye(3)[kind], columns=SPECIES, index=[f"{i}.mp4" for i in range(len(kind))])
@@ -27,8 +27,8 @@ def draw_footage(visits: int, *, clips_per_visit: int, seed: int = 0) -> Footage
     start = np.repeat(rng.permutation(visits) * 86_400, clips_per_visit)
     seconds = start + np.tile(np.arange(clips_per_visit) * 60, visits)
     return (
-        1 / (1 + np.exp(-noisy)),
         labels,
+        1 / (1 + np.exp(-noisy)),
         np.char.add("s", site.astype(str)),
         FIRST + seconds.astype("timedelta64[s]"),
     )
@@ -47,23 +47,23 @@ def test_evidence_is_the_weighted_mean_of_the_others_as_summed_by_hand() -> None
 
 
 def test_neighbours_of_the_same_visit_help_and_it_is_said_by_how_much() -> None:
-    predictions, labels, sites, times = draw_footage(300, clips_per_visit=3)
-    fitted = fit_neighbours(predictions, labels, sites=sites, times=times)
+    labels, predictions, sites, times = draw_footage(300, clips_per_visit=3)
+    fitted = fit_neighbours(labels, predictions, sites=sites, times=times)
     assert fitted.used
     assert fitted.losses[2] < 0.8 * fitted.losses[1]
     assert "% less loss" in fitted.summary()
     other = draw_footage(200, clips_per_visit=3, seed=1)
-    after = fitted.apply(other[0].to_numpy(), sites=other[2], times=other[3])
-    right = other[1].to_numpy() == 1
+    after = fitted.apply(other[1].to_numpy(), sites=other[2], times=other[3])
+    right = other[0].to_numpy() == 1
     assert (
         -np.log(np.where(right, after, 1 - after)).mean()
-        < 0.8 * -np.log(np.where(right, other[0], 1 - other[0])).mean()
+        < 0.8 * -np.log(np.where(right, other[1], 1 - other[1])).mean()
     )
 
 
 def test_neighbours_stay_off_where_clips_are_alone_and_nothing_is_changed() -> None:
-    predictions, labels, sites, times = draw_footage(600, clips_per_visit=1)
-    fitted = fit_neighbours(predictions, labels, sites=sites, times=times)
+    labels, predictions, sites, times = draw_footage(600, clips_per_visit=1)
+    fitted = fit_neighbours(labels, predictions, sites=sites, times=times)
     assert not fitted.used
     assert fitted.summary().startswith("neighbours: off, they did not help")
     after = fitted.apply(predictions.to_numpy(), sites=sites, times=times)
@@ -82,30 +82,30 @@ def test_failed_clips_and_clips_without_a_time_neither_change_nor_lend() -> None
 
 
 def test_few_sites_are_cut_into_weeks_and_too_few_are_refused() -> None:
-    predictions, labels, _, times = draw_footage(60, clips_per_visit=2)
+    labels, predictions, _, times = draw_footage(60, clips_per_visit=2)
     one = np.full(len(labels), "n")
-    kept = fit_neighbours(predictions, labels, sites=one, times=times)
+    kept = fit_neighbours(labels, predictions, sites=one, times=times)
     assert kept.clips == 120
     assert "held-out weeks of these sites (120 clips)" in kept.summary()
     with pytest.raises(InputError, match="got clips of 1 sites and weeks, wanted 5"):
-        fit_neighbours(predictions, labels, sites=one, times=np.full(len(labels), FIRST))
+        fit_neighbours(labels, predictions, sites=one, times=np.full(len(labels), FIRST))
 
 
 def test_what_was_learned_is_kept_with_the_model_and_not_taken_for_anothers(tmp_path: Path) -> None:
-    predictions, labels, sites, times = draw_footage(100, clips_per_visit=2)
+    labels, predictions, sites, times = draw_footage(100, clips_per_visit=2)
     predictions.to_csv(tmp_path / "p.csv", index_label="filename")
     labels.to_csv(tmp_path / "y.csv", index_label="filename")
     places = pd.DataFrame({"filename": labels.index, "site": sites, "time": times.astype(str)})
     places.to_csv(tmp_path / "d.csv", index=False)
     (tmp_path / "model.json").write_text('{"weights_sha256": "abc"}')
     files = {"deployments": tmp_path / "d.csv", "model": tmp_path}
-    fitted = learn_neighbours(tmp_path / "p.csv", tmp_path / "y.csv", **files)
+    fitted = learn_neighbours(tmp_path / "y.csv", tmp_path / "p.csv", **files)
     assert fitted.used
     assert read_neighbours(tmp_path) == fitted
     (tmp_path / "model.json").write_text('{"weights_sha256": "another"}')
     assert read_neighbours(tmp_path) is None
     make_ensemble(tmp_path, member="abc")
-    learned = learn_neighbours(tmp_path / "p.csv", tmp_path / "y.csv", **files)
+    learned = learn_neighbours(tmp_path / "y.csv", tmp_path / "p.csv", **files)
     assert read_neighbours(tmp_path) == learned
     make_ensemble(tmp_path, member="trained anew")
     assert read_neighbours(tmp_path) is None
@@ -114,14 +114,14 @@ def test_what_was_learned_is_kept_with_the_model_and_not_taken_for_anothers(tmp_
         read_neighbours(tmp_path)
     places.drop(columns="time").to_csv(tmp_path / "d.csv", index=False)
     with pytest.raises(InputError, match="no time for any of the 200 labelled clips"):
-        learn_neighbours(tmp_path / "p.csv", tmp_path / "y.csv", **files)
+        learn_neighbours(tmp_path / "y.csv", tmp_path / "p.csv", **files)
     with pytest.raises(InputError, match=r"typo: no model\.json in it; wanted the folder"):
-        learn_neighbours(tmp_path / "p.csv", tmp_path / "y.csv", **{**files, "model": tmp_path / "typo"})
+        learn_neighbours(tmp_path / "y.csv", tmp_path / "p.csv", **{**files, "model": tmp_path / "typo"})
     assert not (tmp_path / "typo").exists()
 
 
 def test_species_are_matched_by_name_and_not_by_their_place(tmp_path: Path) -> None:
-    predictions, labels, sites, times = draw_footage(100, clips_per_visit=2)
+    labels, predictions, sites, times = draw_footage(100, clips_per_visit=2)
     predictions.assign(lion=0.01).to_csv(tmp_path / "p.csv", index_label="filename")
     long = labels.idxmax(axis=1).rename("label")  # read as bird, blank, hog; nobody saw a lion
     long.to_csv(tmp_path / "y.csv", index_label="filepath")
@@ -129,7 +129,7 @@ def test_species_are_matched_by_name_and_not_by_their_place(tmp_path: Path) -> N
     places.to_csv(tmp_path / "d.csv", index=False)
     (tmp_path / "model.json").write_text('{"weights_sha256": "abc"}')
     learned = learn_neighbours(
-        tmp_path / "p.csv", tmp_path / "y.csv", deployments=tmp_path / "d.csv", model=tmp_path
+        tmp_path / "y.csv", tmp_path / "p.csv", deployments=tmp_path / "d.csv", model=tmp_path
     )
     assert learned.species == (*SPECIES, "lion")
     assert learned.usual[3] == pytest.approx(np.log(0.01 / 0.99))
@@ -143,7 +143,7 @@ def test_species_are_matched_by_name_and_not_by_their_place(tmp_path: Path) -> N
 def test_answers_out_of_fold_are_calibrated_as_the_model_is_before_they_are_learned_from(
     tmp_path: Path,
 ) -> None:
-    predictions, labels, sites, times = draw_footage(100, clips_per_visit=2)
+    labels, predictions, sites, times = draw_footage(100, clips_per_visit=2)
     calibration = fit_calibration(labels, predictions, source="out-of-fold")
     (tmp_path / "model.json").write_text(
         json.dumps({"weights_sha256": "a", "calibration": calibration.to_dict()})
@@ -157,7 +157,7 @@ def test_answers_out_of_fold_are_calibrated_as_the_model_is_before_they_are_lear
     places.to_csv(tmp_path / "d.csv", index=False)
     learned = {
         name: learn_neighbours(
-            tmp_path / f"{name}.csv", tmp_path / "y.csv", deployments=tmp_path / "d.csv", model=tmp_path
+            tmp_path / "y.csv", tmp_path / f"{name}.csv", deployments=tmp_path / "d.csv", model=tmp_path
         )
         for name in ("oof", "val", "raw")
     }

@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 def calibrate(folder: Path) -> Calibration:
     return calibrate_model(
-        folder / "model", predictions=folder / "predictions.csv", labels=folder / "labels.csv",
+        folder / "model", labels=folder / "labels.csv", predictions=folder / "predictions.csv",
         sites=folder / "sites.csv",
     )  # fmt: skip
 
@@ -90,7 +90,7 @@ def test_a_weak_models_own_predictions_may_be_used_for_another_promise(folder: P
     weak.to_csv(path, float_format="%.7g")
     first = calibrate(folder)
     again = calibrate_model(
-        folder / "model", predictions=path, labels=folder / "labels.csv", sites=folder / "sites.csv",
+        folder / "model", labels=folder / "labels.csv", predictions=path, sites=folder / "sites.csv",
         promise=Promise(max_loss=0.2),
     )  # fmt: skip
     assert again.weights == first.weights

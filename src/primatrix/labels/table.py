@@ -156,10 +156,19 @@ def parse_labels(raw: pd.DataFrame, path: Path, *, species: Sequence[str] | None
     if {"filepath", "label"} <= set(raw.columns) or {"filename", "label"} <= set(raw.columns):
         labels = _from_long(raw, path, species)
     else:
+        _refuse_probabilities(raw, path)
         sites = _sites_of(raw, raw.columns[0], path)
         labels = Labels(_from_wide(raw.drop(columns="site", errors="ignore"), path), sites)
     _check_blank(labels.table, path)
     return labels
+
+
+def _refuse_probabilities(raw: pd.DataFrame, path: Path) -> None:
+    """Refuse a table of predictions; among labels a few values between 0 and 1 are mistakes of another kind."""
+    numbers = raw.iloc[:, 1:].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    if ((numbers > 0) & (numbers < 1)).sum() > np.isfinite(numbers).sum() / 2:
+        raise InputError(f"{path}: got probabilities, wanted labels, 0 and 1 or a name per row; labels come first, "
+                         "predictions second")  # fmt: skip
 
 
 def _from_wide(raw: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -33,26 +33,26 @@ PULL = 1e-3  # towards leaving the probabilities as they are, per cell: 1e-3 of 
 
 
 def learn_neighbours(
-    predictions: str | Path, labels: str | Path, *, deployments: str | Path, model: str | Path
+    labels: str | Path, predictions: str | Path, *, deployments: str | Path, model: str | Path
 ) -> Neighbours:
-    """Learn from a predictions CSV, its labels and a table of sites and times; write it into the model's folder.
+    """Learn from labels, a predictions CSV and a table of sites and times; write it into the model's folder.
 
     The clips must not be those the model was trained on, and the probabilities those that `predict` gives, calibrated
     where the model is; the out-of-fold answers of `train_folds` (oof.csv) are calibrated here. Raises InputError
     where files do not fit together, ModelError where `model` is no folder of a model.
     """
-    table, labelled = _read_as_predicted(predictions, Path(model)), read_labels(labels).table
+    labelled, table = read_labels(labels).table, _read_as_predicted(predictions, Path(model))
     # A species that no label names is in no clip; one that was not predicted is refused by match_rows.
     columns = [*table.columns, *labelled.columns.difference(table.columns)]
     known = labelled.reindex(columns=columns, fill_value=0.0)
-    chances = match_rows(table, known).dropna()
+    chances = match_rows(known, table).dropna()
     places = read_deployments(deployments).look_up(chances.index)
     clips = pd.DataFrame({"filepath": chances.index, "site": places["site"].to_numpy()})
     times = parse_times(places["recorded_at"])
     if np.isnat(times).all():
         raise InputError(f"{deployments}: no time for any of the {len(chances)} labelled clips; "
                          "wanted a column `recorded_at`")  # fmt: skip
-    fitted = fit_neighbours(chances, known.loc[chances.index], sites=group_sites(clips).to_numpy(), times=times,
+    fitted = fit_neighbours(known.loc[chances.index], chances, sites=group_sites(clips).to_numpy(), times=times,
                             learned_for=digest_model(model))  # fmt: skip
     fitted.write(model)
     return fitted
@@ -72,8 +72,8 @@ def _read_as_predicted(path: str | Path, model: Path) -> pd.DataFrame:
 
 
 def fit_neighbours(
-    predictions: pd.DataFrame,
     labels: pd.DataFrame,
+    predictions: pd.DataFrame,
     *,
     sites: NDArray[Any],
     times: NDArray[np.datetime64],
@@ -88,9 +88,10 @@ def fit_neighbours(
 
     >>> labels = pd.DataFrame({"hog": [1, 1, 0, 0] * 10})
     >>> times = np.datetime64("2023-04-15T06:00:00") + np.arange(40) * np.timedelta64(7, "D")
-    >>> fit_neighbours(labels * 0.8 + 0.1, labels, sites=np.arange(40) % 8, times=times).used
+    >>> fit_neighbours(labels, labels * 0.8 + 0.1, sites=np.arange(40) % 8, times=times).used
     False
     """
+    predictions = match_rows(labels, predictions)
     z, y = to_logits(predictions.to_numpy(np.float64)), labels.to_numpy(np.float64)
     blocks = _make_blocks(sites, times)
     folds = _deal_folds(blocks)

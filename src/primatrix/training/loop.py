@@ -249,7 +249,7 @@ class Run:
             with self.device.autocast():
                 logits = self.call(x)
             smoothing, bootstrap = self.spec.label_smoothing, self.spec.bootstrap
-            loss = clip_loss(logits.float(), y, smoothing=smoothing, bootstrap=bootstrap)
+            loss = clip_loss(y, logits.float(), smoothing=smoothing, bootstrap=bootstrap)
             self.team.backward(loss / self.spec.accumulate)
         return loss.detach()
 
@@ -265,7 +265,7 @@ class Run:
             for number, batch in enumerate(itertools.islice(batches, self.validation_steps)):
                 if number % self.team.size == self.team.rank:
                     x, y = (self.to_device(tensor) for tensor in self.check_batch(batch))
-                    losses.add(clip_loss(self.model.network(x).float(), y), clips=len(x))
+                    losses.add(clip_loss(y, self.model.network(x).float()), clips=len(x))
         self.model.network.train()
         losses.read_pending()
         return LossMean(*self.team.add_up([losses.total, losses.count])).mean(wait=False)

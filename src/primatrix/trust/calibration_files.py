@@ -22,8 +22,8 @@ __all__ = ["calibrate_model", "describe_calibration"]
 def calibrate_model(
     folder: Path | str,
     *,
-    predictions: Path,
     labels: Path,
+    predictions: Path,
     sites: Path | None = None,
     source: PredictedBy = "validation",
     promise: Promise | None = None,
@@ -34,7 +34,7 @@ def calibrate_model(
     Raises InputError where the predictions are calibrated already or for other species, and as `fit_calibration`.
     """
     facts = read_facts(folder)
-    table, known = read_predictions(predictions), read_labels(labels)
+    known, table = read_labels(labels), read_predictions(predictions)
     species = list(facts["species"])
     missing = sorted(set(species) - set(table.columns))
     if missing:

@@ -39,7 +39,7 @@ class Beside:
     durations: Path | None = None
 
 
-def evaluate_files(predictions: Path, labels: Path, *, beside: Beside | None = None) -> Evaluation:
+def evaluate_files(labels: Path, predictions: Path, *, beside: Beside | None = None) -> Evaluation:
     """Evaluate a predictions CSV against a label file (see `read_labels`); other files as `beside` names them."""
     beside = beside or Beside()
     known = read_labels(labels)
