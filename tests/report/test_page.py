@@ -311,7 +311,7 @@ def test_the_training_curve_is_drawn_from_the_model_folder(tmp_path: Path) -> No
     make_results(tmp_path).write(tmp_path / "results")
     model = tmp_path / "model"
     model.mkdir()
-    (model / "model.json").write_text("{}")
+    (model / "model.json").write_text('{"format_version": 1}')
     epochs = [{"loss": 0.5, "val_loss": 0.6}, {"loss": 0.25, "val_loss": float("nan")}]
     save_file(
         {"w": np.zeros(1)}, model / "training.safetensors", {"primatrix": json.dumps({"epochs": epochs})}

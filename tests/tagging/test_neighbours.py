@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from primatrix.errors import InputError
+from primatrix.errors import InputError, ModelError
 from primatrix.tagging.neighbour_fit import fit_neighbours, learn_neighbours
 from primatrix.tagging.neighbours import Neighbours, gather_evidence, read_neighbours
 from primatrix.trust import fit_calibration
@@ -97,12 +97,12 @@ def test_what_was_learned_is_kept_with_the_model_and_not_taken_for_anothers(tmp_
     labels.to_csv(tmp_path / "y.csv", index_label="filename")
     places = pd.DataFrame({"filename": labels.index, "site": sites, "time": times.astype(str)})
     places.to_csv(tmp_path / "d.csv", index=False)
-    (tmp_path / "model.json").write_text('{"weights_sha256": "abc"}')
+    (tmp_path / "model.json").write_text('{"format_version": 1, "weights_sha256": "abc"}')
     files = {"deployments": tmp_path / "d.csv", "model": tmp_path}
     fitted = learn_neighbours(tmp_path / "y.csv", tmp_path / "p.csv", **files)
     assert fitted.used
     assert read_neighbours(tmp_path) == fitted
-    (tmp_path / "model.json").write_text('{"weights_sha256": "another"}')
+    (tmp_path / "model.json").write_text('{"format_version": 1, "weights_sha256": "another"}')
     assert read_neighbours(tmp_path) is None
     make_ensemble(tmp_path, member="abc")
     learned = learn_neighbours(tmp_path / "y.csv", tmp_path / "p.csv", **files)
@@ -115,7 +115,7 @@ def test_what_was_learned_is_kept_with_the_model_and_not_taken_for_anothers(tmp_
     places.drop(columns="time").to_csv(tmp_path / "d.csv", index=False)
     with pytest.raises(InputError, match="no time for any of the 200 labelled clips"):
         learn_neighbours(tmp_path / "y.csv", tmp_path / "p.csv", **files)
-    with pytest.raises(InputError, match=r"typo: no model\.json in it; wanted the folder"):
+    with pytest.raises(ModelError, match="typo: no such folder; wanted the folder of a saved model"):
         learn_neighbours(tmp_path / "y.csv", tmp_path / "p.csv", **{**files, "model": tmp_path / "typo"})
     assert not (tmp_path / "typo").exists()
 
@@ -127,7 +127,7 @@ def test_species_are_matched_by_name_and_not_by_their_place(tmp_path: Path) -> N
     long.to_csv(tmp_path / "y.csv", index_label="filepath")
     places = pd.DataFrame({"filename": labels.index, "site": sites, "time": times.astype(str)})
     places.to_csv(tmp_path / "d.csv", index=False)
-    (tmp_path / "model.json").write_text('{"weights_sha256": "abc"}')
+    (tmp_path / "model.json").write_text('{"format_version": 1, "weights_sha256": "abc"}')
     learned = learn_neighbours(
         tmp_path / "y.csv", tmp_path / "p.csv", deployments=tmp_path / "d.csv", model=tmp_path
     )
@@ -146,7 +146,7 @@ def test_answers_out_of_fold_are_calibrated_as_the_model_is_before_they_are_lear
     labels, predictions, sites, times = draw_footage(100, clips_per_visit=2)
     calibration = fit_calibration(labels, predictions, source="out-of-fold")
     (tmp_path / "model.json").write_text(
-        json.dumps({"weights_sha256": "a", "calibration": calibration.to_dict()})
+        json.dumps({"format_version": 1, "weights_sha256": "a", "calibration": calibration.to_dict()})
     )
     calibrated = pd.DataFrame(calibration.apply(predictions.to_numpy()), index=labels.index, columns=SPECIES)
     predictions.assign(fold=0).to_csv(tmp_path / "oof.csv", index_label="filepath")
@@ -168,5 +168,7 @@ def test_answers_out_of_fold_are_calibrated_as_the_model_is_before_they_are_lear
 
 def make_ensemble(folder: Path, *, member: str) -> None:
     (folder / "fold0").mkdir(exist_ok=True)
-    (folder / "fold0" / "model.json").write_text(json.dumps({"weights_sha256": member}))
-    (folder / "model.json").write_text(json.dumps({"weights_sha256": "stack", "members": [["fold0"]]}))
+    (folder / "fold0" / "model.json").write_text(json.dumps({"format_version": 1, "weights_sha256": member}))
+    (folder / "model.json").write_text(
+        json.dumps({"format_version": 1, "weights_sha256": "stack", "members": [["fold0"]]})
+    )
