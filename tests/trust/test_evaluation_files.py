@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from primatrix.cli import app
-from primatrix.errors import InputError
+from primatrix.errors import InputError, ModelError
 from primatrix.labels import BENCHMARK_SPECIES
 from primatrix.models import build_model
 from primatrix.records import ClipSpec
@@ -100,7 +100,7 @@ def test_what_is_missing_is_said_in_one_line(folder: Path) -> None:
     with pytest.raises(InputError, match="wanted --model FOLDER and --out FOLDER"):
         run("evaluate", folder / "test_labels.csv", folder)
     beside = Beside(model=folder)
-    with pytest.raises(InputError, match="wanted the folder of a saved model"):
+    with pytest.raises(ModelError, match=r"no model\.json in it, so no whole model"):
         evaluate_files(folder / "test_labels.csv", folder / "test.csv", beside=beside)
     with pytest.raises(InputError, match="and `duration_seconds`"):
         read_durations(folder / "test.csv")
