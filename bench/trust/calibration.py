@@ -16,6 +16,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
+from primatrix.choices import Unit
 from primatrix.interchange import read_labels
 from primatrix.labels import read_sites
 from primatrix.measures import class_frequencies
@@ -24,7 +25,6 @@ from primatrix.trust import (
     Calibration,
     Evaluation,
     Promise,
-    Unit,
     certify_cut,
     evaluate,
     fit_calibration,

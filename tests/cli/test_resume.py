@@ -14,7 +14,7 @@ import pytest
 
 from primatrix.data import Dataset
 from primatrix.disk import Answers
-from primatrix.models import Device, Model, build_model
+from primatrix.models import Model, Processor, build_model
 from primatrix.records import ClipSpec
 from primatrix.tagging import fingerprint_model, predict_to_file
 
@@ -210,8 +210,8 @@ def test_kept_answers_are_used_and_only_for_the_same_files_and_model(
     assert len(predict(other)) == 11
 
 
-def test_the_fingerprint_knows_weights_species_and_device(model: Model) -> None:
-    cpu = Device("cpu", "fp32")
+def test_the_fingerprint_knows_weights_species_and_processor(model: Model) -> None:
+    cpu = Processor("cpu", "fp32")
     assert fingerprint_model(model, cpu) == fingerprint_model(make_model(), cpu)
     others = [
         build_model("lrcn", species=["blank", "hog", "duiker"], spec=model.spec),
@@ -219,6 +219,6 @@ def test_the_fingerprint_knows_weights_species_and_device(model: Model) -> None:
         build_model("lrcn", species=SPECIES, spec=model.spec, seed=1),
     ]
     digests = {fingerprint_model(other, cpu) for other in others} | {
-        fingerprint_model(model, Device("cpu", "bf16"))
+        fingerprint_model(model, Processor("cpu", "bf16"))
     }
     assert len(digests | {fingerprint_model(model, cpu)}) == 5

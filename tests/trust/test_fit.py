@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from primatrix.choices import Unit
 from primatrix.errors import InputError
 from primatrix.measures import aggregated_log_loss
-from primatrix.trust.calibration import Unit
 from primatrix.trust.fit import fit_calibration
 from primatrix.trust.points import Promise, choose_points, skip_curve
 from primatrix.trust.promises import METHODS

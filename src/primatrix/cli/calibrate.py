@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from primatrix.choices import PredictedBy, Unit
 from primatrix.cli.options import Sites
-from primatrix.trust import PredictedBy, Unit
 
 __all__ = ["calibrate"]
 

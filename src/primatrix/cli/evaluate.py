@@ -1,10 +1,11 @@
 """The command `evaluate`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from primatrix.choices import DeviceName
 from primatrix.cli.options import Device, Kind, Quiet, Sites, Workers, check_folder, is_benchmark
 from primatrix.cli.program import tell
 from primatrix.cli.progress import ProgressDisplay
@@ -78,7 +79,7 @@ def predict_first(
     *,
     out: Path | None,
     kind: DatasetType,
-    device: Literal["auto", "cpu", "cuda", "mps"],
+    device: DeviceName,
     workers: int | None,
     quiet: bool,
 ) -> Path:

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from primatrix.choices import Format
 from primatrix.cli.program import tell
 from primatrix.errors import InputError
-from primatrix.interchange import Format
 
 __all__ = ["export"]
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, get_args
 
 import typer
 
+from primatrix.choices import DeviceName
 from primatrix.cli.program import tell
 from primatrix.errors import InputError
 from primatrix.records import ClipSpec, Colour, DatasetType, Media
@@ -53,7 +54,7 @@ Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Look = Annotated[Media, typer.Option("--media", help="What is looked for in one's own folder.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
 Sites = Annotated[Path | None, typer.Option(help="CSV with filename and site, where the labels have none.")]
-Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where the model runs.")]
+Device = Annotated[DeviceName, typer.Option(help="Where the model runs.")]
 
 
 def tell_unused(given: Mapping[str, object]) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from primatrix.choices import ContainerClock
 from primatrix.cli.options import (
     Data,
     Device,
@@ -19,7 +20,7 @@ from primatrix.cli.options import (
 from primatrix.cli.program import finish, tell
 from primatrix.cli.progress import ProgressDisplay
 from primatrix.errors import InputError
-from primatrix.footage import INTERVAL_MINUTES, ContainerClock, TimeSpec
+from primatrix.footage import INTERVAL_MINUTES, TimeSpec
 from primatrix.tagging import NEIGHBOURS_FILE, Neighbours, read_neighbours
 
 if TYPE_CHECKING:

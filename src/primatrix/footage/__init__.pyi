@@ -9,7 +9,6 @@ from .places import PLACE_COLUMNS as PLACE_COLUMNS
 from .places import match_sites as match_sites
 from .places import read_deployments as read_deployments
 from .scan import scan_folder as scan_folder
-from .times import ContainerClock as ContainerClock
 from .times import TimeSpec as TimeSpec
 from .times import find_recorded_time as find_recorded_time
 from .times import is_doubted as is_doubted

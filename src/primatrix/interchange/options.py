@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
+from primatrix.choices import Format
 from primatrix.interchange.taxonomy import Taxonomy, read_taxonomy
 
-__all__ = ["ExportOptions", "ExportRun", "Format"]
-
-Format = Literal["csv", "long-csv", "camtrap-dp", "megadetector", "speciesnet"]
+__all__ = ["ExportOptions", "ExportRun"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 pictures."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from primatrix.choices import TestSites
 from primatrix.errors import InputError
 from primatrix.labels import BENCHMARK_SPECIES, BLANK, MULTI_SPECIES_CLIPS, TRAIN_CLIPS, TRAIN_POSITIVES
 from primatrix.simulation.animals import LOOKS
@@ -16,7 +17,6 @@ __all__ = ["SimulationSpec", "Survey", "draw_survey", "label_counts"]
 
 Flags = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
-TestSites = Literal["shared", "new"]
 LIMITS = (
     ("label_noise", 0.0, 0.5),
     ("odd_length", 0.0, 0.5),

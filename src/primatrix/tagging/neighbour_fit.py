@@ -104,8 +104,8 @@ def fit_neighbours(
         lag = _choose_lag(looks, z, y, ~held)
         weights = _fit_weights(z[~held], looks[lag][~held], y[~held])
         with_others[held] = _weigh(weights, z[held], looks[lag][held])
-    losses = (_loss(z, y), _loss(alone, y), _loss(with_others, y))
-    gain, error = _gain(_losses(alone, y) - _losses(with_others, y), blocks)
+    losses = (_loss(y, z), _loss(y, alone), _loss(y, with_others))
+    gain, error = _gain(_losses(y, alone) - _losses(y, with_others), blocks)
     kept = Neighbours(tuple(map(str, predictions.columns)), tuple(z.mean(axis=0).tolist()), losses=losses,
                       clips=len(z), judged_on="sites" if _has_enough(sites) else "weeks of these sites",
                       learned_for=learned_for)  # fmt: skip
@@ -154,18 +154,18 @@ def _weigh(weights: Floats, z: Floats, evidence: Floats | None) -> Floats:
 def _choose_lag(looks: Mapping[float, Floats], z: Floats, y: Floats, rows: NDArray[np.bool_]) -> float:
     def loss_at(lag: float) -> float:
         weights = _fit_weights(z[rows], looks[lag][rows], y[rows])
-        return _loss(_weigh(weights, z[rows], looks[lag][rows]), y[rows])
+        return _loss(y[rows], _weigh(weights, z[rows], looks[lag][rows]))
 
     return min(looks, key=loss_at)
 
 
-def _losses(logits: Floats, y: Floats) -> Floats:
+def _losses(y: Floats, logits: Floats) -> Floats:
     """Log loss of each clip (N,), the mean over species."""
     return np.asarray((np.logaddexp(0, logits) - y * logits).mean(axis=1))
 
 
-def _loss(logits: Floats, y: Floats) -> float:
-    return float(_losses(logits, y).mean())
+def _loss(y: Floats, logits: Floats) -> float:
+    return float(_losses(y, logits).mean())
 
 
 def _gain(differences: Floats, blocks: NDArray[np.int64]) -> tuple[float, float]:

@@ -8,9 +8,10 @@ from typing import Any, Literal, Protocol, Self
 
 from numpy.typing import NDArray
 
+from primatrix.choices import DeviceName
 from primatrix.data import Sampling
 from primatrix.errors import InputError
-from primatrix.models import Compile, DeviceName, Precision
+from primatrix.models import Compile, Precision
 from primatrix.settings import change_settings, check_least, check_shares, check_types
 from primatrix.training.augmentation import Augmentation
 from primatrix.training.optimisers import OptimiserName
@@ -53,7 +54,7 @@ class TrainSpec:
     batches per step; `ema` above 0 validates and saves weights averaged with this decay.
     Labels and clips: `label_smoothing` and `bootstrap` (see `objective.clip_loss`), `augmentation`, `sampling`.
     The end: `keep` says whose weights the model ends with, those of the last or of the best epoch.
-    The machine: `device`, `precision`, `compile`, and `devices`, of which several need primatrix[lightning].
+    The machine: `device`, `precision`, `compile`, and `devices`, how many of them (several need primatrix[lightning]).
     On disk: the state is saved every `checkpoint_seconds`, or every `checkpoint_steps`.
     `dry_run` goes through everything in two steps with a copy of the model and keeps nothing.
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from primatrix.choices import PredictedBy
 from primatrix.disk import read_facts, update_facts
 from primatrix.errors import InputError
 from primatrix.interchange import read_labels
 from primatrix.labels import read_sites_of
 from primatrix.results import read_predictions
-from primatrix.trust.calibration import Calibration, PredictedBy
+from primatrix.trust.calibration import Calibration
 from primatrix.trust.fit import fit_calibration
 from primatrix.trust.points import Promise
 

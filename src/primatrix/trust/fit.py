@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from primatrix.choices import PredictedBy
 from primatrix.errors import InputError
 from primatrix.labels import count_sites, number_units, split_folds
 from primatrix.measures import match_rows
-from primatrix.trust.calibration import Calibration, FittedOn, PredictedBy, bend, sample_names
+from primatrix.trust.calibration import Calibration, FittedOn, bend, sample_names
 from primatrix.trust.edges import choose_ceilings, choose_floors, choose_thresholds
 from primatrix.trust.maps import Maps, choose_strength, count_on_grid, fit_maps
 from primatrix.trust.points import Promise, choose_points

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from primatrix.choices import Unit
 from primatrix.errors import InputError
 from primatrix.labels import BLANK, count_without_site, number_units
 from primatrix.measures import Resample, clopper_pearson, percentiles
-from primatrix.trust.calibration import OperatingPoint, Unit, skip_scores
+from primatrix.trust.calibration import OperatingPoint, skip_scores
 from primatrix.trust.promises import METHODS, certify_cut
 
 __all__ = ["Promise", "choose_points", "share_skipped", "shows_something", "skip_curve"]

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr
 
+from primatrix.choices import Unit
 from primatrix.errors import InputError
-from primatrix.trust.calibration import Unit
 
 __all__ = ["METHODS", "certify_cut", "count_allowed"]
 
