@@ -1,10 +1,18 @@
-"""One word, one meaning: what the names of arguments promise, in every function of the library."""
+"""One word, one meaning: what the names of arguments and options promise, in every function and command."""
 
 import ast
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
+from typer.testing import CliRunner
+
 import primatrix
+from primatrix.cli import app
+from primatrix.labels import BENCHMARK_SPECIES
+from primatrix.models import build_model
+from primatrix.records import ClipSpec
 
 SOURCE = Path(primatrix.__file__).parent
 LABELS = ("labels", "y_true", "true", "truth", "y")
@@ -45,3 +53,47 @@ def test_a_device_is_a_word_everywhere() -> None:
     words = {kind for kind in kinds if kind.endswith(": DeviceName")}
     options = {kind for kind in kinds if kind.startswith("cli/") and kind.endswith(": Device")}  # an option's
     assert kinds - words - options == set()
+
+
+def run(*words: object) -> str:
+    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_the_table_that_simulate_writes_is_read_by_every_command_as_it_is(tmp_path: Path) -> None:
+    data, model, results = tmp_path / "data", tmp_path / "model", tmp_path / "results"
+    run("simulate", data, "--train", 200, "--test", 40, "--quiet", "--workers", 1)
+    build_model("lrcn", species=BENCHMARK_SPECIES, spec=ClipSpec()).save(model)
+    project = {
+        "title": "Simulated", "samplingDesign": "opportunistic", "captureMethod": ["activityDetection"],
+        "individualAnimals": False, "contributors": [{"title": "A. Ranger"}],
+    }  # fmt: skip
+    (tmp_path / "project.json").write_text(json.dumps(project))
+    table = ("--deployments", data / "deployments.csv")
+    both = (data / "train_labels.csv", results / "predictions.csv")
+
+    said = run("predict", data / "nano", "--model", model, "--out", results, *table, "--timezone", "Africa/Abidjan",
+               "--workers", 0, "--quiet")  # fmt: skip
+    assert "8 sites" in said
+    assert "clips of 8 sites" in run("evaluate", *both, *table)
+    assert "for 200 clips of 8 sites" in run("calibrate", model, *both, *table)
+    assert "on held-out sites (200 clips)" in run("neighbours", *both, *table, "--model", model)
+    package = tmp_path / "package"
+    run(
+        "export",
+        results,
+        "--to",
+        "camtrap-dp",
+        "--out",
+        package,
+        *table,
+        "--project",
+        tmp_path / "project.json",
+    )
+    assert "valid camtrap-dp" in run("export", "--check", package)
+    written = pd.read_csv(package / "deployments.csv").set_index("deploymentID").sort_index()
+    known = pd.read_csv(data / "deployments.csv").groupby("deployment").first()
+    assert written.index.tolist() == known.index.tolist()
+    assert written["locationID"].tolist() == known["site"].tolist()
+    assert written["latitude"].tolist() == known["latitude"].tolist()

@@ -157,12 +157,20 @@ def test_undated_clips_stop_the_export_or_are_left_out_by_name(tmp_path: Path) -
         ({**PROJECT, "contributors": [{"name": "A"}]}, PLACES, "contributors: got"),
         ({**PROJECT, "colour": 1}, PLACES, "`colour` is not known; wanted some of"),
         ([], PLACES, "got a list"),
-        (PROJECT, "deploymentID,latitude\na,5\n", "no column `longitude`"),
-        (PROJECT, "latitude,longitude\n5,5\n", "no column `deploymentID`"),
-        (PROJECT, "site,latitude,longitude\na,95,0\n", "latitude: '95'; wanted a number from -90 to 90"),
-        (PROJECT, "site,latitude,longitude\na,,0\n", "latitude: nothing in row 2"),
-        (PROJECT, "site,latitude,longitude,mood\na,1,0,good\n", "column `mood` is not known"),
-        (PROJECT, "site,latitude,longitude\nb,1,0\n", "latitude, longitude of a"),
+        (PROJECT, "deploymentID,latitude\na,5\n", "with deployment, latitude, longitude of a"),
+        (
+            PROJECT,
+            "latitude,longitude\n5,5\n",
+            "wanted a row per clip (`filepath` or `filename`), per `folder` or",
+        ),
+        (
+            PROJECT,
+            "site,latitude,longitude\na,95,0\n",
+            "latitude '95', wanted degrees as a number from -90 to 90",
+        ),
+        (PROJECT, "site,latitude,longitude\na,,0\n", "with deployment, latitude, longitude of a"),
+        (PROJECT, "site,latitude,longitude,baitUse\na,1,0,much\n", "baitUse: 'much'; wanted true or false"),
+        (PROJECT, "site,latitude,longitude\nb,1,0\n", "with deployment, latitude, longitude of a"),
     ],
 )
 def test_wrong_answers_get_one_clear_line(tmp_path: Path, project: object, places: str, message: str) -> None:
@@ -189,6 +197,38 @@ def test_visits_stand_where_their_site_does(tmp_path: Path) -> None:
     rows = read_rows(out / "deployments.csv")
     assert [(row["deploymentID"], row["locationID"], row["latitude"]) for row in rows] == [
         ("a/1", "a", "5.5"), ("a/2", "a", "5.5")]  # fmt: skip
+    assert check_export(out, outside=False) == []
+
+
+def test_a_row_per_clip_says_where_clips_were_that_a_run_knew_no_place_of(tmp_path: Path) -> None:
+    places = (
+        "filepath,site,deployment,latitude,longitude\na/IMG_1.MP4,n,n-1,5.5,-3\na/IMG_2.MP4,s,s-1,5.6,-3\n"
+    )
+    results = make_dated(site="", deployment="")
+    out = export_results(
+        results, "camtrap-dp", tmp_path / "package", options=give(tmp_path, places=places)
+    ).path
+    assert [row["deploymentID"] for row in read_rows(out / "media.csv")] == ["n-1", "s-1"]
+    assert [row["latitude"] for row in read_rows(out / "deployments.csv")] == ["5.5", "5.6"]
+    assert check_export(out, outside=False) == []
+
+
+def test_start_and_end_of_a_deployment_are_put_into_the_zone_of_the_recordings(tmp_path: Path) -> None:
+    places = (
+        "deployment,latitude,longitude,start,end\na,5.5,-3,2026-02-01T12:00:00,2026-05-01T12:00:00+02:00\n"
+    )
+    with pytest.raises(
+        InputError, match=r"--timezone, as Africa/Abidjan: \S+places\.csv has times without zone"
+    ):
+        export_results(make_dated(), "camtrap-dp", tmp_path / "p", options=give(tmp_path, places=places))
+    options = give(tmp_path, places=places, timezone="Africa/Lagos")
+    out = export_results(make_dated(), "camtrap-dp", tmp_path / "package", options=options).path
+    (row,) = read_rows(out / "deployments.csv")
+    assert (row["deploymentStart"], row["deploymentEnd"], row["deploymentComments"]) == (
+        "2026-02-01T12:00:00+01:00",
+        "2026-05-01T11:00:00+01:00",
+        "",
+    )
     assert check_export(out, outside=False) == []
 
 

@@ -95,7 +95,7 @@ def test_what_was_learned_is_kept_with_the_model_and_not_taken_for_anothers(tmp_
     labels, predictions, sites, times = draw_footage(100, clips_per_visit=2)
     predictions.to_csv(tmp_path / "p.csv", index_label="filename")
     labels.to_csv(tmp_path / "y.csv", index_label="filename")
-    places = pd.DataFrame({"filename": labels.index, "site": sites, "time": times.astype(str)})
+    places = pd.DataFrame({"filename": labels.index, "site": sites, "recorded_at": times.astype(str)})
     places.to_csv(tmp_path / "d.csv", index=False)
     (tmp_path / "model.json").write_text('{"format_version": 1, "weights_sha256": "abc"}')
     files = {"deployments": tmp_path / "d.csv", "model": tmp_path}
@@ -112,7 +112,7 @@ def test_what_was_learned_is_kept_with_the_model_and_not_taken_for_anothers(tmp_
     (tmp_path / "neighbours.json").write_text("{}")
     with pytest.raises(InputError, match=r"neighbours\.json: not readable"):
         read_neighbours(tmp_path)
-    places.drop(columns="time").to_csv(tmp_path / "d.csv", index=False)
+    places.drop(columns="recorded_at").to_csv(tmp_path / "d.csv", index=False)
     with pytest.raises(InputError, match="no time for any of the 200 labelled clips"):
         learn_neighbours(tmp_path / "y.csv", tmp_path / "p.csv", **files)
     with pytest.raises(ModelError, match="typo: no such folder; wanted the folder of a saved model"):
@@ -125,7 +125,7 @@ def test_species_are_matched_by_name_and_not_by_their_place(tmp_path: Path) -> N
     predictions.assign(lion=0.01).to_csv(tmp_path / "p.csv", index_label="filename")
     long = labels.idxmax(axis=1).rename("label")  # read as bird, blank, hog; nobody saw a lion
     long.to_csv(tmp_path / "y.csv", index_label="filepath")
-    places = pd.DataFrame({"filename": labels.index, "site": sites, "time": times.astype(str)})
+    places = pd.DataFrame({"filename": labels.index, "site": sites, "recorded_at": times.astype(str)})
     places.to_csv(tmp_path / "d.csv", index=False)
     (tmp_path / "model.json").write_text('{"format_version": 1, "weights_sha256": "abc"}')
     learned = learn_neighbours(
@@ -153,7 +153,7 @@ def test_answers_out_of_fold_are_calibrated_as_the_model_is_before_they_are_lear
     calibrated.to_csv(tmp_path / "val.csv", index_label="filepath")
     predictions.to_csv(tmp_path / "raw.csv", index_label="filepath")
     labels.to_csv(tmp_path / "y.csv", index_label="filename")
-    places = pd.DataFrame({"filename": labels.index, "site": sites, "time": times.astype(str)})
+    places = pd.DataFrame({"filename": labels.index, "site": sites, "recorded_at": times.astype(str)})
     places.to_csv(tmp_path / "d.csv", index=False)
     learned = {
         name: learn_neighbours(

@@ -49,13 +49,13 @@ def run(*words: object) -> str:
 
 def test_calibrate_then_evaluate_from_files(folder: Path) -> None:
     printed = run("calibrate", folder / "model", folder / "val_labels.csv", folder / "val.csv",
-                  "--sites", folder / "val_clips.csv", "--lose-at-most", 0.1)  # fmt: skip
+                  "--deployments", folder / "val_clips.csv", "--lose-at-most", 0.1)  # fmt: skip
     assert "fitted on validation predictions for 500 clips of 10 sites" in printed
     assert "loses at most 10% with 90% confidence" in printed
     assert "calibration: fitted on validation predictions" in run("info", folder / "model")
     clips = folder / "test_clips.csv"
     printed = run("evaluate", folder / "test_labels.csv", folder / "test.csv", "--model", folder / "model",
-                  "--sites", clips, "--durations", clips, "--train-labels", folder / "val_labels.csv",
+                  "--deployments", clips, "--durations", clips, "--train-labels", folder / "val_labels.csv",
                   "--against", folder / "test.csv", "--out", folder / "out", "--no-figures")  # fmt: skip
     assert "400 clips of 10 sites; interval: 95 % bootstrap over sites" in printed
     assert "of 1.7 hours need not be watched" in printed
@@ -182,5 +182,13 @@ def test_evaluate_looks_at_its_place_and_labels_before_it_predicts(folder: Path)
 
 
 def test_sites_of_other_clips_are_refused(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"has a site for none of the 400 labelled clips; got val0\.mp4"):
-        run("evaluate", folder / "test_labels.csv", folder / "test.csv", "--sites", folder / "val_clips.csv")
+    with pytest.raises(
+        InputError, match=r"has a site for none of the 400 labelled clips; got filename val0\.mp4"
+    ):
+        run(
+            "evaluate",
+            folder / "test_labels.csv",
+            folder / "test.csv",
+            "--deployments",
+            folder / "val_clips.csv",
+        )

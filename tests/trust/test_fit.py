@@ -110,7 +110,7 @@ def test_a_species_with_two_positives_gets_no_promise() -> None:
 
 def test_a_promise_over_sites_wants_sites() -> None:
     labels, predictions, _ = draw(100, seed=8)
-    with pytest.raises(InputError, match="give --sites"):
+    with pytest.raises(InputError, match="give --deployments"):
         choose_points(labels, predictions.to_numpy(), promise=Promise(unit="sites"))
     sites = pd.Series("north", index=labels.index[:60])
     with pytest.raises(InputError, match="no site for 40 of 100 clips, wanted the site of every clip"):

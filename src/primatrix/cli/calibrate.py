@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from primatrix.choices import PredictedBy, Unit
-from primatrix.cli.options import Sites
+from primatrix.cli.options import Deployments
 
 __all__ = ["calibrate"]
 
@@ -17,7 +17,7 @@ def calibrate(
     predictions: Annotated[
         Path, typer.Argument(help="Its own (--raw) predictions for clips it did not train on.")
     ],
-    sites: Sites = None,
+    deployments: Deployments = None,
     source: Annotated[PredictedBy, typer.Option(help="How the predictions were made.")] = "validation",
     lose_at_most: Annotated[
         float, typer.Option(help="Share of clips with animals that may be skipped.")
@@ -34,6 +34,6 @@ def calibrate(
 
     promise = Promise(lose_at_most, find_at_least, confidence, per)
     calibration = calibrate_model(
-        model, labels=labels, predictions=predictions, sites=sites, source=source, promise=promise
+        model, labels=labels, predictions=predictions, deployments=deployments, source=source, promise=promise
     )
     typer.echo(describe_calibration(calibration))

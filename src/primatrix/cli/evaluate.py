@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from primatrix.choices import DeviceName
-from primatrix.cli.options import Device, Kind, Quiet, Sites, Workers, check_folder, is_benchmark
+from primatrix.cli.options import Deployments, Device, Kind, Quiet, Workers, check_folder, is_benchmark
 from primatrix.cli.program import tell
 from primatrix.cli.progress import ProgressDisplay
 from primatrix.errors import InputError
@@ -21,7 +21,7 @@ def evaluate(
         Path, typer.Argument(help="CSV of probabilities, or a folder of clips with --model.")
     ],
     model: Annotated[Path | None, typer.Option(help="Model: its thresholds and operating points.")] = None,
-    sites: Sites = None,
+    deployments: Deployments = None,
     train_labels: Annotated[Path | None, typer.Option(help="Training labels, for the constant.")] = None,
     against: Annotated[Path | None, typer.Option(help="Another model's CSV, compared clip by clip.")] = None,
     durations: Annotated[Path | None, typer.Option(help="CSV with duration_seconds, as clips.csv.")] = None,
@@ -34,7 +34,7 @@ def evaluate(
 ) -> None:
     """Measure predictions with intervals, beside the constant and another model.
 
-    Example: primatrix evaluate test_labels.csv submission.csv --sites deployments.csv --out evaluation
+    Example: primatrix evaluate test_labels.csv submission.csv --deployments deployments.csv --out evaluation
     """
     from primatrix.trust import Beside, check_figures, describe_evaluation, evaluate_files, write_evaluation
 
@@ -44,11 +44,12 @@ def evaluate(
         check_figures()
     if predictions.is_dir():
         found = find_tables(predictions)
-        sites, train_labels = sites or found.get("deployments"), train_labels or found.get("train_labels")
+        deployments = deployments or found.get("deployments")
+        train_labels = train_labels or found.get("train_labels")
         predictions = predict_first(
             predictions, model, out=out, kind=kind, device=device, workers=workers, quiet=quiet
         )
-    beside = Beside(sites, train_labels, against, model, durations)
+    beside = Beside(deployments, train_labels, against, model, durations)
     evaluation = evaluate_files(labels, predictions, beside=beside)
     typer.echo(describe_evaluation(evaluation))
     if out:

@@ -18,7 +18,9 @@ def neighbours(
     predictions: Annotated[
         Path, typer.Argument(help="predict's CSV for labelled clips the model did not train on, or oof.csv.")
     ],
-    deployments: Annotated[Path, typer.Option(help="CSV: filepath or folder, then site, recorded_at.")],
+    deployments: Annotated[
+        Path, typer.Option(help="CSV: sites, times, coordinates by filepath, folder or deployment.")
+    ],
     model: Annotated[
         Path,
         typer.Option(help="Folder of the model that predicted; gets neighbours.json, which predict reads."),

@@ -14,6 +14,7 @@ from primatrix.records import ClipSpec, Colour, DatasetType, Media
 __all__ = [
     "Channels",
     "Data",
+    "Deployments",
     "Device",
     "Frames",
     "Kind",
@@ -22,7 +23,6 @@ __all__ = [
     "ModelFolder",
     "Quiet",
     "Seed",
-    "Sites",
     "Size",
     "StoreFolder",
     "Workers",
@@ -53,7 +53,9 @@ StoreFolder = Annotated[Path | None, typer.Option("--store", help="Where decoded
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Look = Annotated[Media, typer.Option("--media", help="What is looked for in one's own folder.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
-Sites = Annotated[Path | None, typer.Option(help="CSV with filename and site, where the labels have none.")]
+Deployments = Annotated[
+    Path | None, typer.Option(help="CSV: sites, times, coordinates by filepath, folder or deployment.")
+]
 Device = Annotated[DeviceName, typer.Option(help="Where the model runs.")]
 
 

@@ -8,6 +8,7 @@ import typer
 from primatrix.choices import ContainerClock
 from primatrix.cli.options import (
     Data,
+    Deployments,
     Device,
     Kind,
     Look,
@@ -49,9 +50,7 @@ def predict(
     site_from: Annotated[
         str, typer.Option(help="Where the site is in a path: {site}/{visit}/{file}, or (?P<site>…).")
     ] = "",
-    deployments: Annotated[
-        Path | None, typer.Option(help="CSV: filepath or folder, then site, deployment, recorded_at.")
-    ] = None,
+    deployments: Deployments = None,
     interval: Annotated[
         float, typer.Option(help="Minutes apart that make another event.")
     ] = INTERVAL_MINUTES,

@@ -13,9 +13,9 @@ __all__ = ["ExportOptions", "ExportRun"]
 class ExportOptions:
     """What an export needs besides the results; all but the taxonomy is for Camtrap DP.
 
-    `deployments` is a CSV with latitude and longitude per deployment, `project` a JSON or YAML file about the project,
-    `timezone` the zone of times that have none, as `Africa/Abidjan`. `skip_undated` leaves out, and lists, the clips
-    whose time of recording is not known; otherwise they stop the export.
+    `deployments` is a table with latitude and longitude (see `read_deployments`), `project` a JSON or YAML file about
+    the project, `timezone` the zone of times that have none, as `Africa/Abidjan`. `skip_undated` leaves out, and lists,
+    the clips whose time of recording is not known; otherwise they stop the export.
     """
 
     taxonomy: Taxonomy = field(default_factory=read_taxonomy)

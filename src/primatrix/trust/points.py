@@ -46,7 +46,9 @@ def choose_points(
     unknown = count_without_site(true.index, sites)
     if promise.unit != "clips" and unknown:  # each for itself they would pass for as many sites
         got = "no sites" if sites is None else f"no site for {unknown} of {len(true)} clips"
-        raise InputError(f"unit: got {promise.unit!r} and {got}, wanted the site of every clip; give --sites")
+        raise InputError(
+            f"unit: got {promise.unit!r} and {got}, wanted the site of every clip; give --deployments"
+        )
     units = number_units(true.index, sites)
     points = {SKIP_BLANK: skip_point(true, prob, promise=promise, sites=sites)}
     for number, species in enumerate(true.columns):
