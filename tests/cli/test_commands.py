@@ -80,8 +80,8 @@ def test_the_whole_job_by_commands(data: Path, tmp_path: Path, run: Run) -> None
 
     submission = tmp_path / "submission.csv"
     predict = ("predict", data, "--model", tmp_path / "lrcn", "--out", submission, "--workers", 0)
-    ended = run(*predict, "--timezone", "UTC", "--frames")
-    assert "primatrix: --timezone, --frames: not used, since this is a benchmark folder" in ended.err
+    ended = run(*predict, "--timezone", "UTC", "--per-frame")
+    assert "primatrix: --timezone, --per-frame: not used, since this is a benchmark folder" in ended.err
     wanted = (data / "submission_format.csv").read_text().splitlines()
     got = submission.read_text().splitlines()
     assert got[0] == wanted[0]

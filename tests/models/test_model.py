@@ -27,7 +27,7 @@ def test_same_seed_gives_the_same_weights_and_leaves_torchs_state_alone() -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": "resnet"}, "model: got 'resnet', wanted one of backbone, conv3d, lrcn, motion"),
+        ({"name": "resnet"}, "architecture: got 'resnet', wanted one of backbone, conv3d, lrcn, motion"),
         ({"depth": 3}, "lrcn: got option depth, wanted one of input_scale, frame_dropout, lstm_dropout"),
         ({"species": []}, r"species: got \[\], wanted a list of one or more names, none twice"),
         ({"species": "ab"}, "species: got 'ab', wanted a list"),

@@ -54,8 +54,8 @@ def predict(
     interval: Annotated[
         float, typer.Option(help="Minutes apart that make another event.")
     ] = INTERVAL_MINUTES,
-    frames: Annotated[
-        bool, typer.Option("--frames", help="Write frames.parquet, too: the probabilities of single frames.")
+    per_frame: Annotated[
+        bool, typer.Option("--per-frame", help="Write frames.parquet, too: probabilities of single frames.")
     ] = False,
     use_neighbours: Annotated[
         bool,
@@ -91,7 +91,7 @@ def predict(
         deployments,
         interval_minutes=interval,
         neighbours=learned,
-        frames=frames,
+        per_frame=per_frame,
     )
     with ProgressDisplay(quiet=quiet) as display:
         shared = {"device": device, "workers": workers, "on_progress": display.on_progress}
@@ -128,7 +128,7 @@ def options_of_footage(spec: "TagSpec") -> dict[str, object]:
         "--site-from": spec.site_from,
         "--deployments": spec.deployments,
         "--interval": spec.interval_minutes != INTERVAL_MINUTES,
-        "--frames": spec.frames,
+        "--per-frame": spec.per_frame,
     }
 
 

@@ -96,7 +96,7 @@ def predict_folder(
     results = gather_results(videos, read_chunks, spec, places=places, facts=facts)
     for left_over in out.glob(".*.part"):  # of a run killed while it wrote
         left_over.unlink(missing_ok=True)
-    frames = list_frames(videos, read_chunks(), species=model.species) if spec.frames else None
+    frames = list_frames(videos, read_chunks(), species=model.species) if spec.per_frame else None
     results.write(out, frames=frames)
     answers.remove()
     return TagRun(results, out, perf_counter() - began)
