@@ -14,11 +14,11 @@ def write(path: Path, text: str) -> Path:
 
 
 def test_yaml_over_the_recommended_settings_changes_only_what_it_names(tmp_path: Path) -> None:
-    text = "epochs: 3\nlearning_rate: 1\naugmentation:\n  crop: 0.1\nsampling: {threshold: 500}\npatience: null\n"
+    text = "epochs: 3\nlearning_rate: 1\naugmentation:\n  crop: 0.1\nsampling: {threshold: 0.05}\npatience: null\n"
     spec = TrainSpec.for_model("motion", **read_settings(write(tmp_path / "t.yaml", text)))
     recommended = TrainSpec.for_model("motion")
     assert (spec.epochs, spec.learning_rate, spec.patience) == (3, 1, None)
-    assert spec.sampling == Sampling(threshold=500)
+    assert spec.sampling == Sampling(threshold=0.05)
     assert (spec.optimiser, spec.ema) == ("muon", recommended.ema)
     assert spec.augmentation is not None
     assert recommended.augmentation is not None
@@ -39,6 +39,8 @@ def test_yaml_over_the_recommended_settings_changes_only_what_it_names(tmp_path:
         ("optimiser: sgd", "optimiser: got 'sgd', wanted one of rmsprop, adamw, muon"),
         ("dry_run: 1", "dry_run: got 1, wanted true or false"),
         ("ema: 1.0", "ema: got 1.0, wanted 0 to below 1"),
+        ("warmup: 500", "warmup: got 500, wanted 0 to below 1"),
+        ("sampling: {threshold: 500}", "threshold: got 500, wanted 0 to 1"),
         ("weight_decay: 0.1", "weight_decay: got 0.1 with rmsprop, wanted optimiser adamw or muon"),
         ("- epochs", "got list, wanted one `name: value` per line"),
         ("3: 4", "got dict, wanted one `name: value` per line"),

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 
 import ladder
 import primatrix as pm
-from primatrix.models import choose_device
+from primatrix.models import choose_processor
 
 SHOWN_EVERY = 25
 
@@ -32,7 +32,7 @@ def start(model: pm.Model, data: pm.Dataset, *, rate: float, steps: int) -> None
     differences, spreads = [], []
     for step, (x, labels) in zip(range(1, steps + 1), data.batches(), strict=False):
         y = torch.tensor(labels, dtype=torch.float32)
-        with choose_device("cpu").autocast():
+        with choose_processor("cpu").autocast():
             logits = network(torch.tensor(x)).float()
         loss = F.binary_cross_entropy_with_logits(logits, y)
         loss.backward()

@@ -43,7 +43,7 @@ COMPONENTS = 50
 OPTIONS: dict[str, dict[str, Any]] = {"motion": {"width": 24, "place": True, "view": "none"}}
 SETTINGS: dict[str, dict[str, Any]] = {
     "motion": {
-        "ema": 0.98, "sampling": {"threshold": 300, "power": 0.85, "most": 100},
+        "ema": 0.98, "sampling": {"threshold": 1.0, "power": 0.85, "most": 100},
         "augmentation": {
             "flip": 0, "crop": 0, "rotate": 9, "zoom": 0.35, "shift": 0.1, "brightness": 0.2, "contrast": 0.4,
             "gamma": 0.4, "grey": 0.3,

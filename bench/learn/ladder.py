@@ -32,9 +32,9 @@ import pandas as pd
 import torch
 
 import primatrix as pm
+from primatrix.choices import DeviceName
 from primatrix.cli import ProgressDisplay
 from primatrix.disk import write_table
-from primatrix.models import Device
 from primatrix.tagging import predict_to_file
 from primatrix.trust import score_predictions
 
@@ -136,7 +136,7 @@ def open_test(rung: Rung, data: Path) -> pm.Dataset:
     )  # fmt: skip
 
 
-def predict_validation(model: pm.Model, data: pm.Dataset, *, device: Device) -> pd.DataFrame:
+def predict_validation(model: pm.Model, data: pm.Dataset, *, device: DeviceName) -> pd.DataFrame:
     """Probabilities of the held-out cameras' clips, which calibration is fitted on."""
     batches = (next(data.val_batches())[0] for _ in range(data.num_val_batches))
     data.seek_val(0)
@@ -145,23 +145,23 @@ def predict_validation(model: pm.Model, data: pm.Dataset, *, device: Device) -> 
     return pd.DataFrame(probabilities, index=names, columns=data.class_names)
 
 
-def count_seconds(device: Device) -> float:
+def count_seconds(device: DeviceName) -> float:
     """Processor seconds of this process so far, all threads; on a GPU seconds by the clock, its work done."""
-    if device.kind == "cuda":
+    if device == "cuda":
         torch.cuda.synchronize()
         return time.perf_counter()
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
 
-def measure_step(rung: Rung, data: pm.Dataset, *, device: Device) -> tuple[float, float]:
+def measure_step(rung: Rung, data: pm.Dataset, *, device: DeviceName) -> tuple[float, float]:
     """Seconds of a training step and of a validation pass, from a pilot run that is thrown away."""
     seconds = []
-    pilot_steps = rung.pilot_steps if device.kind == "cpu" else GPU_PILOT_STEPS
+    pilot_steps = rung.pilot_steps if device == "cpu" else GPU_PILOT_STEPS
     for steps in pilot_steps:
         model = build(rung, data)
         began = count_seconds(device)
-        pilot = recipe(rung, epochs=1, steps_per_epoch=steps, validation_steps=0, device=device.kind)
+        pilot = recipe(rung, epochs=1, steps_per_epoch=steps, validation_steps=0, device=device)
         pm.train(model, data, spec=dataclasses.replace(pilot, patience=None))
         seconds.append(count_seconds(device) - began)
     step = (seconds[1] - seconds[0]) / (pilot_steps[1] - pilot_steps[0])
@@ -183,14 +183,14 @@ def build(rung: Rung, data: pm.Dataset) -> pm.Model:
     )
 
 
-def peak_gib(device: Device) -> float:
+def peak_gib(device: DeviceName) -> float:
     """The most memory this process has had, or has had of the GPU."""
-    if device.kind == "cuda":
+    if device == "cuda":
         return torch.cuda.max_memory_allocated() / 2**30
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def climb(name: str, *, data_folder: Path, out: Path, minutes: float, device: Device) -> None:
+def climb(name: str, *, data_folder: Path, out: Path, minutes: float, device: DeviceName) -> None:
     """Train one rung for its time, predict all clips, write what came out."""
     rung = RUNGS[name]
     out.mkdir(parents=True, exist_ok=True)
@@ -200,7 +200,7 @@ def climb(name: str, *, data_folder: Path, out: Path, minutes: float, device: De
         model = build(rung, data)
         began, began_counted = time.perf_counter(), count_seconds(device)
         history = pm.train(
-            model, data, spec=recipe(rung, keep="best", device=device.kind, **plan), folder=out / "model",
+            model, data, spec=recipe(rung, keep="best", device=device, **plan), folder=out / "model",
             on_progress=display.on_progress,
         )  # fmt: skip
         trained, counted = time.perf_counter() - began, count_seconds(device) - began_counted
@@ -208,10 +208,10 @@ def climb(name: str, *, data_folder: Path, out: Path, minutes: float, device: De
     with closing(open_test(rung, data_folder)) as test, ProgressDisplay() as display:
         test.pack(on_progress=display.on_progress)
         result = predict_to_file(
-            model, test, out / "predictions.csv", device=device.kind, on_progress=display.on_progress
+            model, test, out / "predictions.csv", device=device, on_progress=display.on_progress
         )
     facts = {
-        COUNTED[device.kind]: counted / 60, "minutes": trained / 60, **plan, "parameters": count(model),
+        COUNTED[device]: counted / 60, "minutes": trained / 60, **plan, "parameters": count(model),
         "epochs_seen": len(history.epochs) * plan["steps_per_epoch"] * rung.batch_size / data.num_samples,
         "val_loss": min(epoch.val_loss for epoch in history.epochs),
         "train_clips_per_second": float(np.median([epoch.clips_per_second for epoch in history.epochs])),
@@ -226,7 +226,7 @@ def count(model: pm.Model) -> int:
 
 
 def plan_training(
-    rung: Rung, data: pm.Dataset, *, out: Path, minutes: float, device: Device
+    rung: Rung, data: pm.Dataset, *, out: Path, minutes: float, device: DeviceName
 ) -> dict[str, int]:
     """Epochs and steps that take the time; kept, so that a run taken up again is the same run."""
     path = out / "plan.json"
@@ -266,7 +266,7 @@ def show_table(data: Path, out: Path) -> None:
         write_table(answers["motion ensemble"], out / "ensemble.csv")
     table = []
     for name, answer in answers.items():
-        scores = score_predictions(answer, truth, frequencies=frequencies)
+        scores = score_predictions(truth, answer, frequencies=frequencies)
         if not table:
             table.append({"model": "constant", "log loss": scores.constant, "of constant": 1.0})
         ratio = scores.model / scores.constant
@@ -297,7 +297,7 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     if options.rung:
         folder = place(options.out, options.rung)
-        device = pm.choose_device(options.device)
+        device = options.device
         return climb(
             options.rung, data_folder=options.data, out=folder, minutes=options.minutes, device=device
         )

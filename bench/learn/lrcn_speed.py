@@ -17,7 +17,7 @@ import torch.nn.functional as F
 
 from primatrix import ClipSpec
 from primatrix.labels import BENCHMARK_SPECIES
-from primatrix.models import Device, Model, build_model, choose_device, predict_batches
+from primatrix.models import Model, Processor, build_model, choose_processor, predict_batches
 from primatrix.training import KerasRMSprop
 
 SPEC = ClipSpec(15, 16, 16)
@@ -36,17 +36,17 @@ def draw(clips: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (clips, *SPEC.shape), np.uint8)
 
 
-def training_job(device: Device, *, channels_last: bool = True, compiled: bool = False) -> Job:
+def training_job(processor: Processor, *, channels_last: bool = True, compiled: bool = False) -> Job:
     """Steps on one batch, as `train` makes them."""
-    network = make_model(channels_last=channels_last).network.to(device.torch_device).train()
+    network = make_model(channels_last=channels_last).network.to(processor.torch_device).train()
     call = torch.compile(network) if compiled else network
     optimiser = KerasRMSprop(network.parameters())
     x = torch.from_numpy(draw(BATCH))
-    y = (torch.rand(BATCH, len(BENCHMARK_SPECIES)) < 0.05).float().to(device.torch_device)
+    y = (torch.rand(BATCH, len(BENCHMARK_SPECIES)) < 0.05).float().to(processor.torch_device)
 
     def step() -> int:
-        with device.autocast():
-            logits = call(x.to(device.torch_device))
+        with processor.autocast():
+            logits = call(x.to(processor.torch_device))
         loss = F.binary_cross_entropy_with_logits(logits.float(), y)
         loss.backward()
         optimiser.step()
@@ -57,33 +57,34 @@ def training_job(device: Device, *, channels_last: bool = True, compiled: bool =
     return step
 
 
-def plain_prediction_job(device: Device, *, batch: int) -> Job:
+def plain_prediction_job(processor: Processor, *, batch: int) -> Job:
     """One forward pass of a whole batch with torch's own max-pooling: what was there before tuning."""
-    network = make_model().network.eval().requires_grad_(False).to(device.torch_device)
+    network = make_model().network.eval().requires_grad_(False).to(processor.torch_device)
     x = torch.from_numpy(draw(batch))
 
     def predict() -> int:
-        with device.autocast():  # no no_grad(): with gradients on, max_pool2d is used
-            network(x.to(device.torch_device)).float().sigmoid().cpu()
+        with processor.autocast():  # no no_grad(): with gradients on, max_pool2d is used
+            network(x.to(processor.torch_device)).float().sigmoid().cpu()
         return batch
 
     return predict
 
 
-def prediction_job(device: Device, *, batch: int, compiled: bool = False) -> Job:
+def prediction_job(processor: Processor, *, batch: int, compiled: bool = False) -> Job:
     """`predict_batches` over 128 clips or one batch, whichever is more."""
     model, x = make_model(), draw(batch)
     repeats = max(1, 128 // batch)
     choice = "on" if compiled else "off"
 
     def predict() -> int:
-        return sum(len(p) for p in predict_batches(model, [x] * repeats, device=device, compile=choice))
+        words = {"device": processor.kind, "precision": processor.precision}
+        return sum(len(p) for p in predict_batches(model, [x] * repeats, compile=choice, **words))
 
     return predict
 
 
-def list_jobs(device: Device, *, compiled: bool) -> dict[str, Job]:
-    full, half = Device(device.kind, "fp32"), Device(device.kind, "bf16")
+def list_jobs(processor: Processor, *, compiled: bool) -> dict[str, Job]:
+    full, half = Processor(processor.kind, "fp32"), Processor(processor.kind, "bf16")
     jobs = {
         "train, fp32": training_job(full, channels_last=False),
         "train, fp32, channels_last": training_job(full),
@@ -111,9 +112,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--compile", action="store_true", help="measure torch.compile too")
     options = parser.parse_args()
-    device = choose_device()
-    print(f"{platform.processor() or platform.machine()}: {device.description}, torch {torch.__version__}")
-    jobs = list_jobs(device, compiled=options.compile)
+    processor = choose_processor()
+    print(f"{platform.processor() or platform.machine()}: {processor.description}, torch {torch.__version__}")
+    jobs = list_jobs(processor, compiled=options.compile)
     for name, job in jobs.items():
         started = time.perf_counter()
         job()

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 
 import primatrix as pm
-from primatrix.models import Device, choose_device, count_at_once
+from primatrix.models import Processor, choose_processor, count_at_once
 
 CLIPS = 32
 MICRO = pm.ClipSpec(30, 64, 64, "rgb")
@@ -40,48 +40,48 @@ MODELS = {
 }
 
 
-def count_seconds(device: Device) -> float:
+def count_seconds(processor: Processor) -> float:
     """Processor seconds on a CPU; seconds by the clock on a GPU, once it has done what it was given."""
-    if device.kind == "cpu":
+    if processor.kind == "cpu":
         return time.process_time()
     torch.cuda.synchronize()
     return time.perf_counter()
 
 
-def peak_gib(device: Device) -> float:
-    if device.kind == "cpu":
+def peak_gib(processor: Processor) -> float:
+    if processor.kind == "cpu":
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return torch.cuda.max_memory_allocated() / 2**30
 
 
-def measure(name: str, *, rounds: int, device: Device) -> dict[str, float]:
+def measure(name: str, *, rounds: int, processor: Processor) -> dict[str, float]:
     torch.set_num_threads(1)
     architecture, spec, options = MODELS[name]
     model = pm.build_model(architecture, species=pm.BENCHMARK_SPECIES, spec=spec, **options)
-    network = model.network.to(device.torch_device)
-    x = torch.randint(0, 256, (count_at_once(device, spec.shape), *spec.shape), dtype=torch.uint8)
-    y = torch.zeros(CLIPS, len(model.species), device=device.torch_device)
+    network = model.network.to(processor.torch_device)
+    x = torch.randint(0, 256, (count_at_once(processor, spec.shape), *spec.shape), dtype=torch.uint8)
+    y = torch.zeros(CLIPS, len(model.species), device=processor.torch_device)
 
     def train() -> None:
-        with device.autocast():
-            logits = network(x[:CLIPS].to(device.torch_device))
+        with processor.autocast():
+            logits = network(x[:CLIPS].to(processor.torch_device))
         F.binary_cross_entropy_with_logits(logits.float(), y).backward()
 
     def predict() -> None:
-        with torch.inference_mode(), device.autocast():
-            network(x.to(device.torch_device))
+        with torch.inference_mode(), processor.autocast():
+            network(x.to(processor.torch_device))
 
     rates = {}
     for call, clips in ((predict, len(x)), (train, CLIPS)):
         network.train(call is train)
         call()
-        if device.kind == "cuda":
+        if processor.kind == "cuda":
             torch.cuda.reset_peak_memory_stats()
-        began = count_seconds(device)
+        began = count_seconds(processor)
         for _ in range(rounds):
             call()
-        rates[call.__name__] = rounds * clips / (count_seconds(device) - began)
-        rates[f"{call.__name__}_gib"] = peak_gib(device)
+        rates[call.__name__] = rounds * clips / (count_seconds(processor) - began)
+        rates[f"{call.__name__}_gib"] = peak_gib(processor)
     rates["parameters"] = sum(p.numel() for p in network.parameters())
     return rates
 
@@ -94,8 +94,8 @@ def main() -> None:
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        device = choose_device(options.device)
-        print(json.dumps(measure(options.models[0], rounds=options.rounds, device=device)))
+        processor = choose_processor(options.device)
+        print(json.dumps(measure(options.models[0], rounds=options.rounds, processor=processor)))
         return
     unit = {"cpu": "core-second", "cuda": "second"}[options.device]
     for name in options.models:

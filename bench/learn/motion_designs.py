@@ -23,7 +23,7 @@ from torch import Tensor
 
 from primatrix import ClipSpec
 from primatrix.data import Store
-from primatrix.models import Model, build_model, choose_device
+from primatrix.models import Model, build_model, choose_processor
 from primatrix.training import WeightAverage, build_optimiser, set_learning_rate
 from primatrix.video import find_videos
 
@@ -91,7 +91,7 @@ def train(
         clips, target = torch.from_numpy(x[rows]), torch.from_numpy(y[rows])
         if model.name != "conv3d":  # which crops and flips by itself
             clips = augment(clips)
-        with choose_device("cpu").autocast():
+        with choose_processor("cpu").autocast():
             logits = network(clips)
         loss = F.binary_cross_entropy_with_logits(logits.float(), target * (1 - smoothing) + smoothing / 2)
         set_learning_rate(mover, rate * min(1.0, done / 0.05) * 0.5 * (1 + np.cos(np.pi * done)))
@@ -112,7 +112,7 @@ def train(
 
 def predict(model: Model, x: np.ndarray) -> np.ndarray:
     model.network.eval()
-    with torch.inference_mode(), choose_device("cpu").autocast():
+    with torch.inference_mode(), choose_processor("cpu").autocast():
         parts = [model.network(torch.from_numpy(x[i : i + 16])).float() for i in range(0, len(x), 16)]
     return torch.cat(parts).sigmoid().numpy()
 

@@ -42,7 +42,7 @@ def run_set(name: str, folder: Path, *, epochs: int, scale: float) -> None:
         trained = time.perf_counter()
         result = predict_to_file(model, data, run / "predictions.csv", on_progress=display.on_progress)
     held_out = pd.DataFrame(data.y_val)
-    scores = score_predictions(result.table, held_out, frequencies=pm.class_frequencies(data.y_train))
+    scores = score_predictions(held_out, result.table, frequencies=pm.class_frequencies(data.y_train))
     right = (result.table.loc[held_out.index].idxmax(axis=1) == held_out.idxmax(axis=1)).mean()
     print(f"\n{name}: {data.num_samples} clips trained on, {len(held_out)} held out, "
           f"{len(result.table)} predicted ({len(result.failures)} failed, {len(result.partial)} partial), "

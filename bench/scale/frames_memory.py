@@ -74,7 +74,7 @@ def write_results(answers: Answers, out: Path, *, clips: int, frames: bool) -> N
     def read_chunks() -> Iterator[list[Answer]]:
         return (unpack_answers(answers.read_arrays(identify(part)) or {}) for part in parts)
 
-    spec = TagSpec(frames=frames)
+    spec = TagSpec(per_frame=frames)
     species = list(BENCHMARK_SPECIES)
     facts = {"species": species, "model": "made up", "thresholds": dict.fromkeys(species, 0.5)}
     results = gather_results(videos, read_chunks, spec, places=find_places(videos, spec), facts=facts)
@@ -86,7 +86,7 @@ def predict(work: Path, out: Path, *, clips: int, frames: bool) -> None:
     import primatrix as pm
     from primatrix.tagging import predict_folder
 
-    predict_folder(link_clips(work, clips), pm.load_model(work / "model"), out, spec=TagSpec(frames=frames),
+    predict_folder(link_clips(work, clips), pm.load_model(work / "model"), out, spec=TagSpec(per_frame=frames),
                    device="cpu", workers=0)  # fmt: skip
 
 

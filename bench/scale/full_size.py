@@ -117,7 +117,7 @@ def measure(folder: Path, *, original: bool) -> dict[str, object]:
                                folder=run_folder, on_progress=display.on_progress)  # fmt: skip
             trained = time.perf_counter()
             prediction = time_prediction(model, data, run_folder / "submission.csv", display)
-        scores = score_files(run_folder / "submission.csv", folder / "test_labels.csv",
+        scores = score_files(folder / "test_labels.csv", run_folder / "submission.csv",
                              train_labels=folder / "train_labels.csv")  # fmt: skip
         ended = time.perf_counter()
         if original:

@@ -4,7 +4,7 @@ Wants a model's own predictions (`primatrix predict --raw`, or out of fold) for 
 the labels of both; validation labels may hold more clips than were predicted. Prints tables, writes JSON.
 
     python bench/trust/calibration.py --validation val.csv --validation-labels train_labels.csv --test test.csv \\
-        --test-labels test_labels.csv --sites deployments.csv --out calibration.json
+        --test-labels test_labels.csv --deployments deployments.csv --out calibration.json
 """
 
 import argparse
@@ -16,15 +16,15 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
+from primatrix.choices import Unit
+from primatrix.footage import read_deployments
 from primatrix.interchange import read_labels
-from primatrix.labels import read_sites
 from primatrix.measures import class_frequencies
 from primatrix.results import read_predictions
 from primatrix.trust import (
     Calibration,
     Evaluation,
     Promise,
-    Unit,
     certify_cut,
     evaluate,
     fit_calibration,
@@ -42,7 +42,7 @@ def read_arguments() -> argparse.Namespace:
     )
     for name in ("validation", "validation-labels", "test", "test-labels"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--sites", type=Path, help="CSV with filename and site")
+    parser.add_argument("--deployments", type=Path, help="CSV with filename and site")
     parser.add_argument("--out", type=Path)
     return parser.parse_args()
 
@@ -92,8 +92,10 @@ def main() -> None:
     val_known, test_known = read_labels(given.validation_labels), read_labels(given.test_labels)
     val_labels = val_known.table[val_known.table.index.isin(val.index)]
     val_sites, test_sites = val_known.sites, test_known.sites
-    if given.sites:
-        val_sites = test_sites = read_sites(given.sites)
+    if given.deployments:
+        deployments = read_deployments(given.deployments)
+        val_sites = deployments.sites_of(val_labels.index)
+        test_sites = deployments.sites_of(test_known.table.index)
     began = time.perf_counter()
     fitted: dict[str, Calibration] = {
         unit: fit_calibration(

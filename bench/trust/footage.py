@@ -5,7 +5,7 @@
 
 Draws a larger survey's tables, takes the first 200 clips in time at each of its three cameras and draws those as raw
 footage of 202x360 pixels, 15 s at 12 frames/s; five files are then damaged, one in each way. With MODEL, a folder that
-`primatrix train` wrote: `predict` of the whole folder (times from a table, sites from the paths, --frames), `score`,
+`primatrix train` wrote: `predict` of the whole folder (times from a table, sites from the paths, --per-frame), `score`,
 `neighbours`, every export with its own checks and outside validators (PYTHON: see validators.py), and `report`.
 What is there already is not done again: killed at any moment, the same command goes on. MODEL is copied, since
 `neighbours` writes into a model's folder. Prints what each command says, then the figures; those also as JSON.
@@ -120,13 +120,13 @@ def answer(work: Path, footage: Path, model: Path, *, workers: int) -> dict[str,
     if not (out / "run.json").is_file():
         _, figures["predict_seconds"] = run(
             "predict", footage, "--model", model, "--out", out, "--site-from", "{site}/{file}", "--deployments",
-            work / "times.csv", "--timezone", TIMEZONE, "--frames", "--no-neighbours", "--workers", workers,
+            work / "times.csv", "--timezone", TIMEZONE, "--per-frame", "--no-neighbours", "--workers", workers,
         )  # fmt: skip
         keep_figures(figures, figures_path)  # seconds of a predict that was killed are of its last part
-    scores, _ = run("score", out / "predictions.csv", work / "labels.csv")
+    scores, _ = run("score", work / "labels.csv", out / "predictions.csv")
     figures["score"] = scores.partition("aggregated log loss")[2]
     figures["neighbours"], _ = run(
-        "neighbours", out / "predictions.csv", work / "labels.csv", "--deployments", work / "places.csv",
+        "neighbours", work / "labels.csv", out / "predictions.csv", "--deployments", work / "places.csv",
         "--model", model, may_refuse=True,
     )  # fmt: skip
     report = out.with_suffix(".html")

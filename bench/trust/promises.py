@@ -15,7 +15,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from primatrix.trust import Unit, certify_cut
+from primatrix.choices import Unit
+from primatrix.trust import certify_cut
 
 SETS, CLIPS_PER_SITE, MAX_LOSS, CONFIDENCE = 500, 20, 0.05, 0.9
 COLOURS = {"clips": "#0072B2", "sites": "#E69F00", "sites in the mean": "#009E73"}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import primatrix as pm
 from primatrix.labels import BENCHMARK_SPECIES, BLANK
 from primatrix.measures import aggregated_log_loss
-from primatrix.models import Model, choose_device
+from primatrix.models import Model, choose_processor
 from primatrix.records import Video
 from primatrix.simulation import ClipPlan, SimulationSpec, draw_clip, draw_survey, make_visible_scene
 from primatrix.tagging import answer_windows, combine_windows
@@ -63,7 +63,7 @@ def ask(
         if isinstance(walk, Walk)
     ]
     batches = (walk.frames for walk in walks)
-    answers = answer_windows(model, batches, device=choose_device(), clips=len(walks))
+    answers = answer_windows(model, batches, processor=choose_processor(), clips=len(walks))
     return [
         (w, f.reshape(-1, f.shape[-1]), walk.pts_seconds.ravel())
         for walk, (w, f) in zip(walks, answers, strict=True)

@@ -59,6 +59,6 @@ def run_demo(folder: str | Path, *, seed: int = 0, on_progress: OnProgress | Non
     predict_to_file(load_model(folder / "model"), data, folder / "submission.csv", on_progress=on_progress)
     write_failures(data.failures, folder / "failures.csv")  # those met in training too
     data.close()
-    scores = score_files(folder / "submission.csv", data_folder / "test_labels.csv",
+    scores = score_files(data_folder / "test_labels.csv", folder / "submission.csv",
                          train_labels=data_folder / "train_labels.csv")  # fmt: skip
     return DemoResult(folder, scores, len(data.failures))

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, get_args
@@ -42,8 +44,9 @@ MAX_SIDE_PX = 8192
 class ClipSpec:
     """Which frames of a clip are taken and what they look like: all that decides a stored clip's pixels.
 
-    `crop` is what to cut off the picture's top and bottom before resizing (info bars): values below 1 are
-    a fraction of the picture's height, values from 1 up are pixels.
+    `crop` (top, bottom) is what to cut off the upright picture before resizing, the camera's info bars, as shares of
+    its height: a bar takes the same share of a camera's 720 and 1080 lines and of a small copy, though not as many
+    pixels. Whole numbers of any type do for `frames`, `height_px` and `width_px`, and give the same key.
 
     >>> spec = ClipSpec(frames=15, height_px=16, width_px=16)
     >>> spec.shape
@@ -60,7 +63,9 @@ class ClipSpec:
     crop: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "crop", (float(self.crop[0]), float(self.crop[1])))
+        for name in ("frames", "height_px", "width_px"):
+            object.__setattr__(self, name, _to_whole(f"ClipSpec.{name}", getattr(self, name)))
+        object.__setattr__(self, "crop", _to_crop(self.crop))
         if self.frames < 1:
             raise InputError(f"ClipSpec.frames: got {self.frames}, wanted 1 or more")
         for name in ("height_px", "width_px"):
@@ -71,8 +76,6 @@ class ClipSpec:
                 raise InputError(
                     f"ClipSpec.{name}: got {getattr(self, name)!r}, wanted one of {', '.join(words)}"
                 )
-        if min(self.crop) < 0:
-            raise InputError(f"ClipSpec.crop: got {self.crop}, wanted (top, bottom), both 0 or more")
 
     @property
     def channels(self) -> int:
@@ -114,6 +117,25 @@ class ClipSpec:
         if set(values) != known:
             raise InputError(f"ClipSpec: got fields {sorted(values)}, wanted {sorted(known)}")
         return cls(**{**values, "crop": tuple(values["crop"])})
+
+
+def _to_whole(name: str, value: Any) -> int:  # Any: numbers of any type
+    """A whole number of any type as an int: 15.0 and NumPy's 15 are 15, so that they make one key."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or value % 1:  # of infinity the rest is not a number, which is true
+        raise InputError(f"{name}: got {value!r}, wanted a whole number")
+    return int(value)
+
+
+def _to_crop(value: object) -> tuple[float, float]:
+    try:
+        top, bottom = (float(share) + 0.0 for share in value)  # type: ignore[attr-defined]  # + 0.0: no -0.0
+    except (TypeError, ValueError):
+        top, bottom = math.nan, math.nan
+    if not (min(top, bottom) >= 0 and top + bottom < 1):
+        raise InputError(f"ClipSpec.crop: got {value!r}, wanted (top, bottom) as shares of the picture's height, "
+                         "0 or more and together below 1, as (0, 0.06)")  # fmt: skip
+    return (top, bottom)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,8 +80,8 @@ def test_the_whole_job_by_commands(data: Path, tmp_path: Path, run: Run) -> None
 
     submission = tmp_path / "submission.csv"
     predict = ("predict", data, "--model", tmp_path / "lrcn", "--out", submission, "--workers", 0)
-    ended = run(*predict, "--timezone", "UTC", "--frames")
-    assert "primatrix: --timezone, --frames: not used, since this is a benchmark folder" in ended.err
+    ended = run(*predict, "--timezone", "UTC", "--per-frame")
+    assert "primatrix: --timezone, --per-frame: not used, since this is a benchmark folder" in ended.err
     wanted = (data / "submission_format.csv").read_text().splitlines()
     got = submission.read_text().splitlines()
     assert got[0] == wanted[0]
@@ -99,7 +99,7 @@ def test_the_whole_job_by_commands(data: Path, tmp_path: Path, run: Run) -> None
     else:
         assert not failures.exists()
 
-    ended = run("score", submission, data / "test_labels.csv", "--train-labels", data / "train_labels.csv")
+    ended = run("score", data / "test_labels.csv", submission, "--train-labels", data / "train_labels.csv")
     assert ended.code == 0
     assert "aggregated log loss on 45 clips (mean over 24 species)" in ended.out
     assert "constant  0." in ended.out
@@ -298,7 +298,7 @@ def test_bad_folders_and_models_stop_with_one_line(data: Path, model: Path, tmp_
         (("predict", data, "--model", tmp_path / "empty"), "empty: no model.json in it, so no whole model"),
         (("predict", data, "--model", tmp_path / "other"), "got a model for 2 species and data with 24"),
         (("train", tmp_path / "nowhere", "--labels", "x.csv"), "got no such folder"),
-        (("score", tmp_path / "p.csv", data / "test_labels.csv"), "p.csv: no such file; wanted a CSV table"),
+        (("score", data / "test_labels.csv", tmp_path / "p.csv"), "p.csv: no such file; wanted a CSV table"),
         (
             ("simulate", tmp_path / "sim", "--sizes", "huge"),
             "--sizes: got 'huge', wanted some of nano, micro, raw",

@@ -128,7 +128,7 @@ def test_a_prediction_killed_at_20_random_moments_gives_the_same_bytes(
     server: Server, footage: Path, model: Model, tmp_path: Path
 ) -> None:
     model.save(tmp_path / "model")
-    command = ("predict", footage, "--model", tmp_path / "model", "--frames", "--workers", 0, "--quiet")
+    command = ("predict", footage, "--model", tmp_path / "model", "--per-frame", "--workers", 0, "--quiet")
     began = time.perf_counter()
     assert server.run(*command, "--out", tmp_path / "whole") == 1
     seconds = time.perf_counter() - began

@@ -76,7 +76,7 @@ def test_settings_come_from_the_file_then_words_then_flags(
         (("--set", "emma=0.9"), "train: got setting emma, wanted one of epochs"),
         (("--set", "ema"), "ema: wanted NAME=VALUE"),
         (("--config", "nowhere.yaml"), "nowhere.yaml: no such file"),
-        (("--model", "magic"), "model: got 'magic'"),
+        (("--architecture", "magic"), "architecture: got 'magic', wanted one of"),
         (("--folds", 40), "folds: got 40 for 18 clips of 6 sites"),
         (("--folds", 40, "--dry-run"), "folds: got 40 for 18 clips of 6 sites"),
         (("--epochs", 0), "epochs: got 0, wanted 1 or more"),
@@ -103,7 +103,7 @@ def test_folds_give_a_table_and_an_ensemble(run: Run, command: tuple[object, ...
 def test_a_dry_run_decodes_a_few_clips_and_keeps_nothing(
     run: Run, command: tuple[object, ...], tmp_path: Path
 ) -> None:
-    code, out, err = run(*command, "--model", "motion", "--dry-run", "--folds", 5)
+    code, out, err = run(*command, "--architecture", "motion", "--dry-run", "--folds", 5)
     assert code == 0, err
     assert (
         out.splitlines()[-1] == "dry run: trained, validated, saved, loaded and predicted; nothing was kept"
@@ -116,7 +116,7 @@ def test_a_dry_run_decodes_a_few_clips_and_keeps_nothing(
 def test_options_of_the_network_are_set_by_words(
     run: Run, command: tuple[object, ...], tmp_path: Path
 ) -> None:
-    words = ("--model", "motion", "--option", "width=4", "--option", "view=window", "--epochs", 1)
+    words = ("--architecture", "motion", "--option", "width=4", "--option", "view=window", "--epochs", 1)
     code, _, err = run(*command, *words)
     assert code == 0, err
     options = load_model(tmp_path / "m").options

@@ -18,13 +18,13 @@ def test_a_clip_weighs_as_its_rarest_species() -> None:
     labels[:900, 0] = 1
     labels[900:925, 1] = 1
     labels[924:928, 2] = 1  # the first of them shows both rare species
-    weights = weigh_clips(labels, sampling=Sampling(threshold=100, power=0.5, most=20))
+    weights = weigh_clips(labels, sampling=Sampling(threshold=0.1, power=0.5, most=20))
     assert set(weights[:900]) == {1.0}
     assert set(weights[900:924]) == {2.0}  # (100 / 25) ** 0.5
     assert set(weights[924:928]) == {5.0}  # (100 / 4) ** 0.5
     assert set(weights[928:]) == {1.0}  # clips of no species
-    share = weigh_clips(labels, sampling=Sampling(threshold=0.1, power=1, most=20))
-    assert (share[900], share[927]) == (4.0, 20.0)  # 100 / 4 is 25, more than `most`
+    steeper = weigh_clips(labels, sampling=Sampling(threshold=0.1, power=1, most=20))
+    assert (steeper[900], steeper[927]) == (4.0, 20.0)  # 100 / 4 is 25, more than `most`
 
 
 def test_an_epoch_draws_each_clip_as_often_as_it_weighs() -> None:
@@ -48,6 +48,8 @@ def test_equal_weights_give_every_clip_once(clips: int, weight: float, seed: int
 def test_sampling_that_cannot_be_is_refused() -> None:
     with pytest.raises(InputError, match="threshold: got 0, wanted"):
         Sampling(threshold=0)
+    with pytest.raises(InputError, match="threshold: got 500, wanted 0 to 1"):
+        Sampling(threshold=500)
     with pytest.raises(InputError, match="power: got 2, wanted 0 to 1"):
         Sampling(power=2)
     with pytest.raises(InputError, match=r"most: got 0.5, wanted 1 or more"):
@@ -77,7 +79,7 @@ def test_the_dataset_shows_rare_species_more_often_and_can_go_back(data: Dataset
 
     whole = [next(data.batches())[0] for _ in range(3)]
     plain = count_hogs()
-    data.use_sampling(Sampling(threshold=20, power=1, most=20))
+    data.use_sampling(Sampling(threshold=0.9, power=1, most=20))
     assert count_hogs() > 3 * plain
     data.seek(2)
     third = next(data.batches())[0]

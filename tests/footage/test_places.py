@@ -1,9 +1,7 @@
-from pathlib import Path
-
 import pytest
 
 from primatrix.errors import InputError
-from primatrix.footage.places import match_sites, read_deployments
+from primatrix.footage.places import match_sites
 
 
 def test_a_pattern_names_site_and_deployment_in_any_depth_below() -> None:
@@ -34,35 +32,3 @@ def test_a_pattern_that_fits_nothing_or_cannot_be_read_is_one_clear_line() -> No
         with pytest.raises(InputError, match=message) as error:
             match_sites(["a.mp4", "b.mp4"], pattern)
         assert "\n" not in str(error.value)
-
-
-def write(path: Path, text: str) -> Path:
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def test_a_table_names_places_by_clip_or_by_the_deepest_folder(tmp_path: Path) -> None:
-    by_clip = read_deployments(
-        write(tmp_path / "a.csv", "filename,site,time\na.mp4,007,2016-03-19T09:36:38\n")
-    )
-    assert by_clip.look_up(["a.mp4", "b.mp4"]).to_numpy().tolist() == [
-        ["007", "007", "2016-03-19T09:36:38"],
-        ["", "", ""],
-    ]
-    text = "folder,locationID,deploymentID\ncard\\,north,d1\ncard/2,south,d2\n"
-    by_folder = read_deployments(write(tmp_path / "b.csv", text))
-    names = ["card/1/a.mp4", "card/2/x/b.mp4", "other/c.mp4", "d.mp4"]
-    assert by_folder.look_up(names)["site"].tolist() == ["north", "south", "", ""]
-    assert by_folder.look_up(names)["deployment"].tolist() == ["d1", "d2", "", ""]
-
-
-def test_tables_that_do_not_do_are_refused_in_one_line(tmp_path: Path) -> None:
-    for text, message in (
-        ("clip,site\na,b\n", "got columns clip, site; wanted a column `filepath`"),
-        ("filepath,x\na,b\n", "got columns filepath, x"),
-        ("filepath,site\na,b\na,c\n", "filepath 'a' has several rows"),
-        ("filepath,recorded_at\na,15.4.23\n", "time '15.4.23', wanted day and time of day in ISO 8601"),
-        ("filepath,recorded_at\na,2023-04-15\n", "time '2023-04-15', wanted day and time of day"),
-    ):
-        with pytest.raises(InputError, match=message):
-            read_deployments(write(tmp_path / "d.csv", text))

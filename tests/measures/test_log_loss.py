@@ -62,7 +62,7 @@ def test_tables_are_matched_by_name_not_by_place() -> None:
     [
         ([[1, 0]], [[0.5]], "shapes"),
         ([1, 0], [0.5, 0.5], "shapes"),
-        ([[2]], [[0.5]], "y_true: got values other than 0 and 1"),
+        ([[2]], [[0.5]], "y_true: got values other than 0 and 1; labels come first, probabilities second"),
         ([[1]], [[1.5]], "y_prob: got values outside 0 to 1"),
         ([[1]], [[float("nan")]], "y_prob: got values outside 0 to 1"),
     ],

@@ -11,7 +11,6 @@ import torch
 from primatrix import ClipSpec, ModelError
 from primatrix.models import build_model, load_model
 from primatrix.models.batches import predict_batches, predict_frames
-from primatrix.models.devices import choose_device
 from primatrix.records import Progress
 from primatrix.training import TrainSpec, train
 
@@ -64,12 +63,12 @@ def test_any_vision_model_answers_per_clip_and_frame(
     kind: str, spec: ClipSpec, request: pytest.FixtureRequest
 ) -> None:
     model, x = make_model(request.getfixturevalue(kind), spec), make_clips(spec, 3)
-    device = choose_device("cpu", precision="fp32")
-    [plain] = predict_batches(model, [x], device=device)
-    [(clips, frames)] = predict_frames(model, [x], device=device)
+    full = {"device": "cpu", "precision": "fp32"}
+    [plain] = predict_batches(model, [x], **full)
+    [(clips, frames)] = predict_frames(model, [x], **full)
     assert np.array_equal(plain, clips)
     assert frames.shape == (3, spec.frames, 2)
-    [(alone, _)] = predict_frames(model, [x[1:2]], device=device)
+    [(alone, _)] = predict_frames(model, [x[1:2]], **full)
     np.testing.assert_allclose(alone[0], clips[1], atol=1e-5)
     assert sum(count for *_, count in model.network.layer_rows()) == sum(
         p.numel() for p in model.network.parameters()

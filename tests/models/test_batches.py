@@ -4,10 +4,9 @@ import pytest
 from primatrix import ClipSpec, ModelError
 from primatrix.models import Model, build_model
 from primatrix.models.batches import predict_batches
-from primatrix.models.devices import Device
 
 NANO = ClipSpec(15, 16, 16)
-FULL, HALF = Device("cpu", "fp32"), Device("cpu", "bf16")
+FULL, HALF = ({"device": "cpu", "precision": precision} for precision in ("fp32", "bf16"))
 
 
 @pytest.fixture(scope="module")
@@ -21,24 +20,26 @@ def draw(clips: int) -> np.ndarray:
 
 def test_batches_come_back_one_by_one_in_order(model: Model) -> None:
     x = draw(45)
-    parts = list(predict_batches(model, iter([x[:40], x[40:]]), device=FULL))
+    parts = list(predict_batches(model, iter([x[:40], x[40:]]), **FULL))
     assert [(p.shape, p.dtype) for p in parts] == [((40, 3), np.float32), ((5, 3), np.float32)]
     np.testing.assert_allclose(np.concatenate(parts), model.probabilities(x), atol=1e-5)
 
 
-@pytest.mark.parametrize(("device", "tolerance"), [(FULL, 1e-5), (HALF, 4e-3)])
-def test_a_clips_answer_hardly_depends_on_its_batch(model: Model, device: Device, tolerance: float) -> None:
+@pytest.mark.parametrize(("where", "tolerance"), [(FULL, 1e-5), (HALF, 4e-3)])
+def test_a_clips_answer_hardly_depends_on_its_batch(
+    model: Model, where: dict[str, str], tolerance: float
+) -> None:
     x = draw(40)
-    (whole,) = predict_batches(model, [x], device=device)
+    (whole,) = predict_batches(model, [x], **where)
     for size in (1, 7, 32):
         pieces = [x[i : i + size] for i in range(0, 40, size)]
-        split = np.concatenate(list(predict_batches(model, pieces, device=device)))
+        split = np.concatenate(list(predict_batches(model, pieces, **where)))
         assert np.abs(split - whole).max() <= tolerance
 
 
 def test_bf16_stays_near_full_precision(model: Model) -> None:
     x = draw(32)
-    (full,), (half,) = (predict_batches(model, [x], device=d) for d in (FULL, HALF))
+    (full,), (half,) = (predict_batches(model, [x], **where) for where in (FULL, HALF))
     assert 0 < np.abs(full - half).max() < 0.02
 
 
@@ -57,6 +58,6 @@ def test_model_is_left_as_it_was(model: Model) -> None:
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method`:DeprecationWarning:torch")
 def test_compiled_prediction_fills_the_last_batch_and_answers_the_same(model: Model) -> None:
     x = draw(35)
-    plain = np.concatenate(list(predict_batches(model, [x], device=FULL)))
-    compiled = np.concatenate(list(predict_batches(model, [x], device=FULL, compile="on")))
+    plain = np.concatenate(list(predict_batches(model, [x], **FULL)))
+    compiled = np.concatenate(list(predict_batches(model, [x], **FULL, compile="on")))
     np.testing.assert_allclose(compiled, plain, atol=1e-5)

@@ -11,7 +11,6 @@ import torch
 import primatrix as pm
 from primatrix.models import Model
 from primatrix.models.batches import predict_frames
-from primatrix.models.devices import Device
 from primatrix.records import Progress
 from primatrix.training import Augmentation
 
@@ -19,7 +18,8 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA
 
 SPECIES = ("blank", "duiker", "leopard")
 SPEC = pm.ClipSpec(12, 32, 32, "rgb")
-CPU, GPU, GPU_BF16 = Device("cpu", "fp32"), Device("cuda", "fp32"), Device("cuda", "bf16")
+CPU, GPU = {"device": "cpu", "precision": "fp32"}, {"device": "cuda", "precision": "fp32"}
+GPU_BF16 = {"device": "cuda", "precision": "bf16"}
 VIT = {"model_type": "vit", "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
        "intermediate_size": 32, "image_size": 32, "patch_size": 8}  # fmt: skip
 # Without dropout and random crops, whose numbers come from the device's own generator.
@@ -63,9 +63,9 @@ def build(name: str, **options: object) -> Model:
     return pm.build_model(name, species=SPECIES, spec=SPEC, **{**MODELS[name], **options})
 
 
-def predict(model: Model, device: Device, **options: str) -> np.ndarray:
+def predict(model: Model, where: dict[str, str], **options: str) -> np.ndarray:
     batches = [Squares().draw(2, 0)[0], Squares().draw(2, 1)[0][:5]]
-    return np.concatenate(list(pm.predict_batches(model, batches, device=device, **options)))
+    return np.concatenate(list(pm.predict_batches(model, batches, **where, **options)))
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +88,7 @@ def test_frames_and_compiled_networks_say_the_same() -> None:
     model = build("motion")
     batch = Squares().draw(2, 0)[0]
     (clips, frames), (there, frames_there) = (
-        next(predict_frames(model, [batch], device=device)) for device in (GPU, CPU)
+        next(predict_frames(model, [batch], **where)) for where in (GPU, CPU)
     )
     np.testing.assert_allclose(clips, there, atol=1e-5)
     np.testing.assert_allclose(frames, frames_there, atol=1e-5)

@@ -6,8 +6,8 @@ from torch import nn
 
 from primatrix import InputError
 from primatrix.models.devices import (
-    Device,
-    choose_device,
+    Processor,
+    choose_processor,
     compile_network,
     describe_device,
     has_fast_bf16,
@@ -16,36 +16,36 @@ from primatrix.models.devices import (
 
 
 def test_auto_takes_what_is_there_and_says_so() -> None:
-    device = choose_device()
-    assert torch.zeros(1, device=device.torch_device).device.type == device.kind
-    assert device.kind in describe_device()
-    assert device.precision in device.short
+    processor = choose_processor()
+    assert torch.zeros(1, device=processor.torch_device).device.type == processor.kind
+    assert processor.kind in describe_device()
+    assert processor.precision in processor.short
 
 
 def test_words_and_processors_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="device: got 'tpu', wanted one of auto, cpu, cuda, mps"):
-        choose_device("tpu")
+        choose_processor("tpu")
     with pytest.raises(InputError, match="precision: got 'int8', wanted one of auto, bf16, fp32"):
-        choose_device(precision="int8")
+        choose_processor(precision="int8")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InputError, match="got 'cuda', which torch does not find here"):
-        choose_device("cuda")
+        choose_processor("cuda")
 
 
 def test_bf16_is_chosen_only_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    assert choose_device("cpu").precision == "fp32"
+    assert choose_processor("cpu").precision == "fp32"
     assert not has_fast_bf16("mps")
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
-    assert choose_device("cpu").precision == "bf16"
-    assert choose_device("cpu", precision="fp32").precision == "fp32"
+    assert choose_processor("cpu").precision == "bf16"
+    assert choose_processor("cpu", precision="fp32").precision == "fp32"
 
 
-def test_autocast_runs_products_in_the_devices_precision() -> None:
+def test_autocast_runs_products_in_the_processors_precision() -> None:
     layer, x = nn.Linear(4, 4), torch.ones(1, 4)
     for precision, dtype in (("bf16", torch.bfloat16), ("fp32", torch.float32)):
-        with Device("cpu", precision).autocast():
+        with Processor("cpu", precision).autocast():
             assert layer(x).dtype == dtype
 
 

@@ -6,7 +6,6 @@ from primatrix import ClipSpec, ModelError
 from primatrix.models import build_model, load_model
 from primatrix.models.background import fold_pixels
 from primatrix.models.batches import predict_batches, predict_frames
-from primatrix.models.devices import choose_device
 from primatrix.models.motion import Motion, MotionOptions, cut_windows, find_windows, halve
 
 SMALL = ClipSpec(6, 32, 40, "rgb")
@@ -77,10 +76,9 @@ def test_any_number_of_frames_of_any_size_gets_an_answer_per_frame(spec: ClipSpe
 )
 def test_the_clips_answer_is_the_one_without_frames(options: dict) -> None:
     model, x = make_model(**options), make_clips(SMALL, 3)
-    device = choose_device("cpu")
     assert model.gives_frames
-    [plain] = predict_batches(model, [x], device=device)
-    [(clips, frames)] = predict_frames(model, [x], device=device)
+    [plain] = predict_batches(model, [x], device="cpu")
+    [(clips, frames)] = predict_frames(model, [x], device="cpu")
     assert np.array_equal(plain, clips)
     assert (frames.dtype, frames.shape) == (np.float32, (3, 6, 3))
     assert frames.min() >= 0
@@ -89,9 +87,9 @@ def test_the_clips_answer_is_the_one_without_frames(options: dict) -> None:
 
 def test_a_clips_answer_does_not_depend_on_its_batch() -> None:
     model, x = make_model(), make_clips(SMALL, 5)
-    device = choose_device("cpu", precision="fp32")
-    [(clips, frames)] = predict_frames(model, [x], device=device)
-    alone = list(predict_frames(model, [x[:1], x[1:5]], device=device))
+    full = {"device": "cpu", "precision": "fp32"}
+    [(clips, frames)] = predict_frames(model, [x], **full)
+    alone = list(predict_frames(model, [x[:1], x[1:5]], **full))
     np.testing.assert_allclose(clips, np.concatenate([c for c, _ in alone]), atol=1e-5)
     np.testing.assert_allclose(frames, np.concatenate([f for _, f in alone]), atol=1e-5)
 
@@ -122,7 +120,7 @@ def test_of_the_place_alone_there_is_an_answer_for_the_clip_but_not_per_frame(sp
     model = make_model(spec, view="none", place=True)
     x = make_clips(spec)
     assert not model.gives_frames
-    [p] = predict_batches(model, [x], device=choose_device("cpu"))
+    [p] = predict_batches(model, [x], device="cpu")
     assert p.shape == (2, 3)
     assert np.isfinite(p).all()
     with pytest.raises(ModelError, match="motion: got asked for an answer per frame with view 'none'"):
@@ -217,8 +215,8 @@ def test_what_stands_in_the_scene_is_learnt_and_told_elsewhere_in_darker_light()
     x[1::2, :, 8:20, 10:22] = 110  # every second clip has a grey square in it that never moves
     model = build_model("motion", species=["empty", "square"], spec=spec, width=8, view="none", place=True)
     learn(model, x[:64], y[:64], steps=60)
-    device = choose_device("cpu", precision="fp32")
-    by_day, at_dusk = predict_batches(model, [x[64:], x[64:] // 2], device=device)
+    full = {"device": "cpu", "precision": "fp32"}
+    by_day, at_dusk = predict_batches(model, [x[64:], x[64:] // 2], **full)
     assert ((by_day[:, 1] > 0.5) == (y[64:, 1] > 0)).all()
     assert ((at_dusk[:, 1] > 0.5) == (y[64:, 1] > 0)).mean() > 0.85
 
@@ -233,7 +231,7 @@ def test_a_thing_that_moves_is_learnt_and_its_frames_found() -> None:
         "motion", species=["blank", "square"], spec=spec, width=8, appearance=False, place=False
     )
     learn(model, x, y, steps=25)
-    [(clips, frames)] = predict_frames(model, [x[:8]], device=choose_device("cpu", precision="fp32"))
+    [(clips, frames)] = predict_frames(model, [x[:8]], device="cpu", precision="fp32")
     assert ((clips[:, 1] > 0.5) == (y[:8, 1] > 0)).all()
     assert (frames[1::2, :, 1].argmax(1) == 2).all()
 

@@ -72,12 +72,17 @@ def test_tables_name_every_clip_in_the_benchmarks_columns(made: Path) -> None:
     assert set(train.index) | set(truth.index) == {path.name for path in (made / "nano").iterdir()}
 
 
-def test_deployments_give_site_and_time_of_every_clip(made: Path) -> None:
-    table = pd.read_csv(made / "deployments.csv", parse_dates=["time"])
-    assert table.columns.tolist() == ["filename", "site", "time"]
+def test_deployments_give_site_deployment_time_and_place_of_every_clip(made: Path) -> None:
+    table = pd.read_csv(made / "deployments.csv", parse_dates=["recorded_at"])
+    columns = ["filename", "site", "deployment", "recorded_at", "latitude", "longitude"]
+    assert table.columns.tolist() == columns
     assert set(table["filename"]) == {path.name for path in (made / "nano").iterdir()}
     assert table["site"].nunique() == 8
-    assert table["time"].dt.year.between(2015, 2017).all()
+    assert table["recorded_at"].dt.year.between(2015, 2017).all()
+    assert (table["deployment"] == table["site"] + "-" + table["recorded_at"].dt.year.astype(str)).all()
+    assert len(table[["site", "latitude", "longitude"]].drop_duplicates()) == 8
+    assert table["latitude"].between(5.5, 6.1).all()
+    assert table["longitude"].between(-7.4, -6.9).all()
 
 
 def test_clips_are_30_colour_frames_of_16_by_16_at_2_per_second(made: Path) -> None:

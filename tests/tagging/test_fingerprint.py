@@ -2,13 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from primatrix.models import Device, Model, build_model
+from primatrix.models import Model, Processor, build_model
 from primatrix.records import ClipSpec
 from primatrix.tagging.fingerprint import fingerprint_model, fingerprint_walk
 from primatrix.trust import fit_calibration
 
 SPECIES = ["blank", "duiker", "hog"]
-CPU = Device("cpu", "fp32")
+CPU = Processor("cpu", "fp32")
 
 
 def make_model() -> Model:
@@ -28,7 +28,7 @@ def test_the_fingerprint_knows_weights_species_and_device(model: Model) -> None:
         build_model("lrcn", species=SPECIES, spec=model.spec, seed=1),
     ]
     digests = {fingerprint_model(other, CPU) for other in others} | {
-        fingerprint_model(model, Device("cpu", "bf16"))
+        fingerprint_model(model, Processor("cpu", "bf16"))
     }
     assert len(digests | {fingerprint_model(model, CPU)}) == 5
 

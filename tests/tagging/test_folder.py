@@ -48,7 +48,9 @@ def footage(make_video: Callable[..., Path], tmp_path: Path) -> Path:
 
 def test_every_video_has_its_row_and_what_is_known_of_it(footage: Path, model: Model, tmp_path: Path) -> None:
     before = sorted(footage.rglob("*"))
-    spec = TagSpec(times=TimeSpec("Africa/Abidjan"), site_from="{site}/{file}", thresholds=LOW, frames=True)
+    spec = TagSpec(
+        times=TimeSpec("Africa/Abidjan"), site_from="{site}/{file}", thresholds=LOW, per_frame=True
+    )
     run = predict_folder(footage, model, tmp_path / "out", spec=spec, workers=0)
     assert sorted(footage.rglob("*")) == before  # nothing is written on the card
     assert not (tmp_path / "out" / ".parts").exists()
@@ -174,7 +176,7 @@ def test_answers_kept_are_not_asked_for_again(
 def test_frames_are_written_chunk_by_chunk_and_never_kept_all(
     footage: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = TagSpec(frames=True)
+    spec = TagSpec(per_frame=True)
     predict_folder(footage, model, tmp_path / "one", spec=spec, workers=0)
     monkeypatch.setattr(tagging, "CHUNK_VIDEOS", 2)
     run = predict_folder(footage, model, tmp_path / "out", spec=spec, workers=0)
@@ -193,7 +195,7 @@ def test_frames_are_written_chunk_by_chunk_and_never_kept_all(
 def test_frames_of_a_folder_where_nothing_can_be_read_are_none(model: Model, tmp_path: Path) -> None:
     (tmp_path / "card").mkdir()
     (tmp_path / "card" / "broken.mp4").write_bytes(b"no video")
-    predict_folder(tmp_path / "card", model, tmp_path / "out", spec=TagSpec(frames=True), workers=0)
+    predict_folder(tmp_path / "card", model, tmp_path / "out", spec=TagSpec(per_frame=True), workers=0)
     frames = Results.read(tmp_path / "out").frames
     assert frames is not None
     assert frames.columns.tolist() == ["filepath", "pts_seconds", *SPECIES]
@@ -217,7 +219,7 @@ def test_windows_are_as_long_as_the_clips_the_model_was_trained_on(
         model = build_model("lrcn", species=SPECIES, spec=ClipSpec(5, 16, 16))
         model.clip_seconds = seconds
         out = tmp_path / str(seconds)
-        predict_folder(tmp_path / "card", model, out, spec=TagSpec(frames=True), workers=0)
+        predict_folder(tmp_path / "card", model, out, spec=TagSpec(per_frame=True), workers=0)
         frames = Results.read(out).frames
         assert frames is not None
         looked_at[seconds] = len(frames)
@@ -226,7 +228,7 @@ def test_windows_are_as_long_as_the_clips_the_model_was_trained_on(
 
 def test_a_model_that_answers_per_frame_is_asked_for_them(footage: Path, tmp_path: Path) -> None:
     model = build_model("motion", species=SPECIES, spec=ClipSpec(6, 32, 32))
-    predict_folder(footage, model, tmp_path / "out", spec=TagSpec(frames=True), workers=0)
+    predict_folder(footage, model, tmp_path / "out", spec=TagSpec(per_frame=True), workers=0)
     found = Results.read(tmp_path / "out")
     assert found.frames is not None
     assert found.frames["filepath"].value_counts().max() == 24

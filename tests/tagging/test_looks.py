@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from primatrix.models import Device, Model, build_model
+from primatrix.models import Model, Processor, build_model
 from primatrix.records import ClipSpec
 from primatrix.tagging import looks
 from primatrix.tagging.looks import (
@@ -14,7 +14,7 @@ from primatrix.tagging.looks import (
     slide_frames,
 )
 
-CPU = Device("cpu", "fp32")
+CPU = Processor("cpu", "fp32")
 
 
 def test_a_clip_is_blank_only_if_every_window_is() -> None:
@@ -63,7 +63,7 @@ def answer(
     def batches() -> Iterator[np.ndarray]:
         yield batch
 
-    [(clips, frames)] = answer_windows(model, batches(), device=CPU, clips=len(batch))
+    [(clips, frames)] = answer_windows(model, batches(), processor=CPU, clips=len(batch))
     return clips, frames, asked
 
 

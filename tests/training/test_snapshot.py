@@ -126,7 +126,7 @@ def test_sampled_clips_go_on_where_they_stopped(make_video: Callable[..., Path],
         )
 
     spec = dataclasses.replace(
-        FULL, steps_per_epoch=None, validation_steps=None, sampling=Sampling(threshold=20)
+        FULL, steps_per_epoch=None, validation_steps=None, sampling=Sampling(threshold=0.9)
     )
     whole, again = make_model(), make_model()
     expected = train(whole, open_data(), spec=spec)

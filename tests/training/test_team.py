@@ -98,7 +98,7 @@ def test_several_processors_without_lightning_name_the_extra(monkeypatch: pytest
 
 
 def test_one_processor_is_a_team_by_itself() -> None:
-    from primatrix.models import choose_device
+    from primatrix.models import choose_processor
 
-    team = gather_team(choose_device("cpu"), size=1)
+    team = gather_team(choose_processor("cpu"), size=1)
     assert (team.rank, team.size, team.add_up([1.5])) == (0, 1, [1.5])

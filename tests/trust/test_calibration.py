@@ -6,7 +6,7 @@ import pytest
 
 from primatrix.disk import update_facts
 from primatrix.errors import InputError, ModelError
-from primatrix.models import build_model, choose_device, load_model, predict_batches, predict_frames
+from primatrix.models import build_model, choose_processor, load_model, predict_batches, predict_frames
 from primatrix.records import ClipSpec
 from primatrix.tagging import fingerprint_model
 from primatrix.trust.calibration import (
@@ -95,16 +95,18 @@ def test_without_a_blank_species_the_surest_animal_decides() -> None:
 
 def test_a_saved_model_keeps_its_calibration_and_predicts_with_it(tmp_path: Path) -> None:
     model = build_model("lrcn", species=SPECIES, spec=ClipSpec())
-    own, plain = model.probabilities(CLIPS), fingerprint_model(model, choose_device("cpu"))
+    own, plain = model.probabilities(CLIPS), fingerprint_model(model, choose_processor("cpu"))
     model.save(tmp_path)
     assert load_model(tmp_path).calibration is None
     update_facts(tmp_path, calibration=HALF.to_dict())
     loaded = load_model(tmp_path)
     assert loaded.calibration == HALF
     np.testing.assert_allclose(loaded.probabilities(CLIPS), HALF.apply(own), rtol=1e-6)
-    (batch,) = predict_batches(loaded, [CLIPS], device=choose_device("cpu", precision="fp32"), compile="off")
+    (batch,) = predict_batches(loaded, [CLIPS], device="cpu", precision="fp32", compile="off")
     np.testing.assert_allclose(batch, HALF.apply(own), rtol=1e-4)
-    assert fingerprint_model(loaded, choose_device("cpu")) != plain  # answers kept on disk are not mixed up
+    assert (
+        fingerprint_model(loaded, choose_processor("cpu")) != plain
+    )  # answers kept on disk are not mixed up
     loaded.save(tmp_path)
     assert load_model(tmp_path).calibration == HALF
 
@@ -112,10 +114,10 @@ def test_a_saved_model_keeps_its_calibration_and_predicts_with_it(tmp_path: Path
 def test_frames_are_mapped_as_clips_are() -> None:
     model = build_model("motion", species=SPECIES, spec=ClipSpec(5, 32, 32))
     clips = np.random.default_rng(1).integers(0, 255, (3, 5, 32, 32, 1), np.uint8)
-    device = choose_device("cpu", precision="fp32")
-    ((own, own_frames),) = predict_frames(model, [clips], device=device)
+    full = {"device": "cpu", "precision": "fp32"}
+    ((own, own_frames),) = predict_frames(model, [clips], **full)
     model.calibration = HALF
-    ((mapped, frames),) = predict_frames(model, [clips], device=device)
+    ((mapped, frames),) = predict_frames(model, [clips], **full)
     np.testing.assert_allclose(mapped, HALF.apply(own), rtol=1e-5)
     np.testing.assert_allclose(frames, HALF.apply(own_frames), rtol=1e-5)
 

@@ -30,8 +30,8 @@ def folder(tmp_path: Path) -> Path:
 
 def calibrate(folder: Path) -> Calibration:
     return calibrate_model(
-        folder / "model", predictions=folder / "predictions.csv", labels=folder / "labels.csv",
-        sites=folder / "sites.csv",
+        folder / "model", labels=folder / "labels.csv", predictions=folder / "predictions.csv",
+        deployments=folder / "sites.csv",
     )  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def test_labels_of_a_species_the_model_does_not_know_are_refused(folder: Path) -
 def test_sites_of_other_clips_are_refused(folder: Path) -> None:
     sites = pd.read_csv(folder / "sites.csv", index_col="filename").rename(lambda name: f"card/{name}")
     sites.to_csv(folder / "sites.csv")
-    wanted = "none of the 600 labelled clips; got card/0.mp4, wanted names as in the labels: 0.mp4"
+    wanted = "none of the 600 labelled clips; got filename card/0.mp4, wanted clips as in the labels: 0.mp4"
     with pytest.raises(InputError, match=wanted):
         calibrate(folder)
 
@@ -90,7 +90,7 @@ def test_a_weak_models_own_predictions_may_be_used_for_another_promise(folder: P
     weak.to_csv(path, float_format="%.7g")
     first = calibrate(folder)
     again = calibrate_model(
-        folder / "model", predictions=path, labels=folder / "labels.csv", sites=folder / "sites.csv",
+        folder / "model", labels=folder / "labels.csv", predictions=path, deployments=folder / "sites.csv",
         promise=Promise(max_loss=0.2),
     )  # fmt: skip
     assert again.weights == first.weights

@@ -48,14 +48,14 @@ def run(*words: object) -> str:
 
 
 def test_calibrate_then_evaluate_from_files(folder: Path) -> None:
-    printed = run("calibrate", folder / "model", folder / "val.csv", folder / "val_labels.csv",
-                  "--sites", folder / "val_clips.csv", "--lose-at-most", 0.1)  # fmt: skip
+    printed = run("calibrate", folder / "model", folder / "val_labels.csv", folder / "val.csv",
+                  "--deployments", folder / "val_clips.csv", "--lose-at-most", 0.1)  # fmt: skip
     assert "fitted on validation predictions for 500 clips of 10 sites" in printed
     assert "loses at most 10% with 90% confidence" in printed
     assert "calibration: fitted on validation predictions" in run("info", folder / "model")
     clips = folder / "test_clips.csv"
-    printed = run("evaluate", folder / "test.csv", folder / "test_labels.csv", "--model", folder / "model",
-                  "--sites", clips, "--durations", clips, "--train-labels", folder / "val_labels.csv",
+    printed = run("evaluate", folder / "test_labels.csv", folder / "test.csv", "--model", folder / "model",
+                  "--deployments", clips, "--durations", clips, "--train-labels", folder / "val_labels.csv",
                   "--against", folder / "test.csv", "--out", folder / "out", "--no-figures")  # fmt: skip
     assert "400 clips of 10 sites; interval: 95 % bootstrap over sites" in printed
     assert "of 1.7 hours need not be watched" in printed
@@ -67,8 +67,8 @@ def test_calibrate_then_evaluate_from_files(folder: Path) -> None:
 
 def test_evaluate_says_where_predictions_are_not_the_calibrated_ones(folder: Path) -> None:
     """Thresholds of a calibrated model mean nothing for what it gave with --raw."""
-    run("calibrate", folder / "model", folder / "val.csv", folder / "val_labels.csv")
-    words = ("evaluate", folder / "test.csv", folder / "test_labels.csv", "--model", folder / "model")
+    run("calibrate", folder / "model", folder / "val_labels.csv", folder / "val.csv")
+    words = ("evaluate", folder / "test_labels.csv", folder / "test.csv", "--model", folder / "model")
     assert " clips have probabilities that the model's calibration does not give (made with --raw" in run(
         *words
     )
@@ -81,7 +81,7 @@ def test_evaluate_says_where_predictions_are_not_the_calibrated_ones(folder: Pat
 
 
 def test_evaluate_without_anything_beside(folder: Path) -> None:
-    printed = run("evaluate", folder / "test.csv", folder / "test_labels.csv")
+    printed = run("evaluate", folder / "test_labels.csv", folder / "test.csv")
     assert "constant: class frequencies of these labels themselves" in printed
     assert "skip blank (promised" not in printed
 
@@ -89,23 +89,36 @@ def test_evaluate_without_anything_beside(folder: Path) -> None:
 def test_evaluating_a_folder_of_clips_predicts_it_first(tmp_path: Path) -> None:
     simulate(tmp_path / "data", spec=SimulationSpec(train_clips=40, test_clips=20, seed=3), workers=1)
     build_model("lrcn", species=BENCHMARK_SPECIES, spec=ClipSpec()).save(tmp_path / "model")
-    printed = run("evaluate", tmp_path / "data", "--model", tmp_path / "model", "--out", tmp_path / "out",
-                  "--no-figures", "--workers", 0, "--quiet")  # fmt: skip
+    printed = run("evaluate", tmp_path / "data" / "test_labels.csv", tmp_path / "data", "--model", tmp_path / "model",
+                  "--out", tmp_path / "out", "--no-figures", "--workers", 0, "--quiet")  # fmt: skip
     assert "20 clips of" in printed  # sites from deployments.csv
     assert "constant: class frequencies of the training labels" in printed
     assert len(pd.read_csv(tmp_path / "out" / "predictions.csv")) == 20
 
 
 def test_what_is_missing_is_said_in_one_line(folder: Path) -> None:
-    with pytest.raises(InputError, match="wanted `primatrix evaluate PREDICTIONS LABELS`"):
-        run("evaluate", folder / "test.csv")
     with pytest.raises(InputError, match="wanted --model FOLDER and --out FOLDER"):
-        run("evaluate", folder)
+        run("evaluate", folder / "test_labels.csv", folder)
     beside = Beside(model=folder)
     with pytest.raises(ModelError, match=r"no model\.json in it, so no whole model"):
-        evaluate_files(folder / "test.csv", folder / "test_labels.csv", beside=beside)
+        evaluate_files(folder / "test_labels.csv", folder / "test.csv", beside=beside)
     with pytest.raises(InputError, match="and `duration_seconds`"):
         read_durations(folder / "test.csv")
+
+
+def test_files_given_the_wrong_way_round_get_one_line_that_says_so(folder: Path) -> None:
+    labels, predictions = folder / "test_labels.csv", folder / "test.csv"
+    wanted = r"test\.csv: got probabilities, wanted labels, 0 and 1 or a name .*; labels come first, predictions second"
+    for before, after in (
+        (["score"], []),
+        (["evaluate"], []),
+        (["calibrate", folder / "model"], []),
+        (["neighbours"], ["--deployments", folder / "test_clips.csv", "--model", folder / "model"]),
+    ):
+        with pytest.raises(InputError, match=wanted):
+            run(*before, predictions, labels, *after)
+    with pytest.raises(InputError, match="got a folder, wanted the label file first"):
+        run("evaluate", folder, labels)
 
 
 def test_figures_are_asked_for_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,10 +130,10 @@ def test_figures_are_asked_for_before_the_work(monkeypatch: pytest.MonkeyPatch) 
 def test_a_long_label_file_in_which_a_species_never_occurs_is_scored_at_the_models_points(
     folder: Path,
 ) -> None:
-    run("calibrate", folder / "model", folder / "val.csv", folder / "val_labels.csv")
+    run("calibrate", folder / "model", folder / "val_labels.csv", folder / "val.csv")
     label = pd.read_csv(folder / "test_labels.csv", index_col="filename").idxmax(axis=1).rename("label")
     label[label != "hog"].rename_axis("filepath").to_csv(folder / "long.csv")
-    printed = run("evaluate", folder / "test.csv", folder / "long.csv", "--model", folder / "model")
+    printed = run("evaluate", folder / "long.csv", folder / "test.csv", "--model", folder / "model")
     assert "skip blank (promised: at most 5% of animals lost)" in printed
 
 
@@ -146,8 +159,8 @@ def test_evaluate_looks_at_its_place_and_labels_before_it_predicts(folder: Path)
     (folder / "file").write_text("")
     words = [
         "evaluate",
-        str(folder / "test.csv"),
         str(folder / "test_labels.csv"),
+        str(folder / "test.csv"),
         "--out",
         str(folder / "file"),
     ]
@@ -156,17 +169,26 @@ def test_evaluate_looks_at_its_place_and_labels_before_it_predicts(folder: Path)
     (folder / "clips").mkdir()
     words = [
         "evaluate",
+        str(folder / "nowhere.csv"),
         str(folder / "clips"),
         "--model",
         str(folder / "model"),
         "--out",
         str(folder / "out"),
     ]
-    with pytest.raises(InputError, match="got no label file"):
+    with pytest.raises(InputError, match=r"nowhere\.csv: no such file"):
         CliRunner().invoke(app, words, catch_exceptions=False)
     assert not (folder / "out").exists()
 
 
 def test_sites_of_other_clips_are_refused(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"has a site for none of the 400 labelled clips; got val0\.mp4"):
-        run("evaluate", folder / "test.csv", folder / "test_labels.csv", "--sites", folder / "val_clips.csv")
+    with pytest.raises(
+        InputError, match=r"has a site for none of the 400 labelled clips; got filename val0\.mp4"
+    ):
+        run(
+            "evaluate",
+            folder / "test_labels.csv",
+            folder / "test.csv",
+            "--deployments",
+            folder / "val_clips.csv",
+        )

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from primatrix.choices import Unit
 from primatrix.errors import InputError
 from primatrix.measures import aggregated_log_loss
-from primatrix.trust.calibration import Unit
 from primatrix.trust.fit import fit_calibration
 from primatrix.trust.points import Promise, choose_points, skip_curve
 
@@ -109,7 +109,7 @@ def test_a_species_with_two_positives_gets_no_promise() -> None:
 
 def test_a_promise_over_sites_wants_sites() -> None:
     labels, predictions, _ = draw(100, seed=8)
-    with pytest.raises(InputError, match="give --sites"):
+    with pytest.raises(InputError, match="give --deployments"):
         choose_points(labels, predictions.to_numpy(), promise=Promise(unit="sites"))
     sites = pd.Series("north", index=labels.index[:60])
     with pytest.raises(InputError, match="no site for 40 of 100 clips, wanted the site of every clip"):

@@ -18,7 +18,7 @@ def draw(rng: np.random.Generator, clips: int, rates: Floats, *, stretch: float)
 
 def test_without_shrinking_the_map_is_logistic_regression_on_the_logit() -> None:
     true, prob = draw(np.random.default_rng(0), 4000, np.array([0.1, 0.3]), stretch=2.0)
-    maps = fit_maps(count_on_grid(prob, true), strength=Strength("platt", 0.0, 0.0))
+    maps = fit_maps(count_on_grid(true, prob), strength=Strength("platt", 0.0, 0.0))
     for s in range(2):
         logits = np.log(prob[:, [s]] / (1 - prob[:, [s]]))
         theirs = LogisticRegression(C=np.inf).fit(logits, true[:, s])
@@ -31,7 +31,7 @@ def test_newton_finds_the_same_least_loss_as_scipy(basis: str) -> None:
     from primatrix.trust.maps import Problem
 
     true, prob = draw(np.random.default_rng(1), 500, np.array([0.02, 0.1, 0.3]), stretch=1.5)
-    problem = Problem(count_on_grid(prob, true), strength=Strength(basis, 3.0, 0.5))
+    problem = Problem(count_on_grid(true, prob), strength=Strength(basis, 3.0, 0.5))
     free = problem.solve(problem.start())
 
     def loss(x: Floats) -> float:
@@ -47,8 +47,8 @@ def test_two_positives_follow_the_map_that_all_species_share() -> None:
     true, prob = draw(rng, 5000, np.array([0.2, 0.2, 0.2, 0.2, 0.2]), stretch=2.0)
     rare = np.flatnonzero(true[:, 4])[2:]
     true, prob = np.delete(true, rare, axis=0), np.delete(prob, rare, axis=0)
-    alone = fit_maps(count_on_grid(prob, true), strength=Strength("platt", 0.0, 0.0)).weights[:, 0]
-    held = fit_maps(count_on_grid(prob, true), strength=Strength("platt", 1000.0, 1.0)).weights[:, 0]
+    alone = fit_maps(count_on_grid(true, prob), strength=Strength("platt", 0.0, 0.0)).weights[:, 0]
+    held = fit_maps(count_on_grid(true, prob), strength=Strength("platt", 1000.0, 1.0)).weights[:, 0]
     assert held[4] == pytest.approx(0.5, abs=0.1)  # logits were stretched by 2
     assert abs(alone[4] - 0.5) > abs(held[4] - 0.5)
 
@@ -57,7 +57,7 @@ def test_no_map_turns_the_order_of_clips_round() -> None:
     prob = np.linspace(0.05, 0.95, 40)[:, None]
     true = (prob < 0.3).astype(float)
     for basis in ("platt", "beta"):
-        maps = fit_maps(count_on_grid(prob, true), strength=Strength(basis, 0.1, 0.1))
+        maps = fit_maps(count_on_grid(true, prob), strength=Strength(basis, 0.1, 0.1))
         assert (np.diff(maps.on_grid()[:, 0]) > 0).all()
         assert maps.on_grid()[512, 0] == pytest.approx(true.mean(), abs=0.05)
 
@@ -68,8 +68,8 @@ def test_chosen_maps_lose_less_on_other_clips_than_none_or_unshrunk_ones() -> No
     for seed in range(2):
         rng = np.random.default_rng(seed)
         true, prob = draw(rng, 4000, rates, stretch=1.6)
-        test = count_on_grid(*draw(rng, 20_000, rates, stretch=1.6)[::-1])
-        folds = np.stack([count_on_grid(prob[f::5], true[f::5]) for f in range(5)])
+        test = count_on_grid(*draw(rng, 20_000, rates, stretch=1.6))
+        folds = np.stack([count_on_grid(true[f::5], prob[f::5]) for f in range(5)])
         chosen, _ = choose_strength(folds)
         for name, strength in (("none", Strength("none")), ("unshrunk", Strength("platt", 1e-3, 1e-3)),
                                ("chosen", chosen)):  # fmt: skip
@@ -79,7 +79,7 @@ def test_chosen_maps_lose_less_on_other_clips_than_none_or_unshrunk_ones() -> No
 
 def test_what_is_right_already_is_hardly_touched() -> None:
     true, prob = draw(np.random.default_rng(3), 5000, np.array([0.05, 0.2]), stretch=1.0)
-    folds = np.stack([count_on_grid(prob[f::5], true[f::5]) for f in range(5)])
+    folds = np.stack([count_on_grid(true[f::5], prob[f::5]) for f in range(5)])
     strength, _ = choose_strength(folds)
     weights = fit_maps(folds.sum(axis=0), strength=strength).weights
     np.testing.assert_allclose(weights, [[1, 1, 0], [1, 1, 0]], atol=0.25)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest, norm
 
+from primatrix.choices import Unit
 from primatrix.errors import InputError
 from primatrix.measures import clopper_pearson
-from primatrix.trust.calibration import Unit
 from primatrix.trust.promises import certify_cut, count_allowed
 
 SETS = 500

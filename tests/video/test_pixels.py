@@ -34,7 +34,7 @@ def test_the_rotation_flag_is_applied_and_crop_is_of_the_upright_picture(
     upright = ClipSpec(frames=3, height_px=64, width_px=48)
     expected = np.rot90(decode_clip(plain, coded).frames, rotation // 90, axes=(1, 2))
     assert np.array_equal(decode_clip(path, upright).frames, expected)
-    cropped = ClipSpec(frames=3, height_px=44, width_px=48, crop=(8, 12 / 64))
+    cropped = ClipSpec(frames=3, height_px=44, width_px=48, crop=(8 / 64, 12 / 64))
     assert np.array_equal(decode_clip(path, cropped).frames, expected[:, 8:52])
 
 
@@ -61,19 +61,21 @@ def test_a_mirroring_display_matrix_is_applied(
     spec = ClipSpec(frames=3, height_px=64, width_px=64)
     whole = expected(decode_clip(plain, spec).frames)
     assert np.array_equal(decode_clip(tmp_path / "b.mp4", spec).frames, whole)
-    cropped = ClipSpec(frames=3, height_px=48, width_px=64, crop=(4, 12))
+    cropped = ClipSpec(frames=3, height_px=48, width_px=64, crop=(4 / 64, 12 / 64))
     assert np.array_equal(decode_clip(tmp_path / "b.mp4", cropped).frames, whole[:, 4:52])
 
 
-@pytest.mark.parametrize("crop", [(8, 12), (8 / 48, 12 / 48), (0, 12), (8, 0.25)])
-def test_crop_takes_pixels_or_a_fraction_of_the_height(
-    make_video: MakeVideo, tmp_path: Path, crop: tuple[float, float]
+@pytest.mark.parametrize("size", [(64, 48), (128, 96)])
+@pytest.mark.parametrize("crop", [(8 / 48, 12 / 48), (0, 0.25), (1 / 6, 0)])
+def test_crop_takes_the_same_share_of_the_height_of_any_picture(
+    make_video: MakeVideo, tmp_path: Path, crop: tuple[float, float], size: tuple[int, int]
 ) -> None:
-    path = make_video(tmp_path / "a.avi", frames=5, codec="mjpeg", pixel_format="yuvj420p")
-    whole = decode_clip(path, ClipSpec(frames=2, height_px=48, width_px=64)).frames
-    top, bottom = (round(value * 48) if value < 1 else int(value) for value in crop)
-    spec = ClipSpec(frames=2, height_px=48 - top - bottom, width_px=64, crop=crop)
-    assert np.array_equal(decode_clip(path, spec).frames, whole[:, top : 48 - bottom])
+    width, height = size
+    path = make_video(tmp_path / "a.avi", frames=5, size=size, codec="mjpeg", pixel_format="yuvj420p")
+    whole = decode_clip(path, ClipSpec(frames=2, height_px=height, width_px=width)).frames
+    top, bottom = (round(share * height) for share in crop)
+    spec = ClipSpec(frames=2, height_px=height - top - bottom, width_px=width, crop=crop)
+    assert np.array_equal(decode_clip(path, spec).frames, whole[:, top : height - bottom])
 
 
 def test_a_picture_with_memory_that_was_never_painted_is_told() -> None:

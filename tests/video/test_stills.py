@@ -64,7 +64,7 @@ def test_the_eight_orientations_of_exif_are_applied(tmp_path: Path, orientation:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     path = save(tmp_path / "a.png", np.ascontiguousarray(stored), exif=exif)
-    spec = ClipSpec(frames=1, height_px=32, width_px=64, colour="rgb", crop=(8, 8))
+    spec = ClipSpec(frames=1, height_px=32, width_px=64, colour="rgb", crop=(8 / 48, 8 / 48))
     assert np.array_equal(decode_clip(path, spec).frames[0], picture[8:40])
 
 

@@ -5,19 +5,19 @@ from typing import Annotated
 
 import typer
 
-from primatrix.cli.options import Sites
-from primatrix.trust import PredictedBy, Unit
+from primatrix.choices import PredictedBy, Unit
+from primatrix.cli.options import Deployments
 
 __all__ = ["calibrate"]
 
 
 def calibrate(
     model: Annotated[Path, typer.Argument(help="Folder of a trained model; its calibration is replaced.")],
+    labels: Annotated[Path, typer.Argument(help="Label file, wide or long.")],
     predictions: Annotated[
         Path, typer.Argument(help="Its own (--raw) predictions for clips it did not train on.")
     ],
-    labels: Annotated[Path, typer.Argument(help="Label file, wide or long.")],
-    sites: Sites = None,
+    deployments: Deployments = None,
     source: Annotated[PredictedBy, typer.Option(help="How the predictions were made.")] = "validation",
     lose_at_most: Annotated[
         float, typer.Option(help="Share of clips with animals that may be skipped.")
@@ -28,12 +28,12 @@ def calibrate(
 ) -> None:
     """Learn how far to trust a model's probabilities, and from where on clips may be skipped.
 
-    Example: primatrix calibrate runs/motion runs/motion/oof.csv train_labels.csv --source out-of-fold
+    Example: primatrix calibrate runs/motion train_labels.csv runs/motion/oof.csv --source out-of-fold
     """
     from primatrix.trust import Promise, calibrate_model, describe_calibration
 
     promise = Promise(lose_at_most, find_at_least, confidence, per)
     calibration = calibrate_model(
-        model, predictions=predictions, labels=labels, sites=sites, source=source, promise=promise
+        model, labels=labels, predictions=predictions, deployments=deployments, source=source, promise=promise
     )
     typer.echo(describe_calibration(calibration))

@@ -1,11 +1,12 @@
 """The command `evaluate`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from primatrix.cli.options import Device, Kind, Quiet, Sites, Workers, check_folder, is_benchmark
+from primatrix.choices import DeviceName
+from primatrix.cli.options import Deployments, Device, Kind, Quiet, Workers, check_folder, is_benchmark
 from primatrix.cli.program import tell
 from primatrix.cli.progress import ProgressDisplay
 from primatrix.errors import InputError
@@ -15,14 +16,12 @@ __all__ = ["evaluate"]
 
 
 def evaluate(
+    labels: Annotated[Path, typer.Argument(help="Label file, wide or long.")],
     predictions: Annotated[
         Path, typer.Argument(help="CSV of probabilities, or a folder of clips with --model.")
     ],
-    labels: Annotated[
-        Path | None, typer.Argument(help="Label file; of a benchmark folder its test labels.")
-    ] = None,
     model: Annotated[Path | None, typer.Option(help="Model: its thresholds and operating points.")] = None,
-    sites: Sites = None,
+    deployments: Deployments = None,
     train_labels: Annotated[Path | None, typer.Option(help="Training labels, for the constant.")] = None,
     against: Annotated[Path | None, typer.Option(help="Another model's CSV, compared clip by clip.")] = None,
     durations: Annotated[Path | None, typer.Option(help="CSV with duration_seconds, as clips.csv.")] = None,
@@ -35,34 +34,43 @@ def evaluate(
 ) -> None:
     """Measure predictions with intervals, beside the constant and another model.
 
-    Example: primatrix evaluate submission.csv test_labels.csv --sites deployments.csv --out evaluation
+    Example: primatrix evaluate test_labels.csv submission.csv --deployments deployments.csv --out evaluation
     """
     from primatrix.trust import Beside, check_figures, describe_evaluation, evaluate_files, write_evaluation
 
     check_folder(out)
+    check_order(labels, predictions)
     if out and figures:
         check_figures()
     if predictions.is_dir():
         found = find_tables(predictions)
-        labels, sites = labels or found.get("test_labels"), sites or found.get("deployments")
+        deployments = deployments or found.get("deployments")
         train_labels = train_labels or found.get("train_labels")
-    if labels is None:
-        raise InputError(f"{predictions}: got no label file, wanted `primatrix evaluate PREDICTIONS LABELS`")
-    if predictions.is_dir():
         predictions = predict_first(
             predictions, model, out=out, kind=kind, device=device, workers=workers, quiet=quiet
         )
-    beside = Beside(sites, train_labels, against, model, durations)
-    evaluation = evaluate_files(predictions, labels, beside=beside)
+    beside = Beside(deployments, train_labels, against, model, durations)
+    evaluation = evaluate_files(labels, predictions, beside=beside)
     typer.echo(describe_evaluation(evaluation))
     if out:
         write_evaluation(evaluation, out, model=model, figures=figures)
         tell(f"tables{' and figures' if figures else ''}: {out}")
 
 
+def check_order(labels: Path, predictions: Path) -> None:
+    """InputError before any work where there are no labels, or a folder of clips stands in their place."""
+    if labels.is_dir() and not (labels / "datapackage.json").is_file():
+        raise InputError(f"{labels}: got a folder, wanted the label file first and predictions, or a folder of clips, "
+                         "second: `primatrix evaluate LABELS PREDICTIONS`")  # fmt: skip
+    if predictions.is_dir():  # labels that cannot be read are refused before clips are predicted
+        from primatrix.interchange import read_labels
+
+        read_labels(labels)
+
+
 def find_tables(folder: Path) -> dict[str, Path]:
     """The benchmark's tables in its folder, by name."""
-    names = ("train_labels", "test_labels", "deployments")
+    names = ("train_labels", "deployments")
     return {name: folder / f"{name}.csv" for name in names if (folder / f"{name}.csv").is_file()}
 
 
@@ -72,7 +80,7 @@ def predict_first(
     *,
     out: Path | None,
     kind: DatasetType,
-    device: Literal["auto", "cpu", "cuda", "mps"],
+    device: DeviceName,
     workers: int | None,
     quiet: bool,
 ) -> Path:

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from primatrix.choices import Format
+from primatrix.cli.options import Deployments
 from primatrix.cli.program import tell
 from primatrix.errors import InputError
-from primatrix.interchange import Format
 
 __all__ = ["export"]
 
@@ -26,9 +27,7 @@ def export(
         Path | None,
         typer.Option(help="CSV of scientific names per label; one that is not there is made, to edit."),
     ] = None,
-    deployments: Annotated[
-        Path | None, typer.Option(help="camtrap-dp: CSV with deploymentID, latitude, longitude.")
-    ] = None,
+    deployments: Deployments = None,
     project: Annotated[Path | None, typer.Option(help="camtrap-dp: JSON or YAML about the project.")] = None,
     timezone: Annotated[
         str, typer.Option(help="camtrap-dp: zone of times that have none, as Africa/Abidjan.")
@@ -42,7 +41,7 @@ def export(
 ) -> None:
     """Write answers for other programs, or check a file against its format's rules.
 
-    Example: primatrix export results --to camtrap-dp --out package --deployments sites.csv --project project.json
+    Example: primatrix export results --to camtrap-dp --out package --deployments deployments.csv --project project.json
     """
     if check:
         check_file(check, schemas)

@@ -14,11 +14,13 @@ __all__ = ["neighbours"]
 
 
 def neighbours(
+    labels: Annotated[Path, typer.Argument(help="Label file, wide or long.")],
     predictions: Annotated[
-        Path, typer.Argument(help="predict's CSV for clips the model did not train on, or oof.csv.")
+        Path, typer.Argument(help="predict's CSV for labelled clips the model did not train on, or oof.csv.")
     ],
-    labels: Annotated[Path, typer.Argument(help="Their labels, wide or long.")],
-    deployments: Annotated[Path, typer.Option(help="CSV: filepath or folder, then site, recorded_at.")],
+    deployments: Annotated[
+        Path, typer.Option(help="CSV: sites, times, coordinates by filepath, folder or deployment.")
+    ],
     model: Annotated[
         Path,
         typer.Option(help="Folder of the model that predicted; gets neighbours.json, which predict reads."),
@@ -28,6 +30,6 @@ def neighbours(
 
     Judged by log loss on sites not learned on; the line printed says whether it is on and what it gained.
 
-    Example: primatrix neighbours val.csv labels.csv --deployments deployments.csv --model runs/mine
+    Example: primatrix neighbours labels.csv val.csv --deployments deployments.csv --model runs/mine
     """
-    typer.echo(learn_neighbours(predictions, labels, deployments=deployments, model=model).summary())
+    typer.echo(learn_neighbours(labels, predictions, deployments=deployments, model=model).summary())

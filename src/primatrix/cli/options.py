@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, get_args
 
 import typer
 
+from primatrix.choices import DeviceName
 from primatrix.cli.program import tell
 from primatrix.errors import InputError
 from primatrix.records import SIZES_PX, ClipSpec, Colour, DatasetType, Media
@@ -13,6 +14,7 @@ from primatrix.records import SIZES_PX, ClipSpec, Colour, DatasetType, Media
 __all__ = [
     "Channels",
     "Data",
+    "Deployments",
     "Device",
     "Frames",
     "Kind",
@@ -21,7 +23,6 @@ __all__ = [
     "ModelFolder",
     "Quiet",
     "Seed",
-    "Sites",
     "Size",
     "StoreFolder",
     "Workers",
@@ -52,8 +53,10 @@ StoreFolder = Annotated[Path | None, typer.Option("--store", help="Where decoded
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Look = Annotated[Media, typer.Option("--media", help="What is looked for in one's own folder.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
-Sites = Annotated[Path | None, typer.Option(help="CSV with filename and site, where the labels have none.")]
-Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where the model runs.")]
+Deployments = Annotated[
+    Path | None, typer.Option(help="CSV: sites, times, coordinates by filepath, folder or deployment.")
+]
+Device = Annotated[DeviceName, typer.Option(help="Where the model runs.")]
 
 
 def tell_unused(given: Mapping[str, object]) -> None:

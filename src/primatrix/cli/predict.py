@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from primatrix.choices import ContainerClock
 from primatrix.cli.options import (
     Data,
+    Deployments,
     Device,
     Kind,
     Look,
@@ -19,7 +21,7 @@ from primatrix.cli.options import (
 from primatrix.cli.program import finish, tell
 from primatrix.cli.progress import ProgressDisplay
 from primatrix.errors import InputError
-from primatrix.footage import INTERVAL_MINUTES, ContainerClock, TimeSpec
+from primatrix.footage import INTERVAL_MINUTES, TimeSpec
 from primatrix.tagging import NEIGHBOURS_FILE, Neighbours, read_neighbours
 
 if TYPE_CHECKING:
@@ -48,14 +50,12 @@ def predict(
     site_from: Annotated[
         str, typer.Option(help="Where the site is in a path: {site}/{visit}/{file}, or (?P<site>…).")
     ] = "",
-    deployments: Annotated[
-        Path | None, typer.Option(help="CSV: filepath or folder, then site, deployment, recorded_at.")
-    ] = None,
+    deployments: Deployments = None,
     interval: Annotated[
         float, typer.Option(help="Minutes apart that make another event.")
     ] = INTERVAL_MINUTES,
-    frames: Annotated[
-        bool, typer.Option("--frames", help="Write frames.parquet, too: the probabilities of single frames.")
+    per_frame: Annotated[
+        bool, typer.Option("--per-frame", help="Write frames.parquet, too: probabilities of single frames.")
     ] = False,
     use_neighbours: Annotated[
         bool,
@@ -91,7 +91,7 @@ def predict(
         deployments,
         interval_minutes=interval,
         neighbours=learned,
-        frames=frames,
+        per_frame=per_frame,
     )
     with ProgressDisplay(quiet=quiet) as display:
         shared = {"device": device, "workers": workers, "on_progress": display.on_progress}
@@ -128,7 +128,7 @@ def options_of_footage(spec: "TagSpec") -> dict[str, object]:
         "--site-from": spec.site_from,
         "--deployments": spec.deployments,
         "--interval": spec.interval_minutes != INTERVAL_MINUTES,
-        "--frames": spec.frames,
+        "--per-frame": spec.per_frame,
     }
 
 

@@ -1,10 +1,11 @@
 """The command `simulate`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from primatrix.choices import TestSites
 from primatrix.cli.options import (
     Quiet,
     Seed,
@@ -21,9 +22,7 @@ def simulate(
     train: Annotated[int, typer.Option(help="Clips with labels.")] = 1000,
     test: Annotated[int, typer.Option(help="Clips to predict.")] = 400,
     sizes: Annotated[str, typer.Option(help="nano, micro, raw; several with commas.")] = "nano",
-    test_sites: Annotated[
-        Literal["shared", "new"], typer.Option(help="Cameras of the test clips.")
-    ] = "shared",
+    test_sites: Annotated[TestSites, typer.Option(help="Cameras of the test clips.")] = "shared",
     broken: Annotated[int, typer.Option(help="How many files to break.")] = 0,
     seed: Seed = 0,
     workers: Workers = None,

@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # they load torch
 
 __all__ = ["train"]
 
-Architecture = Annotated[str, typer.Option("--model", "--architecture", help="Which network.")]
+Architecture = Annotated[str, typer.Option(help="Which network.")]
 
 
 Config = Annotated[Path | None, typer.Option(help="YAML file of training settings; flags change it.")]
@@ -58,7 +58,9 @@ DRY_RUN_CLIPS = 4  # in a batch and decoded at a time, so that a dry run takes s
 
 def train(
     data: Data,
-    out: Annotated[Path | None, typer.Option(help="Folder for the model; default: runs/MODEL.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the model; default: runs/ARCHITECTURE.")
+    ] = None,
     kind: Kind = "nano",
     architecture: Architecture = "lrcn",
     option: Option = None,
@@ -91,7 +93,7 @@ def train(
 ) -> None:
     """Train a model; the same command again goes on after the last saved step.
 
-    Example: primatrix train data --type micro --model motion --config train.yaml --epochs 5
+    Example: primatrix train data --type micro --architecture motion --config train.yaml --epochs 5
     """
     from primatrix.data import Dataset
     from primatrix.models import build_model

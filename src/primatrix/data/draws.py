@@ -15,9 +15,9 @@ __all__ = ["Sampling", "draw_epoch", "weigh_clips"]
 class Sampling:
     """How much more often clips of rare species are drawn.
 
-    A clip weighs max over its species of (threshold / clips of that species) ** power, at least 1 and at most
-    `most`. `threshold` counts clips; below 1 it is a share of all training clips. Benchmark winners drew with
-    such a class-size threshold. A model trained so overrates rare species until it is calibrated.
+    A clip weighs max over its species of (threshold / share of clips with that species) ** power, at least 1 and at
+    most `most`; `threshold` is the share of training clips below which a species is rare. Benchmark winners drew
+    with such a class-size threshold. A model trained so overrates rare species until it is calibrated.
     """
 
     threshold: float = 0.01
@@ -27,20 +27,19 @@ class Sampling:
     def __post_init__(self) -> None:
         check_types(self)
         check_least(self, most=1)
-        check_shares(self, "power")
-        if self.threshold <= 0:
-            raise InputError(f"threshold: got {self.threshold}, wanted a number of clips, or a share below 1")
+        check_shares(self, "power", "threshold")
+        if not self.threshold:
+            raise InputError("threshold: got 0, wanted a share of the training clips above 0, as 0.01")
 
 
 def weigh_clips(labels: ArrayLike, *, sampling: Sampling) -> NDArray[np.float64]:
     """The weight of each clip (N,) from labels (N, S) of 0/1; 1 for a clip of frequent species or of none.
 
-    >>> weigh_clips([[1, 0], [1, 0], [1, 0], [1, 1]], sampling=Sampling(threshold=4, power=0.5)).tolist()
+    >>> weigh_clips([[1, 0], [1, 0], [1, 0], [1, 1]], sampling=Sampling(threshold=1, power=0.5)).tolist()
     [1.0, 1.0, 1.0, 2.0]
     """
     shown = np.asarray(labels) > 0
-    threshold = sampling.threshold if sampling.threshold >= 1 else sampling.threshold * len(shown)
-    of_species = (threshold / np.maximum(shown.sum(axis=0), 1)) ** sampling.power
+    of_species = (sampling.threshold * len(shown) / np.maximum(shown.sum(axis=0), 1)) ** sampling.power
     heaviest: NDArray[np.float64] = np.where(shown, of_species, 0.0).max(axis=1, initial=1.0)
     return heaviest.clip(max=sampling.most)
 

@@ -15,9 +15,7 @@ __all__ = ["NAME_COLUMNS", "read_table", "read_text_table", "write_failures", "w
 
 NAME_COLUMNS = ("filename", "filepath")
 # `007` is a name, not the number 7.
-TEXT_COLUMNS = (
-    *NAME_COLUMNS, "label", "site", "folder", "deployment", "time", "recorded_at", "locationID", "deploymentID",
-)  # fmt: skip
+TEXT_COLUMNS = (*NAME_COLUMNS, "label", "site")
 # What stands for no number, as spreadsheets, R and pandas write it. In text only an empty cell is none: a site may be
 # called NA, and a label None.
 NO_NUMBER = ("", "NA", "N/A", "n/a", "#N/A", "nan", "NaN", "-nan", "-NaN", "null", "NULL", "None", "<NA>")
@@ -48,7 +46,9 @@ def read_text_table(path: str | Path, *, needed: Sequence[str], known: Sequence[
     """
     path, wanted = Path(path), ", ".join(known or needed)
     if not path.is_file():
-        raise InputError(f"{path}: no such file; wanted a CSV table with columns {wanted}")
+        raise InputError(
+            f"{path}: no such file; wanted a CSV table" + (f" with columns {wanted}" if wanted else "")
+        )
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:

@@ -1,3 +1,6 @@
+from .deployments import CAMTRAP_NAMES as CAMTRAP_NAMES
+from .deployments import Deployments as Deployments
+from .deployments import read_deployments as read_deployments
 from .downsampling import downsample as downsample
 from .events import INTERVAL_MINUTES as INTERVAL_MINUTES
 from .events import check_interval as check_interval
@@ -6,9 +9,7 @@ from .events import group_sites as group_sites
 from .events import list_species_events as list_species_events
 from .places import PLACE_COLUMNS as PLACE_COLUMNS
 from .places import match_sites as match_sites
-from .places import read_deployments as read_deployments
 from .scan import scan_folder as scan_folder
-from .times import ContainerClock as ContainerClock
 from .times import TimeSpec as TimeSpec
 from .times import find_recorded_time as find_recorded_time
 from .times import is_doubted as is_doubted

@@ -16,14 +16,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from primatrix.choices import ContainerClock
 from primatrix.errors import InputError
 from primatrix.records import Video
 
-__all__ = ["ContainerClock", "RecordedTime", "TimeSource", "TimeSpec", "find_recorded_time", "is_doubted",
+__all__ = ["RecordedTime", "TimeSource", "TimeSpec", "find_recorded_time", "is_doubted",
            "parse_times", "parse_zone", "put_in_zone", "read_time_in_name", "warn_of_clock"]  # fmt: skip
 
 TimeSource = Literal["container", "exif", "name", "table", "modified", ""]
-ContainerClock = Literal["local", "utc"]
 
 # Clocks that were never set start at 1904, 1970, 1980 or 2000-01-01; no trap filmed before them.
 FIRST_DAY = datetime(2000, 1, 2)

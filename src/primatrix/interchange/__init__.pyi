@@ -7,6 +7,5 @@ from .frictionless_judge import ask_frictionless as ask_frictionless
 from .frictionless_judge import has_frictionless as has_frictionless
 from .labels import read_labels as read_labels
 from .options import ExportOptions as ExportOptions
-from .options import Format as Format
 from .taxonomy import copy_taxonomy as copy_taxonomy
 from .taxonomy import read_taxonomy as read_taxonomy

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import yaml
 
-from primatrix.disk import read_text_table
 from primatrix.errors import InputError
-from primatrix.footage import parse_zone, put_in_zone
+from primatrix.footage import CAMTRAP_NAMES, Deployments, parse_zone, put_in_zone, read_deployments
 from primatrix.interchange.camtrap_rules import (
     CAPTURE_METHODS,
     CONTRIBUTOR_ROLES,
@@ -70,14 +70,17 @@ def gather_fieldwork(results: Results, options: ExportOptions) -> Field:
     missing = [f"{name} ({what})" for name, what in NEEDED_FACTS.items() if name not in facts]
     if missing:
         asks.append(f"--project FILE.json with {'; '.join(missing)}")
-    table = _read_deployments(options.deployments)
-    deployment_of = _name_deployments(results, table)
+    zone_name = options.timezone or str(results.facts["timezone"] or "")
+    zone = parse_zone(zone_name) if zone_name else None
+    given = read_deployments(options.deployments) if options.deployments else None
+    table = _list_deployments(given, zone, asks)
+    deployment_of = _name_deployments(results, given, table)
     table = _place_deployments(results, table, deployment_of)
     absent = [name for name in deployment_of.unique() if name and name not in table.index]
     if absent or not len(table):
         which = ", ".join(absent[:5]) + (", …" if len(absent) > 5 else "") if absent else "the camera"
-        asks.append(f"--deployments FILE.csv with deploymentID, latitude, longitude of {which}")
-    started = _date_clips(results, options, asks)
+        asks.append(f"--deployments FILE.csv with deployment, latitude, longitude of {which}")
+    started = _date_clips(results, options, zone, asks)
     if asks:
         raise InputError(f"camtrap-dp needs what the videos do not hold: {'; and '.join(asks)}")
     if (deployment_of == "").any():
@@ -91,10 +94,12 @@ def gather_fieldwork(results: Results, options: ExportOptions) -> Field:
     )
 
 
-def _name_deployments(results: Results, table: pd.DataFrame) -> "pd.Series[str]":
-    """Each clip's deployment, else its site, else the only deployment there is."""
+def _name_deployments(results: Results, given: Deployments | None, table: pd.DataFrame) -> "pd.Series[str]":
+    """Each clip's deployment, else its site, else what the table says of it, else the only deployment there is."""
     clips = results.clips.set_index("filepath")
     named = clips["deployment"].where(clips["deployment"] != "", clips["site"])
+    if given:
+        named = named.where(named != "", given.look_up(clips.index)["deployment"])
     only = str(table.index[0]) if len(table) == 1 else ""
     return named.where(named != "", only)
 
@@ -114,35 +119,33 @@ def _place_deployments(
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
-def _read_deployments(path: Path | None) -> pd.DataFrame:
-    """The user's rows by deploymentID; `deployment` or `site` may stand for that name."""
-    if path is None:
-        return pd.DataFrame(columns=list(RULES["deployments"])[1:])
-    table = read_text_table(path, needed=("latitude", "longitude"))
-    names = [column for column in ("deploymentID", "deployment", "site") if column in table.columns]
-    if not names:
-        raise InputError(f"{path}: no column `deploymentID`; wanted one (or `deployment` or `site`)")
-    table = table.rename(columns={names[0]: "deploymentID"}).drop(columns=names[1:])
+def _list_deployments(given: Deployments | None, zone: ZoneInfo | None, asks: list[str]) -> pd.DataFrame:
+    """The rows with coordinates, by deploymentID, in Camtrap DP's columns; times without a zone are put into `zone`."""
     rules = RULES["deployments"]
-    extra = [column for column in table.columns if column not in rules]
-    if extra:
-        raise InputError(f"{path}: column `{extra[0]}` is not known; wanted {', '.join(rules)}")
-    late = ("deploymentStart", "deploymentEnd")  # may be left empty: the recordings tell
-    for column in table.columns:
-        wrong = [
-            line
-            for line in check_column(table[column], rules[column])
-            if "nothing in row" not in line or column not in late
+    if given is None:
+        return pd.DataFrame(columns=list(rules)[1:])
+    others = [name for name in rules if name not in CAMTRAP_NAMES.values()]
+    table = given.by_deployment(others=others).rename(columns=CAMTRAP_NAMES)
+    table = table[(table["latitude"] != "") & (table["longitude"] != "")].copy()
+    for column in ("deploymentStart", "deploymentEnd"):  # may be left empty: the recordings tell
+        moments = [datetime.fromisoformat(text) if text else None for text in table[column]]
+        if zone is None and any(moment and moment.tzinfo is None for moment in moments):
+            asks.append(f"--timezone, as Africa/Abidjan: {given.path} has times without zone")
+            moments = [None] * len(moments)
+        table[column] = [
+            put_in_zone(moment, zone).isoformat(timespec="seconds") if moment else "" for moment in moments
         ]
+    for column in table.columns:
+        wrong = [line for line in check_column(table[column], rules[column]) if "nothing in row" not in line]
         if wrong:
-            raise InputError(f"{path}: {wrong[0]}")
-    return table.set_index("deploymentID")
+            raise InputError(f"{given.path}: {wrong[0]}")
+    return table
 
 
-def _date_clips(results: Results, options: ExportOptions, asks: list[str]) -> dict[str, datetime]:
+def _date_clips(
+    results: Results, options: ExportOptions, zone: ZoneInfo | None, asks: list[str]
+) -> dict[str, datetime]:
     """When each dated clip began, with its zone; a missing zone, and undated clips, are asked for."""
-    zone_name = options.timezone or str(results.facts["timezone"] or "")
-    zone = parse_zone(zone_name) if zone_name else None
     started, zoneless, undated = {}, [], []
     for name, text in zip(results.clips["filepath"], results.clips["recorded_at"], strict=True):
         if not text:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import get_args
 
+from primatrix.choices import Format
 from primatrix.disk import read_json, read_text_table
 from primatrix.errors import InputError
 from primatrix.interchange.camtrap import read_camtrap, write_camtrap
 from primatrix.interchange.checks import check_camtrap, check_megadetector, check_speciesnet
 from primatrix.interchange.frictionless_judge import ask_frictionless, has_frictionless
 from primatrix.interchange.megadetector import read_megadetector, write_megadetector
-from primatrix.interchange.options import ExportOptions, ExportRun, Format
+from primatrix.interchange.options import ExportOptions, ExportRun
 from primatrix.interchange.reading import Reading
 from primatrix.interchange.speciesnet import read_speciesnet, write_speciesnet
 from primatrix.interchange.tabular import (
@@ -30,7 +31,6 @@ from primatrix.results import Results
 __all__ = [
     "ExportOptions",
     "ExportRun",
-    "Format",
     "Reading",
     "ask_frictionless",
     "check_export",

@@ -2,22 +2,20 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
+from primatrix.choices import Format
 from primatrix.interchange.taxonomy import Taxonomy, read_taxonomy
 
-__all__ = ["ExportOptions", "ExportRun", "Format"]
-
-Format = Literal["csv", "long-csv", "camtrap-dp", "megadetector", "speciesnet"]
+__all__ = ["ExportOptions", "ExportRun"]
 
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
     """What an export needs besides the results; all but the taxonomy is for Camtrap DP.
 
-    `deployments` is a CSV with latitude and longitude per deployment, `project` a JSON or YAML file about the project,
-    `timezone` the zone of times that have none, as `Africa/Abidjan`. `skip_undated` leaves out, and lists, the clips
-    whose time of recording is not known; otherwise they stop the export.
+    `deployments` is a table with latitude and longitude (see `read_deployments`), `project` a JSON or YAML file about
+    the project, `timezone` the zone of times that have none, as `Africa/Abidjan`. `skip_undated` leaves out, and lists,
+    the clips whose time of recording is not known; otherwise they stop the export.
     """
 
     taxonomy: Taxonomy = field(default_factory=read_taxonomy)

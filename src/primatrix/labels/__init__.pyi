@@ -14,6 +14,4 @@ from .table import count_species as count_species
 from .table import count_without_site as count_without_site
 from .table import number_units as number_units
 from .table import parse_labels as parse_labels
-from .table import read_sites as read_sites
-from .table import read_sites_of as read_sites_of
 from .table import read_submission_format as read_submission_format

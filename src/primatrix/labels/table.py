@@ -19,8 +19,6 @@ __all__ = [
     "count_without_site",
     "number_units",
     "parse_labels",
-    "read_sites",
-    "read_sites_of",
     "read_submission_format",
 ]
 
@@ -49,44 +47,6 @@ class Labels:
 def read_submission_format(path: str | Path) -> pd.DataFrame:
     """The table a submission must fill: its index and columns, in their order; values are all 0."""
     return _from_wide(read_table(Path(path)), Path(path))
-
-
-def read_sites(path: str | Path) -> "pd.Series[str]":
-    """The site of each clip, from any CSV with `filename` (or `filepath`) and `site`; "" where it is not known.
-
-    >>> import tempfile, pathlib
-    >>> file = pathlib.Path(tempfile.mkdtemp(), "deployments.csv")
-    >>> _ = file.write_text("filename,site,time\\na.mp4,north,2016-02-11T15:45:03\\n")
-    >>> read_sites(file).to_dict()
-    {'a.mp4': 'north'}
-    """
-    path = Path(path)
-    raw = read_table(path)
-    names = next((name for name in NAME_COLUMNS if name in raw.columns), None)
-    if names is None or "site" not in raw.columns:
-        raise InputError(f"{path}: got columns {', '.join(map(str, raw.columns[:5]))}; wanted `filename` (or "
-                         "`filepath`) and `site`")  # fmt: skip
-    _refuse_missing_names(raw[names], path)
-    sites = _sites_of(raw, names, path)
-    if sites is None:
-        raise InputError(f"{path}: no clip has a site; wanted a name in column `site`")
-    return sites
-
-
-def read_sites_of(index: pd.Index, path: str | Path) -> "pd.Series[str]":
-    """The sites that a file names for these clips, as `read_sites`; InputError where it names none of them.
-
-    >>> import tempfile, pathlib
-    >>> file = pathlib.Path(tempfile.mkdtemp(), "deployments.csv")
-    >>> _ = file.write_text("filename,site\\na.mp4,north\\n")
-    >>> read_sites_of(pd.Index(["a.mp4", "b.mp4"]), file).to_dict()
-    {'a.mp4': 'north'}
-    """
-    sites = read_sites(path)
-    if len(index) and not count_sites(index, sites):
-        raise InputError(f"{path}: has a site for none of the {len(index)} labelled clips; got {sites.index[0]}, "
-                         f"wanted names as in the labels: {index[0]}")  # fmt: skip
-    return sites
 
 
 def count_species(labels: Labels) -> "pd.Series[int]":
@@ -156,10 +116,19 @@ def parse_labels(raw: pd.DataFrame, path: Path, *, species: Sequence[str] | None
     if {"filepath", "label"} <= set(raw.columns) or {"filename", "label"} <= set(raw.columns):
         labels = _from_long(raw, path, species)
     else:
+        _refuse_probabilities(raw, path)
         sites = _sites_of(raw, raw.columns[0], path)
         labels = Labels(_from_wide(raw.drop(columns="site", errors="ignore"), path), sites)
     _check_blank(labels.table, path)
     return labels
+
+
+def _refuse_probabilities(raw: pd.DataFrame, path: Path) -> None:
+    """Refuse a table of predictions; among labels a few values between 0 and 1 are mistakes of another kind."""
+    numbers = raw.iloc[:, 1:].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    if ((numbers > 0) & (numbers < 1)).sum() > np.isfinite(numbers).sum() / 2:
+        raise InputError(f"{path}: got probabilities, wanted labels, 0 and 1 or a name per row; labels come first, "
+                         "predictions second")  # fmt: skip
 
 
 def _from_wide(raw: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -51,7 +51,7 @@ def species_log_losses(
 ) -> "pd.Series[float]":
     """Binary log loss of every species, averaged over clips; index: the species (or column numbers)."""
     if isinstance(y_true, pd.DataFrame) and isinstance(y_prob, pd.DataFrame):
-        y_prob = match_rows(y_prob, y_true)
+        y_prob = match_rows(y_true, y_prob)
     columns = y_true.columns if isinstance(y_true, pd.DataFrame) else None
     true, prob = np.asarray(y_true, np.float64), np.asarray(y_prob, np.float64)
     if true.shape != prob.shape or true.ndim != 2 or true.size == 0:
@@ -59,7 +59,7 @@ def species_log_losses(
             f"shapes: got y_true {true.shape} and y_prob {prob.shape}, wanted both (clips, species)"
         )
     if not np.isin(true, (0, 1)).all():
-        raise InputError("y_true: got values other than 0 and 1")
+        raise InputError("y_true: got values other than 0 and 1; labels come first, probabilities second")
     if not ((prob >= 0) & (prob <= 1)).all():  # false for NaN too
         raise InputError("y_prob: got values outside 0 to 1 (or not a number), wanted probabilities")
     return pd.Series(log_losses(true, prob, eps=eps).mean(axis=0), index=columns)
@@ -106,8 +106,20 @@ def constant_predictions(frequencies: "pd.Series[float]", index: pd.Index) -> pd
     return pd.DataFrame(values, index=index, columns=frequencies.index)
 
 
-def match_rows(predictions: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
-    """Predictions in the rows and columns of `labels`; InputError where one is missing."""
+def match_rows(labels: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
+    """Predictions in the rows and columns of `labels`; InputError where one is missing, or labels are not 0 and 1.
+
+    >>> labels = pd.DataFrame({"hog": [1, 0]}, index=["a", "b"])
+    >>> match_rows(labels * 0.8 + 0.1, labels)
+    Traceback (most recent call last):
+    primatrix.errors.InputError: labels: got 0.9 for a, hog, wanted 0 and 1; labels come first, predictions second
+    """
+    wrong = ~labels.isin((0, 1)).to_numpy()
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        where = f"{labels.index[row]}, {labels.columns[column]}"
+        raise InputError(f"labels: got {labels.iloc[row, column]} for {where}, wanted 0 and 1; labels come first, "
+                         "predictions second")  # fmt: skip
     for what, have, want in (
         ("species", predictions.columns, labels.columns),
         ("clips", predictions.index, labels.index),

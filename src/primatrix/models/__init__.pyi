@@ -11,10 +11,9 @@ from .checkpoint import read_model_folder as read_model_folder
 from .checkpoint import read_state as read_state
 from .checkpoint import write_state as write_state
 from .devices import Compile as Compile
-from .devices import Device as Device
-from .devices import DeviceName as DeviceName
 from .devices import Precision as Precision
-from .devices import choose_device as choose_device
+from .devices import Processor as Processor
+from .devices import choose_processor as choose_processor
 from .devices import compile_network as compile_network
 from .devices import describe_device as describe_device
 from .devices import seeded as seeded

@@ -8,7 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from primatrix.models.devices import Compile, Device, choose_device, compile_network
+from primatrix.choices import DeviceName
+from primatrix.models.devices import (
+    Compile,
+    Precision,
+    Processor,
+    choose_processor,
+    compile_network,
+)
 from primatrix.models.model import Model
 from primatrix.records import ClipSpec
 
@@ -28,7 +35,8 @@ def predict_batches(
     model: Model,
     batches: Iterable[NDArray[Any]],  # Any: pixels of any dtype
     *,
-    device: Device | None = None,
+    device: DeviceName = "auto",
+    precision: Precision = "auto",
     compile: Compile = "auto",  # noqa: A002  # torch's word for it
     clips: int = 0,
 ) -> Iterator[NDArray[np.float32]]:
@@ -46,13 +54,13 @@ def predict_batches(
     >>> [p.shape for p in predict_batches(model, [clips[:3], clips[3:]])]
     [(3, 2), (2, 2)]
     """
-    device = device or choose_device()
-    with model.running_on(device.torch_device, training=False):
+    processor = choose_processor(device, precision=precision)
+    with model.running_on(processor.torch_device, training=False):
         call = compile_network(model.network, choice=compile, clips=clips)
         compiled = call is not model.network
         for batch in batches:
             model.check_clips(batch.shape)
-            own = predict_one(call, batch, device=device, fill=compiled)
+            own = predict_one(call, batch, processor=processor, fill=compiled)
             yield model.calibration.apply(own) if model.calibration else own
 
 
@@ -60,39 +68,40 @@ def predict_one(
     call: Any,  # Any: a network or its compiled form
     batch: NDArray[Any],  # Any: pixels of any dtype
     *,
-    device: Device,
+    processor: Processor,
     fill: bool,
 ) -> NDArray[np.float32]:
     """Probabilities (B, S) of one batch, in pieces that fit the processor; `fill` makes all pieces one size."""
-    size = count_at_once(device, batch.shape[1:])
+    size = count_at_once(processor, batch.shape[1:])
     parts = []
     for start in range(0, len(batch), size):
         piece = np.ascontiguousarray(batch[start : start + size])
         count = len(piece)
         if fill and count < size:  # a compiled network would be compiled anew for another size
             piece = np.concatenate([piece, np.zeros((size - count, *piece.shape[1:]), piece.dtype)])
-        with torch.inference_mode(), device.autocast():
-            logits = call(torch.from_numpy(piece).to(device.torch_device))
+        with torch.inference_mode(), processor.autocast():
+            logits = call(torch.from_numpy(piece).to(processor.torch_device))
             parts.append(logits[:count].float().sigmoid())
     return torch.cat(parts).cpu().numpy()
 
 
-def count_at_once(device: Device, shape: Sequence[int]) -> int:
+def count_at_once(processor: Processor, shape: Sequence[int]) -> int:
     """How many clips of one shape pass through a network at once: what suits the processor, and fits a small GPU.
 
     >>> nano, micro = (15, 16, 16, 1), (30, 64, 64, 3)
-    >>> [count_at_once(Device(kind, "fp32"), shape) for kind in ("cpu", "cuda") for shape in (nano, micro)]
+    >>> [count_at_once(Processor(kind, "fp32"), shape) for kind in ("cpu", "cuda") for shape in (nano, micro)]
     [32, 32, 512, 136]
     """
-    most = CLIPS_AT_ONCE[device.kind]
-    return most if device.kind == "cpu" else max(1, min(most, GPU_BYTES_AT_ONCE // math.prod(shape)))
+    most = CLIPS_AT_ONCE[processor.kind]
+    return most if processor.kind == "cpu" else max(1, min(most, GPU_BYTES_AT_ONCE // math.prod(shape)))
 
 
 def predict_frames(
     model: Model,
     batches: Iterable[NDArray[Any]],  # Any: pixels of any dtype
     *,
-    device: Device | None = None,
+    device: DeviceName = "auto",
+    precision: Precision = "auto",
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Turn batches of clips (B, T, H, W, C) into probabilities per clip (B, S) and per frame (B, T, S), in order.
 
@@ -107,15 +116,15 @@ def predict_frames(
     >>> [(p.shape, q.shape) for p, q in predict_frames(model, [clips])]
     [((3, 2), (3, 5, 2))]
     """
-    device = device or choose_device()
-    size = count_at_once(device, model.spec.shape)
-    with model.running_on(device.torch_device, training=False):
+    processor = choose_processor(device, precision=precision)
+    size = count_at_once(processor, model.spec.shape)
+    with model.running_on(processor.torch_device, training=False):
         for batch in batches:
             parts = []
             for start in range(0, len(batch), size):
                 piece = torch.from_numpy(np.ascontiguousarray(batch[start : start + size]))
-                with torch.inference_mode(), device.autocast():
-                    parts.append(model.forward_frames(piece.to(device.torch_device)))
+                with torch.inference_mode(), processor.autocast():
+                    parts.append(model.forward_frames(piece.to(processor.torch_device)))
             clips, frames = (
                 torch.cat(part).float().sigmoid().cpu().numpy() for part in zip(*parts, strict=True)
             )

@@ -109,12 +109,12 @@ class Model:
             )
 
     @contextmanager
-    def running_on(self, device: torch.device, *, training: bool) -> Iterator[None]:
-        """A scope in which the network lies on `device` in training or eval mode; put back after."""
+    def running_on(self, place: torch.device, *, training: bool) -> Iterator[None]:
+        """A scope in which the network lies on `place` in training or eval mode; put back after."""
         home, was_training = next(self.network.parameters()).device, self.network.training
-        if device.type == "cpu":
+        if place.type == "cpu":
             keep_freed_memory()
-        self.network.to(device).train(training)
+        self.network.to(place).train(training)
         try:
             yield
         finally:

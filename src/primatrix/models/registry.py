@@ -56,7 +56,7 @@ def build_model(
     ('lrcn', ('blank', 'duiker'), 0.5)
     """
     if name not in ARCHITECTURES:
-        raise ModelError(f"model: got {name!r}, wanted one of {', '.join(list_models())}")
+        raise ModelError(f"architecture: got {name!r}, wanted one of {', '.join(list_models())}")
     if isinstance(species, str) or len(species) < 1 or len(set(species)) < len(species):
         raise ModelError(f"species: got {species!r}, wanted a list of one or more names, none twice")
     chosen = make_options(name, options)

@@ -49,7 +49,7 @@ class Accuracy:
     rows: tuple[tuple[str, ...], ...]
 
 
-def describe_accuracy(results: Results, labels: pd.DataFrame) -> Accuracy | None:
+def describe_accuracy(labels: pd.DataFrame, results: Results) -> Accuracy | None:
     """The accuracy on the labelled clips (index; columns: species) that could be read; None where there are none.
 
     Intervals are bootstrapped by site where the results know sites. The labels are taken to be of clips the model was
@@ -57,7 +57,7 @@ def describe_accuracy(results: Results, labels: pd.DataFrame) -> Accuracy | None
 
     >>> from primatrix.results import make_example
     >>> labels = pd.DataFrame({"blank": [0.0], "duiker": [1.0]}, index=["a/IMG_1.MP4"])
-    >>> describe_accuracy(make_example(), labels).rows[0][:4]
+    >>> describe_accuracy(labels, make_example()).rows[0][:4]
     ('duiker', '1', '1', '0')
     """
     probabilities = results.probabilities.reindex(labels.index)

@@ -133,7 +133,7 @@ def write_report(
         **describe_places(found, species),
         **describe_watching(found, labels),
         **describe_sheets(make_sheets(pictures, found, species=species), species),
-        "accuracy": None if labels is None else describe_accuracy(found, labels),
+        "accuracy": None if labels is None else describe_accuracy(labels, found),
         "training": draw_training(epochs) if epochs else None,
     }
     path = write_whole(out, lambda file: file.write_text(render_page(context), encoding="utf-8"))

@@ -99,7 +99,8 @@ def claim_folder(folder: Path, spec: SimulationSpec, sizes: Iterable[DatasetType
 def write_tables(folder: Path, *, survey: Survey) -> None:
     """Write train_labels.csv, submission_format.csv, test_labels.csv (the truth) and deployments.csv.
 
-    Takes `draw_survey`'s tables, so the full benchmark's 291,615 rows can be written without drawing a clip.
+    The last has the site, deployment, time and coordinates of every clip, as `read_deployments` reads them. Takes
+    `draw_survey`'s tables, so the full benchmark's 291,615 rows can be written without drawing a clip.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
@@ -112,13 +113,16 @@ def write_tables(folder: Path, *, survey: Survey) -> None:
     labels = pd.DataFrame(
         survey.labelled.astype(float), index=pd.Index(names, name="filename"), columns=list(BENCHMARK_SPECIES)
     )
-    deployments = pd.DataFrame(
-        {
-            "filename": names,
-            "site": [f"site{number:03d}" for number in survey.site.tolist()],
-            "time": np.datetime_as_string(survey.time, unit="s"),
-        }
-    )
+    times = np.datetime_as_string(survey.time, unit="s")
+    sites = [f"site{number:03d}" for number in survey.site.tolist()]
+    deployments = pd.DataFrame({
+        "filename": names,
+        "site": sites,
+        "deployment": [f"{site}-{time[:4]}" for site, time in zip(sites, times, strict=True)],  # one a year
+        "recorded_at": times,
+        "latitude": survey.latitude[survey.site],
+        "longitude": survey.longitude[survey.site],
+    })  # fmt: skip
     write_table(labels[:first], folder / "train_labels.csv")
     write_table(labels[first:] * 0, folder / "submission_format.csv")
     write_table(labels[first:], folder / "test_labels.csv")

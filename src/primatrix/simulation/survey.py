@@ -2,11 +2,12 @@
 pictures."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from primatrix.choices import TestSites
 from primatrix.errors import InputError
 from primatrix.labels import BENCHMARK_SPECIES, BLANK, MULTI_SPECIES_CLIPS, TRAIN_CLIPS, TRAIN_POSITIVES
 from primatrix.records import SIZES_PX
@@ -17,7 +18,6 @@ __all__ = ["SimulationSpec", "Survey", "draw_survey", "label_counts"]
 
 Flags = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
-TestSites = Literal["shared", "new"]
 LIMITS = (
     ("label_noise", 0.0, 0.5),
     ("odd_length", 0.0, 0.5),
@@ -26,7 +26,7 @@ LIMITS = (
     ("raw_height_px", 16, 4096),
     ("raw_width_px", 16, 4096),
 )
-SURVEY_STREAM = 105
+SURVEY_STREAM, PLACE_STREAM = 105, 106
 LETTERS = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", np.uint8)
 BLANK_COLUMN = BENCHMARK_SPECIES.index(BLANK)
 RARE_ENOUGH_FOR_TWO = 200
@@ -36,6 +36,7 @@ ODD_LENGTHS, ODD_SHARES = (29, 28, 31, 24, 15, 6), (0.5, 0.2, 0.1, 0.1, 0.05, 0.
 DAMAGES = 5
 BLANKS_BY_DAY = 0.75
 CLIPS_PER_VISIT = 1.7
+SOUTH_WEST, NORTH_EAST = (5.5, -7.4), (6.1, -6.9)  # degrees: the forest of Taï, where such cameras hung
 FIRST_DAY = np.datetime64("2015-01-01T00:00:00")
 DAYS = 730
 
@@ -97,7 +98,8 @@ class SimulationSpec:
 class Survey:
     """N clips, those for training first. `shown` and `labelled` (N, 24) are what a clip shows and what the
     crowd said (the same but for label noise); `site`, `event`, `frames` (N,) and `time` (N,) seconds as
-    datetime64; `damage` (N,) is 0 for whole files and 1 to 5 for the kinds of damage."""
+    datetime64; `damage` (N,) is 0 for whole files and 1 to 5 for the kinds of damage. `latitude` and `longitude` are
+    the sites' (sites,), in degrees."""
 
     names: list[str]
     train_clips: int
@@ -108,6 +110,8 @@ class Survey:
     time: NDArray[np.datetime64]
     frames: Numbers
     damage: Numbers
+    latitude: NDArray[np.float64]
+    longitude: NDArray[np.float64]
 
 
 def draw_survey(spec: SimulationSpec) -> Survey:
@@ -127,6 +131,7 @@ def draw_survey(spec: SimulationSpec) -> Survey:
     labelled[: spec.train_clips] = mistake_labels(train, spec.label_noise, rng)
     site = draw_sites(shown, spec, rng)
     event, time = draw_times(shown, site, rng)
+    latitude, longitude = draw_places(spec)
     return Survey(
         names=draw_names(len(shown), rng),
         train_clips=spec.train_clips,
@@ -137,6 +142,8 @@ def draw_survey(spec: SimulationSpec) -> Survey:
         time=time,
         frames=draw_lengths(len(shown), spec, rng),
         damage=draw_damage(len(shown), spec.broken, rng),
+        latitude=latitude,
+        longitude=longitude,
     )
 
 
@@ -260,6 +267,13 @@ def draw_times(
     event[order] = visit
     time[order] = FIRST_DAY + (begin[visit] + later).astype("timedelta64[s]")
     return event, time
+
+
+def draw_places(spec: SimulationSpec) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Latitude and longitude of each camera (sites,), to a metre; from a stream of their own."""
+    rng = np.random.default_rng([spec.seed, PLACE_STREAM])
+    latitude, longitude = rng.uniform(SOUTH_WEST, NORTH_EAST, (spec.site_count, 2)).round(5).T
+    return latitude, longitude
 
 
 def draw_names(clips: int, rng: np.random.Generator) -> list[str]:

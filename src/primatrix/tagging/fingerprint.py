@@ -7,7 +7,7 @@ import torch
 
 import primatrix
 from primatrix.data import FORMAT_VERSION
-from primatrix.models import Device, Model
+from primatrix.models import Model, Processor
 from primatrix.tagging.looks import (
     find_thresholds,
     find_window_seconds,
@@ -16,10 +16,10 @@ from primatrix.tagging.looks import (
 __all__ = ["fingerprint_model", "fingerprint_walk"]
 
 
-def fingerprint_model(model: Model, device: Device) -> str:
-    """A digest of all that decides an answer besides the clip: weights, calibration, spec, device, versions."""
+def fingerprint_model(model: Model, processor: Processor) -> str:
+    """A digest of all that decides an answer besides the clip: weights, calibration, spec, processor, versions."""
     facts = [
-        model.name, model.options, model.species, model.spec.to_dict(), str(device),
+        model.name, model.options, model.species, model.spec.to_dict(), str(processor),
         model.calibration and model.calibration.to_dict(), primatrix.__version__, torch.__version__, FORMAT_VERSION,
     ]  # fmt: skip
     digest = hashlib.sha256(json.dumps(facts).encode())
@@ -29,7 +29,7 @@ def fingerprint_model(model: Model, device: Device) -> str:
     return digest.hexdigest()
 
 
-def fingerprint_walk(model: Model, device: Device) -> str:
+def fingerprint_walk(model: Model, processor: Processor) -> str:
     """The same where footage is walked: windows and thresholds decide there, too."""
-    made_by = [fingerprint_model(model, device), find_window_seconds(model), find_thresholds(model)]
+    made_by = [fingerprint_model(model, processor), find_window_seconds(model), find_thresholds(model)]
     return hashlib.sha256(json.dumps(made_by).encode()).hexdigest()

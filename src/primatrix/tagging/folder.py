@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from primatrix.choices import DeviceName
 from primatrix.disk import Answers, read_json
 from primatrix.errors import InputError
-from primatrix.models import Device, DeviceName, Model, choose_device
+from primatrix.models import Model, Processor, choose_processor
 from primatrix.records import Failure, OnProgress, Progress, Video
 from primatrix.results import Results, summarise
 from primatrix.tagging.answers import Answer, name_facts, pack_answers, unpack_answers
@@ -87,15 +88,15 @@ def predict_folder(
     if spec.neighbours:
         spec = replace(spec, neighbours=spec.neighbours.order_for(model.species))
     facts = _name_run(model, spec, folder)
-    chosen = choose_device(device)
-    answers = Answers(out / ".parts", made_by=fingerprint_walk(model, chosen))
+    processor = choose_processor(device)
+    answers = Answers(out / ".parts", made_by=fingerprint_walk(model, processor))
     chunks = list(cut_chunks(videos, most=CHUNK_VIDEOS, most_bytes=CHUNK_BYTES))
-    _Tagger(model, answers, chosen, on_progress).tag(chunks, workers=workers)
+    _Tagger(model, answers, processor, on_progress).tag(chunks, workers=workers)
     read_chunks = partial(_read_chunks, answers, chunks)
     results = gather_results(videos, read_chunks, spec, places=places, facts=facts)
     for left_over in out.glob(".*.part"):  # of a run killed while it wrote
         left_over.unlink(missing_ok=True)
-    frames = list_frames(videos, read_chunks(), species=model.species) if spec.frames else None
+    frames = list_frames(videos, read_chunks(), species=model.species) if spec.per_frame else None
     results.write(out, frames=frames)
     answers.remove()
     return TagRun(results, out, perf_counter() - began)
@@ -132,9 +133,9 @@ class _Tagger:
     """Walks videos, asks the model and keeps the answers, chunk by chunk."""
 
     def __init__(
-        self, model: Model, answers: Answers, device: Device, on_progress: OnProgress | None
+        self, model: Model, answers: Answers, processor: Processor, on_progress: OnProgress | None
     ) -> None:
-        self.model, self.answers, self.device = model, answers, device
+        self.model, self.answers, self.processor = model, answers, processor
         self.on_progress = on_progress
         self._asked: list[_Entry] = []  # whose windows are in the batch last drawn
 
@@ -148,7 +149,7 @@ class _Tagger:
             window_seconds=find_window_seconds(self.model), workers=workers,
         )  # fmt: skip
         batches = self._draw_batches(new, walks)
-        for windows, frames in answer_windows(self.model, batches, device=self.device, clips=total):
+        for windows, frames in answer_windows(self.model, batches, processor=self.processor, clips=total):
             for entry, window, looked in zip(self._asked, windows, frames, strict=True):
                 entry.windows.append(window)
                 entry.frames.append(looked)
@@ -197,7 +198,9 @@ class _Tagger:
 
     def _tell(self, done: int) -> None:
         if self.on_progress:
-            self.on_progress(Progress("predict", done, self._total, unit="videos", message=self.device.short))
+            self.on_progress(
+                Progress("predict", done, self._total, unit="videos", message=self.processor.short)
+            )
 
 
 def _read_chunks(answers: Answers, chunks: Sequence[list[Video]]) -> Iterator[list[Answer]]:

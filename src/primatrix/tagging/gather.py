@@ -42,11 +42,11 @@ def find_places(videos: Sequence[Video], spec: TagSpec) -> pd.DataFrame:
     if spec.site_from:
         places[list(PLACE_COLUMNS)] = match_sites(names, spec.site_from)
     if spec.deployments:
-        table = read_deployments(spec.deployments).look_up(names)
+        table = read_deployments(spec.deployments).look_up(names, known=places)
         if not (table != "").any(axis=None):
             raise InputError(f"--deployments: {spec.deployments} has none of the {len(names)} files, the first "
-                             f"{names[0]!r}; wanted their paths below the folder as `filepath`, or its folders as "
-                             "`folder`")  # fmt: skip
+                             f"{names[0]!r}; wanted their paths below the folder as `filepath`, its folders as "
+                             "`folder`, or deployments that --site-from finds in the paths")  # fmt: skip
         places = table.where(table != "", places)
     return places
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primatrix.labels import BLANK
-from primatrix.models import Device, Model, compile_network, predict_frames, predict_one
+from primatrix.models import Model, Processor, compile_network, predict_frames, predict_one
 from primatrix.results import DEFAULT_THRESHOLD
 from primatrix.video import DEFAULT_WINDOW_SECONDS
 
@@ -52,7 +52,7 @@ def slide_frames(frames: int) -> NDArray[np.int64]:
 
 
 def answer_windows(
-    model: Model, batches: Iterator[NDArray[np.uint8]], *, device: Device, clips: int
+    model: Model, batches: Iterator[NDArray[np.uint8]], *, processor: Processor, clips: int
 ) -> Iterator[tuple[Floats, Floats]]:
     """Probabilities of windows (B, S) and of their frames (B, T, S), batch by batch, each before the next is drawn.
 
@@ -60,13 +60,13 @@ def answer_windows(
     makes that worth while; a frame's probability is the mean of the looks that cover it.
     """
     if model.gives_frames:
-        yield from predict_frames(model, batches, device=device)
+        yield from predict_frames(model, batches, device=processor.kind, precision=processor.precision)
     else:
-        yield from _slide_over(model, batches, device=device, clips=clips)
+        yield from _slide_over(model, batches, processor=processor, clips=clips)
 
 
 def _slide_over(
-    model: Model, batches: Iterator[NDArray[np.uint8]], *, device: Device, clips: int
+    model: Model, batches: Iterator[NDArray[np.uint8]], *, processor: Processor, clips: int
 ) -> Iterator[tuple[Floats, Floats]]:
     """The same by short looks."""
     looks = slide_frames(model.spec.frames)
@@ -74,9 +74,9 @@ def _slide_over(
     covers /= covers.sum(axis=0)  # (K, T), each frame's weights sum to 1
     thresholds = np.array([find_thresholds(model)[name] for name in model.species])
     animals = np.array([name != BLANK for name in model.species])
-    with model.running_on(device.torch_device, training=False):
+    with model.running_on(processor.torch_device, training=False):
         call = compile_network(model.network, choice="auto", clips=clips)
-        ask = partial(_ask, model, call, device)
+        ask = partial(_ask, model, call, processor)
         for batch in batches:
             windows = ask(batch)
             frames = np.repeat(windows[:, None], model.spec.frames, axis=1)
@@ -89,8 +89,13 @@ def _slide_over(
             yield windows, frames
 
 
-def _ask(model: Model, call: Any, device: Device, batch: NDArray[np.uint8]) -> Floats:  # Any: compiled or not
-    own = predict_one(call, batch, device=device, fill=call is not model.network)
+def _ask(
+    model: Model,
+    call: Any,  # Any: compiled or not
+    processor: Processor,
+    batch: NDArray[np.uint8],
+) -> Floats:
+    own = predict_one(call, batch, processor=processor, fill=call is not model.network)
     return model.calibration.apply(own) if model.calibration else own
 
 

@@ -31,26 +31,26 @@ PULL = 1e-3  # towards leaving the probabilities as they are, per cell: 1e-3 of 
 
 
 def learn_neighbours(
-    predictions: str | Path, labels: str | Path, *, deployments: str | Path, model: str | Path
+    labels: str | Path, predictions: str | Path, *, deployments: str | Path, model: str | Path
 ) -> Neighbours:
-    """Learn from a predictions CSV, its labels and a table of sites and times; write it into the model's folder.
+    """Learn from labels, a predictions CSV and a table of sites and times; write it into the model's folder.
 
     The clips must not be those the model was trained on, and the probabilities those that `predict` gives, calibrated
     where the model is; the out-of-fold answers of `train_folds` (oof.csv) are calibrated here. Raises InputError
     where files do not fit together, ModelError where `model` is no folder of a model.
     """
-    table, labelled = _read_as_predicted(predictions, Path(model)), read_labels(labels).table
+    labelled, table = read_labels(labels).table, _read_as_predicted(predictions, Path(model))
     # A species that no label names is in no clip; one that was not predicted is refused by match_rows.
     columns = [*table.columns, *labelled.columns.difference(table.columns)]
     known = labelled.reindex(columns=columns, fill_value=0.0)
-    chances = match_rows(table, known).dropna()
+    chances = match_rows(known, table).dropna()
     places = read_deployments(deployments).look_up(chances.index)
     clips = pd.DataFrame({"filepath": chances.index, "site": places["site"].to_numpy()})
     times = parse_times(places["recorded_at"])
     if np.isnat(times).all():
         raise InputError(f"{deployments}: no time for any of the {len(chances)} labelled clips; "
                          "wanted a column `recorded_at`")  # fmt: skip
-    fitted = fit_neighbours(chances, known.loc[chances.index], sites=group_sites(clips).to_numpy(), times=times,
+    fitted = fit_neighbours(known.loc[chances.index], chances, sites=group_sites(clips).to_numpy(), times=times,
                             learned_for=digest_model(model))  # fmt: skip
     fitted.write(model)
     return fitted
@@ -70,8 +70,8 @@ def _read_as_predicted(path: str | Path, model: Path) -> pd.DataFrame:
 
 
 def fit_neighbours(
-    predictions: pd.DataFrame,
     labels: pd.DataFrame,
+    predictions: pd.DataFrame,
     *,
     sites: NDArray[Any],
     times: NDArray[np.datetime64],
@@ -86,9 +86,10 @@ def fit_neighbours(
 
     >>> labels = pd.DataFrame({"hog": [1, 1, 0, 0] * 10})
     >>> times = np.datetime64("2023-04-15T06:00:00") + np.arange(40) * np.timedelta64(7, "D")
-    >>> fit_neighbours(labels * 0.8 + 0.1, labels, sites=np.arange(40) % 8, times=times).used
+    >>> fit_neighbours(labels, labels * 0.8 + 0.1, sites=np.arange(40) % 8, times=times).used
     False
     """
+    predictions = match_rows(labels, predictions)
     z, y = to_logits(predictions.to_numpy(np.float64)), labels.to_numpy(np.float64)
     blocks = _make_blocks(sites, times)
     folds = _deal_folds(blocks)
@@ -101,8 +102,8 @@ def fit_neighbours(
         lag = _choose_lag(looks, z, y, ~held)
         weights = _fit_weights(z[~held], looks[lag][~held], y[~held])
         with_others[held] = _weigh(weights, z[held], looks[lag][held])
-    losses = (_loss(z, y), _loss(alone, y), _loss(with_others, y))
-    gain, error = _gain(_losses(alone, y) - _losses(with_others, y), blocks)
+    losses = (_loss(y, z), _loss(y, alone), _loss(y, with_others))
+    gain, error = _gain(_losses(y, alone) - _losses(y, with_others), blocks)
     kept = Neighbours(tuple(map(str, predictions.columns)), tuple(z.mean(axis=0).tolist()), losses=losses,
                       clips=len(z), judged_on="sites" if _has_enough(sites) else "weeks of these sites",
                       learned_for=learned_for)  # fmt: skip
@@ -141,18 +142,18 @@ def _weigh(weights: Floats, z: Floats, evidence: Floats | None) -> Floats:
 def _choose_lag(looks: Mapping[float, Floats], z: Floats, y: Floats, rows: NDArray[np.bool_]) -> float:
     def loss_at(lag: float) -> float:
         weights = _fit_weights(z[rows], looks[lag][rows], y[rows])
-        return _loss(_weigh(weights, z[rows], looks[lag][rows]), y[rows])
+        return _loss(y[rows], _weigh(weights, z[rows], looks[lag][rows]))
 
     return min(looks, key=loss_at)
 
 
-def _losses(logits: Floats, y: Floats) -> Floats:
+def _losses(y: Floats, logits: Floats) -> Floats:
     """Log loss of each clip (N,), the mean over species."""
     return np.asarray(logit_log_losses(y, logits).mean(axis=1))
 
 
-def _loss(logits: Floats, y: Floats) -> float:
-    return float(_losses(logits, y).mean())
+def _loss(y: Floats, logits: Floats) -> float:
+    return float(_losses(y, logits).mean())
 
 
 def _gain(differences: Floats, blocks: NDArray[np.int64]) -> tuple[float, float]:

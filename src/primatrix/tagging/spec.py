@@ -18,7 +18,7 @@ class TagSpec:
 
     `site_from` is a pattern as `{site}/{visit}/{file}`, `deployments` a table of places and times. Clips within
     `interval_minutes` at a site are one event. `thresholds` (species -> probability) take the place of the model's
-    own; `neighbours` weigh clips close in time, where given. `frames` keeps the probabilities of single frames.
+    own; `neighbours` weigh clips close in time, where given. `per_frame` keeps the probabilities of single frames.
     """
 
     media: Media = "videos"
@@ -28,7 +28,7 @@ class TagSpec:
     interval_minutes: float = INTERVAL_MINUTES
     thresholds: Mapping[str, float] | None = None
     neighbours: Neighbours | None = None
-    frames: bool = False
+    per_frame: bool = False
 
     def __post_init__(self) -> None:
         check_interval(self.interval_minutes)

@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from primatrix.choices import DeviceName
 from primatrix.data import Dataset
 from primatrix.disk import Answers, write_failures, write_table
 from primatrix.errors import ModelError
 from primatrix.models import (
     Compile,
-    Device,
-    DeviceName,
     Model,
     Precision,
-    choose_device,
+    Processor,
+    choose_processor,
     count_clips_at_once,
     predict_batches,
 )
@@ -67,10 +67,10 @@ def predict(
 
     Raises ModelError where the model was made for other species or other clips than `data` gives.
     """
-    chosen = choose_device(device, precision=precision)
-    for done in _fill_predictions(model, data, device=chosen, compile=compile):
+    processor = choose_processor(device, precision=precision)
+    for done in _fill_predictions(model, data, processor=processor, compile=compile):
         if on_progress:
-            on_progress(Progress("predict", done, data.num_test_samples, message=chosen.short))
+            on_progress(Progress("predict", done, data.num_test_samples, message=processor.short))
     return data.predictions
 
 
@@ -78,7 +78,7 @@ def _fill_predictions(
     model: Model,
     data: Dataset,
     *,
-    device: Device,
+    processor: Processor,
     compile: Compile = "auto",  # noqa: A002  # torch's word for it
     answers: Answers | None = None,
 ) -> Iterator[int]:
@@ -97,7 +97,14 @@ def _fill_predictions(
                 data.update_predictions(kept)
                 done += len(kept)
 
-    for probabilities in predict_batches(model, unanswered(), device=device, compile=compile, clips=total):
+    for probabilities in predict_batches(
+        model,
+        unanswered(),
+        device=processor.kind,
+        precision=processor.precision,
+        compile=compile,
+        clips=total,
+    ):
         if answers:
             answers.write(data.identify_test_batch(), probabilities)
         data.update_predictions(probabilities)
@@ -143,11 +150,11 @@ def predict_to_file(
     until the table is written.
     """
     began, path = time.perf_counter(), Path(path)
-    chosen = choose_device(device)
-    answers = Answers(path.with_name(f".{path.name}.parts"), made_by=fingerprint_model(model, chosen))
-    for done in _fill_predictions(model, data, device=chosen, answers=answers):
+    processor = choose_processor(device)
+    answers = Answers(path.with_name(f".{path.name}.parts"), made_by=fingerprint_model(model, processor))
+    for done in _fill_predictions(model, data, processor=processor, answers=answers):
         if on_progress:
-            on_progress(Progress("predict", done, data.num_test_samples, message=chosen.short))
+            on_progress(Progress("predict", done, data.num_test_samples, message=processor.short))
     table = data.predictions
     rows = set(table.index)
     failures = tuple(failure for failure in data.failures if failure.name in rows)

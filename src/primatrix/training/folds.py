@@ -15,10 +15,8 @@ from primatrix.errors import InputError, ModelError
 from primatrix.labels import split_folds
 from primatrix.measures import aggregated_log_loss, class_frequencies, constant_predictions
 from primatrix.models import (
-    Device,
     Ensemble,
     Model,
-    choose_device,
     combine_families,
     count_clips_at_once,
     describe_family,
@@ -148,10 +146,9 @@ def answer_fold(model: Model, part: Dataset, *, folder: Path, spec: TrainSpec | 
         tensors, facts = read_state(path)
         if (facts.get("weights_sha256"), facts.get("clips")) == (digest, clips):
             return tensors["probabilities"].numpy()
-    device = choose_device(*((spec.device,) if spec else ()), precision=spec.precision if spec else "auto")
     part.seek_test(0)
     parts = []
-    for probabilities, statistics in answer_batches(model, part, device=device):
+    for probabilities, statistics in answer_batches(model, part, spec=spec or TrainSpec()):
         failed = torch.tensor([name in part.bad_videos for name in part.test_batch_ids])
         probabilities[failed], statistics[failed] = torch.nan, torch.nan
         parts.append((probabilities, statistics))
@@ -164,15 +161,15 @@ def answer_fold(model: Model, part: Dataset, *, folder: Path, spec: TrainSpec | 
 
 
 def answer_batches(
-    model: Model, part: Dataset, *, device: Device
+    model: Model, part: Dataset, *, spec: TrainSpec
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Probabilities (B, S) and statistics (B, S, 7) of the clips to be predicted, batch by batch."""
     batches = part.test_batches(count_clips_at_once(part.spec))
     if model.gives_frames:
-        for clips, frames in predict_frames(model, batches, device=device):
+        for clips, frames in predict_frames(model, batches, device=spec.device, precision=spec.precision):
             yield torch.from_numpy(clips), describe_family(torch.from_numpy(clips), torch.from_numpy(frames))
     else:
-        for clips in predict_batches(model, batches, device=device):
+        for clips in predict_batches(model, batches, device=spec.device, precision=spec.precision):
             yield torch.from_numpy(clips), describe_family(torch.from_numpy(clips), None)
 
 

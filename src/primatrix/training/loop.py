@@ -21,7 +21,7 @@ from primatrix.errors import InputError, ModelError
 from primatrix.labels import BLANK
 from primatrix.models import (
     Model,
-    choose_device,
+    choose_processor,
     compile_network,
     load_model,
     load_weights,
@@ -87,10 +87,10 @@ def train(
     if spec.dry_run:
         return rehearse(model, data, spec=spec, on_progress=on_progress)
     use_sampling(data, spec=spec)
-    team = gather_team(choose_device(spec.device, precision=spec.precision), size=spec.devices)
-    logger.info("training %s on %s", model.name, team.device.description)
+    team = gather_team(choose_processor(spec.device, precision=spec.precision), size=spec.devices)
+    logger.info("training %s on %s", model.name, team.processor.description)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(model.running_on(team.device.torch_device, training=True))
+        stack.enter_context(model.running_on(team.processor.torch_device, training=True))
         run = Run(model, data, spec=spec, team=team, folder=folder, on_progress=on_progress)
         stack.callback(run.close)
         run.resume()
@@ -125,8 +125,8 @@ def rehearse(
             return history
         loaded = load_model(folder)
         clips = next(open_stream(data, "batches", start=0))[0]
-        device = choose_device(spec.device, precision=spec.precision)
-        for probabilities in predict_batches(loaded, [np.asarray(clips)], device=device):
+        batches = [np.asarray(clips)]
+        for probabilities in predict_batches(loaded, batches, device=spec.device, precision=spec.precision):
             if not np.isfinite(probabilities).all():
                 raise ModelError("dry run: got probabilities that are not finite; lower learning_rate")
     return history
@@ -155,7 +155,7 @@ class Run:
         folder: Path | str | None,
         on_progress: OnProgress | None,
     ) -> None:
-        self.model, self.data, self.spec, self.team, self.device = model, data, spec, team, team.device
+        self.model, self.data, self.spec, self.team, self.processor = model, data, spec, team, team.processor
         self.folder = None if folder is None else Path(folder)
         self.report = on_progress if on_progress and is_leader() else (lambda _: None)
         self.steps = spec.steps_per_epoch or 0
@@ -166,7 +166,7 @@ class Run:
         )
         average = WeightAverage(model.network, decay=spec.ema) if spec.ema else None
         self.state = RunState(model, optimiser, average)
-        self.settings = name_settings(model, data, spec=spec, device=self.device)
+        self.settings = name_settings(model, data, spec=spec, processor=self.processor)
         self.call: Callable[..., Tensor] = compile_network(model.network, choice=spec.compile, clips=0)
         self.trained: list[bool] = []  # which parameters, when the team last shared them
         self.streams: tuple[Generator[ReadyBatch], Iterator[Batch]] | None = None
@@ -231,7 +231,7 @@ class Run:
             how: dict[str, Any] = {
                 "augmentation": augmentation, "seed": self.spec.seed, "step": number, "blank": blank,
             }  # fmt: skip
-            if CHANGES_CLIPS[self.device.kind] and clips.dtype == np.uint8:
+            if CHANGES_CLIPS[self.processor.kind] and clips.dtype == np.uint8:
                 changes = draw_changes(clips, **how)
             else:
                 clips = augment_clips(clips, **how)
@@ -239,17 +239,17 @@ class Run:
 
     def add_gradients(self, batch: ReadyBatch, *, is_last: bool) -> Tensor:
         """Add one batch's part to the gradients of the step; the batch's mean loss is returned."""
-        x, y = self.to_device(batch.x), self.to_device(batch.y)
+        x, y = self.to_processor(batch.x), self.to_processor(batch.y)
         if batch.changes is not None:
             x = change_together(x, batch.changes)
         self.state.clips += len(x)
         together = contextlib.nullcontext() if is_last else self.team.holding_back(self.call)
         # Random numbers follow from seed and number alone, so a run taken up again draws the same.
-        with seeded(seed_of_step(self.spec.seed, step=batch.number), device=self.device), together:
-            with self.device.autocast():
+        with seeded(seed_of_step(self.spec.seed, step=batch.number), processor=self.processor), together:
+            with self.processor.autocast():
                 logits = self.call(x)
             smoothing, bootstrap = self.spec.label_smoothing, self.spec.bootstrap
-            loss = clip_loss(logits.float(), y, smoothing=smoothing, bootstrap=bootstrap)
+            loss = clip_loss(y, logits.float(), smoothing=smoothing, bootstrap=bootstrap)
             self.team.backward(loss / self.spec.accumulate)
         return loss.detach()
 
@@ -260,12 +260,12 @@ class Run:
         with (
             holding_weights(self.model.network, self.state.averaged),
             torch.inference_mode(),
-            self.device.autocast(),
+            self.processor.autocast(),
         ):
             for number, batch in enumerate(itertools.islice(batches, self.validation_steps)):
                 if number % self.team.size == self.team.rank:
-                    x, y = (self.to_device(tensor) for tensor in self.check_batch(batch))
-                    losses.add(clip_loss(self.model.network(x).float(), y), clips=len(x))
+                    x, y = (self.to_processor(tensor) for tensor in self.check_batch(batch))
+                    losses.add(clip_loss(y, self.model.network(x).float()), clips=len(x))
         self.model.network.train()
         losses.read_pending()
         return LossMean(*self.team.add_up([losses.total, losses.count])).mean(wait=False)
@@ -278,11 +278,11 @@ class Run:
         if tuple(y.shape) != wanted:
             got = tuple(y.shape)
             raise ModelError(f"training: got labels of shape {got}, wanted {wanted}: a column per species")
-        return (x.pin_memory(), y.pin_memory()) if self.device.kind == "cuda" else (x, y)
+        return (x.pin_memory(), y.pin_memory()) if self.processor.kind == "cuda" else (x, y)
 
-    def to_device(self, tensor: Tensor) -> Tensor:
-        """The tensor on the device; from pinned memory it is copied while the GPU works on what it was given before."""
-        return tensor.to(self.device.torch_device, non_blocking=self.device.kind == "cuda")
+    def to_processor(self, tensor: Tensor) -> Tensor:
+        """The tensor where the network is; from pinned memory it is copied while the GPU works on what it had."""
+        return tensor.to(self.processor.torch_device, non_blocking=self.processor.kind == "cuda")
 
     def open_streams(self) -> tuple[Generator[ReadyBatch], Iterator[Batch]]:
         """Training and validation batches, from the first one that no saved step or epoch has used."""
@@ -291,7 +291,7 @@ class Run:
             used = self.state.step * self.spec.accumulate * size
             training = open_stream(self.data, "batches", start=used, rank=rank, size=size)
             numbered = zip(itertools.count(used + rank, size), training, strict=False)
-            ahead = BATCHES_AHEAD[self.device.kind]
+            ahead = BATCHES_AHEAD[self.processor.kind]
             ready = prepare_ahead(numbered, self.prepare_batch, ahead=ahead, threads=THREADS)
             validated = len(self.state.epochs) * self.validation_steps
             self.streams = (ready, open_stream(self.data, "val_batches", start=validated))
@@ -321,7 +321,7 @@ class Run:
         """Report one progress line."""
         val = f"  val {self.state.epochs[-1].val_loss:.4f}" if self.state.epochs else ""
         loss_now = "" if math.isnan(loss) else f"loss {loss:.4f}{val}  "
-        message = f"{loss_now}{rate:.0f} clips/s  {self.device.short}"
+        message = f"{loss_now}{rate:.0f} clips/s  {self.processor.short}"
         self.report(Progress("train", step, self.spec.epochs * self.steps, unit="batches", message=message))
 
     # --- what comes of it --------------------------------------------------------------------------------

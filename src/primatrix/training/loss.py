@@ -8,17 +8,17 @@ from torch import Tensor
 __all__ = ["LossMean", "clip_loss"]
 
 
-def clip_loss(logits: Tensor, y: Tensor, *, smoothing: float = 0.0, bootstrap: float = 0.0) -> Tensor:
-    """Mean binary cross-entropy of logits (B, S) against labels (B, S) of 0/1.
+def clip_loss(y: Tensor, logits: Tensor, *, smoothing: float = 0.0, bootstrap: float = 0.0) -> Tensor:
+    """Mean binary cross-entropy of logits (B, S) against labels y (B, S) of 0/1.
 
     `smoothing` draws labels towards 1/2 by this share (Szegedy et al., 2016): 0.02 asks for 0.01 and 0.99.
     `bootstrap` puts the model's own probability in place of this share of each label (Reed et al., 2015, "Training
     deep neural networks on noisy labels with bootstrapping", soft form): a label the model is sure is wrong pulls less.
 
     >>> import torch
-    >>> round(clip_loss(torch.zeros(1, 2), torch.tensor([[0.0, 1.0]])).item(), 4)
+    >>> round(clip_loss(torch.tensor([[0.0, 1.0]]), torch.zeros(1, 2)).item(), 4)
     0.6931
-    >>> wrong = torch.tensor([[-4.0]]), torch.tensor([[1.0]])
+    >>> wrong = torch.tensor([[1.0]]), torch.tensor([[-4.0]])
     >>> round(clip_loss(*wrong).item(), 2), round(clip_loss(*wrong, bootstrap=0.2).item(), 2)
     (4.02, 3.23)
     """

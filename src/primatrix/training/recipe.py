@@ -8,9 +8,10 @@ from typing import Any, Literal, Protocol, Self
 
 from numpy.typing import NDArray
 
+from primatrix.choices import DeviceName
 from primatrix.data import Sampling
 from primatrix.errors import InputError
-from primatrix.models import Compile, DeviceName, Precision
+from primatrix.models import Compile, Precision
 from primatrix.settings import change_settings, check_least, check_shares, check_types
 from primatrix.training.augmentation import Augmentation
 from primatrix.training.optimisers import OptimiserName
@@ -49,11 +50,11 @@ class TrainSpec:
     with `patience`, no longer than so many epochs without a better validation loss.
     Steps: `optimiser` (rmsprop, adamw or muon), `learning_rate`, `weight_decay` (not with rmsprop); `schedule` "cosine"
     lets the rate fall to 0 along half a cosine over all epochs (Loshchilov and Hutter, 2017, without restarts), after
-    `warmup` steps (below 1: a share of all steps) of rising; gradients no longer than `gradient_clip`; `accumulate`
+    a share `warmup` of all steps in which it rises; gradients no longer than `gradient_clip`; `accumulate`
     batches per step; `ema` above 0 validates and saves weights averaged with this decay.
     Labels and clips: `label_smoothing` and `bootstrap` (see `objective.clip_loss`), `augmentation`, `sampling`.
     The end: `keep` says whose weights the model ends with, those of the last or of the best epoch.
-    The machine: `device`, `precision`, `compile`, and `devices`, of which several need primatrix[lightning].
+    The machine: `device`, `precision`, `compile`, and `devices`, how many of them (several need primatrix[lightning]).
     On disk: the state is saved every `checkpoint_seconds`, or every `checkpoint_steps`.
     `dry_run` goes through everything in two steps with a copy of the model and keeps nothing.
 
@@ -70,7 +71,7 @@ class TrainSpec:
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     schedule: Literal["constant", "cosine"] = "constant"
-    warmup: float = 0
+    warmup: float = 0.0
     gradient_clip: float | None = None
     accumulate: int = 1
     ema: float = 0.0
@@ -95,8 +96,8 @@ class TrainSpec:
             if steps is not None and steps < (name == "steps_per_epoch"):
                 raise InputError(f"{name}: got {steps}, wanted 1 or more, or None for the whole set")
         check_least(self, epochs=1, patience=1, accumulate=1, devices=1, checkpoint_steps=1, seed=0)
-        check_least(self, weight_decay=0, warmup=0, checkpoint_seconds=0)
-        check_shares(self, "ema", "label_smoothing", "bootstrap", below_one=True)
+        check_least(self, weight_decay=0, checkpoint_seconds=0)
+        check_shares(self, "warmup", "ema", "label_smoothing", "bootstrap", below_one=True)
         for name in ("learning_rate", "gradient_clip"):
             value = getattr(self, name)
             if value is not None and value <= 0:
@@ -125,7 +126,7 @@ class TrainSpec:
     @property
     def warmup_steps(self) -> int:
         """Steps with a rising learning rate."""
-        return round(self.warmup if self.warmup >= 1 else self.warmup * self.total_steps)
+        return round(self.warmup * self.total_steps)
 
     @property
     def total_steps(self) -> int:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from primatrix.disk import Facts
 from primatrix.errors import ModelError
-from primatrix.models import Device, Model, load_weights, read_model_folder, read_state, write_state
+from primatrix.models import Model, Processor, load_weights, read_model_folder, read_state, write_state
 from primatrix.training.averages import WeightAverage
 from primatrix.training.loss import LossMean
 from primatrix.training.recipe import EpochScores, TrainingData, TrainSpec
@@ -90,13 +90,13 @@ class RunState:
         logger.info("%s: goes on after step %d of epoch %d", path, self.step, len(self.epochs) + 1)
 
 
-def name_settings(model: Model, data: TrainingData, *, spec: TrainSpec, device: Device) -> Facts:
+def name_settings(model: Model, data: TrainingData, *, spec: TrainSpec, processor: Processor) -> Facts:
     """What must be the same for a saved run to be gone on with; more epochs may be asked for."""
     values = {name: value for name, value in spec.to_dict().items() if name not in FREE_SETTINGS}
-    if spec.schedule == "constant" and not 0 < spec.warmup < 1:
+    if spec.schedule == "constant" and not spec.warmup:
         del values["epochs"]  # more epochs of the same: a run may be made longer
     values |= {
-        "precision": device.precision, "device": device.kind, "model": model.name, **model.options,
+        "precision": processor.precision, "device": processor.kind, "model": model.name, **model.options,
         "species": list(model.species), "clips": model.spec.key, "num_batches": data.num_batches,
         "labels": digest_labels(data), "batch_size": getattr(data, "batch_size", None),
     }  # fmt: skip

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from primatrix.errors import InputError
-from primatrix.models import Device
+from primatrix.models import Processor
 
 __all__ = ["Team", "gather_team", "is_leader"]
 
@@ -17,16 +17,16 @@ __all__ = ["Team", "gather_team", "is_leader"]
 class Team:
     """One processor by itself: number 0 of 1.
 
-    >>> from primatrix.models import choose_device
-    >>> team = Team(choose_device("cpu"))
+    >>> from primatrix.models import choose_processor
+    >>> team = Team(choose_processor("cpu"))
     >>> team.rank, team.size, team.add_up([1.0, 2.0])
     (0, 1, [1.0, 2.0])
     """
 
     rank, size = 0, 1
 
-    def __init__(self, device: Device) -> None:
-        self.device = device
+    def __init__(self, processor: Processor) -> None:
+        self.processor = processor
 
     def share(self, call: Callable[..., Tensor], network: nn.Module) -> Callable[..., Tensor]:  # noqa: ARG002
         """The network's call in a form whose gradients are averaged over the team."""
@@ -54,8 +54,8 @@ class FabricTeam(Team):
     Making it starts the other processes: the program that runs is run again, once for each of them.
     """
 
-    def __init__(self, device: Device, *, size: int) -> None:
-        super().__init__(device)
+    def __init__(self, processor: Processor, *, size: int) -> None:
+        super().__init__(processor)
         try:
             from lightning_fabric import Fabric
         except ImportError:
@@ -63,7 +63,7 @@ class FabricTeam(Team):
                 f"devices: got {size}, which needs Lightning Fabric; install primatrix[lightning], or use 1"
             ) from None
         self.fabric: Any = Fabric(
-            accelerator=device.kind, devices=size, strategy="ddp"
+            accelerator=processor.kind, devices=size, strategy="ddp"
         )  # Any: it has no types
         self.fabric.launch()
         self.rank, self.size = self.fabric.global_rank, self.fabric.world_size
@@ -95,9 +95,9 @@ class FabricTeam(Team):
 
 
 @cache  # processes are started once, however often is trained
-def gather_team(device: Device, *, size: int) -> Team:
-    """The team of `size` processors like `device`; InputError where several are asked for without Lightning."""
-    return Team(device) if size == 1 else FabricTeam(device, size=size)
+def gather_team(processor: Processor, *, size: int) -> Team:
+    """The team of `size` processors like this one; InputError where several are asked for without Lightning."""
+    return Team(processor) if size == 1 else FabricTeam(processor, size=size)
 
 
 def is_leader() -> bool:

@@ -1,7 +1,5 @@
 from .calibration import Calibration as Calibration
 from .calibration import OperatingPoint as OperatingPoint
-from .calibration import PredictedBy as PredictedBy
-from .calibration import Unit as Unit
 from .calibration import drop_clips as drop_clips
 from .calibration import say_share as say_share
 from .calibration import skip_scores as skip_scores

@@ -20,8 +20,6 @@ __all__ = [
     "Calibration",
     "FittedOn",
     "OperatingPoint",
-    "PredictedBy",
-    "Unit",
     "bend",
     "drop_clips",
     "logit_features",
@@ -30,8 +28,6 @@ __all__ = [
     "skip_scores",
 ]
 
-PredictedBy = Literal["out-of-fold", "validation"]
-Unit = Literal["clips", "sites", "sites in the mean"]  # over what a promise is made (see `promises`)
 
 LOGIT_LIMIT = 16.0  # 1.1e-7: a float32 sigmoid tells nothing apart beyond
 KNEE = 0.1  # slope beyond floor and ceiling: 0.1 keeps the order of clips and costs at most -ln(0.9) = 0.105

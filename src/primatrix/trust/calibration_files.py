@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from primatrix.choices import PredictedBy
 from primatrix.disk import read_facts, update_facts
 from primatrix.errors import InputError
+from primatrix.footage import read_deployments
 from primatrix.interchange import read_labels
-from primatrix.labels import read_sites_of
 from primatrix.results import read_predictions
-from primatrix.trust.calibration import Calibration, PredictedBy
+from primatrix.trust.calibration import Calibration
 from primatrix.trust.fit import fit_calibration
 from primatrix.trust.points import Promise
 
@@ -22,19 +23,20 @@ __all__ = ["calibrate_model", "describe_calibration"]
 def calibrate_model(
     folder: Path | str,
     *,
-    predictions: Path,
     labels: Path,
-    sites: Path | None = None,
+    predictions: Path,
+    deployments: Path | None = None,
     source: PredictedBy = "validation",
     promise: Promise | None = None,
 ) -> Calibration:
     """Fit a calibration to predictions (CSV, made with `predict --raw` or out of fold) and save it in the model.
 
     Labelled clips without a row in the predictions are left out: labels of all clips do for validation clips alone.
+    `deployments` is a table that names their sites (see `read_deployments`), where the label file does not.
     Raises InputError where the predictions are calibrated already or for other species, and as `fit_calibration`.
     """
     facts = read_facts(folder)
-    table, known = read_predictions(predictions), read_labels(labels)
+    known, table = read_labels(labels), read_predictions(predictions)
     species = list(facts["species"])
     missing = sorted(set(species) - set(table.columns))
     if missing:
@@ -45,8 +47,8 @@ def calibrate_model(
     true = known.table[known.table.index.isin(table.index)]
     refuse_strangers(true, species, path=labels)
     calibration = fit_calibration(
-        true.reindex(columns=species, fill_value=np.float32(0)), table[species], source=source,
-        sites=read_sites_of(true.index, sites) if sites else known.sites, promise=promise,
+        true.reindex(columns=species, fill_value=np.float32(0)), table[species], source=source, promise=promise,
+        sites=read_deployments(deployments).sites_of(true.index) if deployments else known.sites,
     )  # fmt: skip
     fitted_on = replace(calibration.fitted_on, answers=digest_answers(table[species]))
     calibration = replace(calibration, fitted_on=fitted_on)

@@ -168,7 +168,7 @@ def match_all(
     labels: pd.DataFrame, tables: dict[str, pd.DataFrame | None]
 ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     """Labels and tables of probabilities of the clips that have probabilities in all tables."""
-    matched = {name: match_rows(table, labels) for name, table in tables.items() if table is not None}
+    matched = {name: match_rows(labels, table) for name, table in tables.items() if table is not None}
     known = np.logical_and.reduce([table.notna().all(axis=1) for table in matched.values()])
     if not known.any():
         raise InputError("predictions: no labelled clip has probabilities, so there is nothing to evaluate")

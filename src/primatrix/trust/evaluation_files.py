@@ -11,8 +11,8 @@ import pandas as pd
 
 from primatrix.disk import NAME_COLUMNS, read_epochs, read_facts, read_table
 from primatrix.errors import InputError
+from primatrix.footage import read_deployments
 from primatrix.interchange import read_labels
-from primatrix.labels import read_sites_of
 from primatrix.measures import class_frequencies
 from primatrix.results import read_predictions
 from primatrix.trust.calibration import Calibration, say_share
@@ -29,26 +29,28 @@ SHOWN = ("log_loss", "average_precision", "roc_auc", "f1", "brier", "calibration
 class Beside:
     """Files that an evaluation looks at beside predictions and labels; each may be missing.
 
-    `model` is a model's folder (thresholds, operating points, losses), `durations` a CSV with `duration_seconds`.
+    `deployments` names the clips' sites (see `read_deployments`), `model` is a model's folder (thresholds, operating
+    points, losses), `durations` a CSV with `duration_seconds`.
     """
 
-    sites: Path | None = None
+    deployments: Path | None = None
     train_labels: Path | None = None
     against: Path | None = None
     model: Path | None = None
     durations: Path | None = None
 
 
-def evaluate_files(predictions: Path, labels: Path, *, beside: Beside | None = None) -> Evaluation:
+def evaluate_files(labels: Path, predictions: Path, *, beside: Beside | None = None) -> Evaluation:
     """Evaluate a predictions CSV against a label file (see `read_labels`); other files as `beside` names them."""
     beside = beside or Beside()
     known = read_labels(labels)
     frequencies = class_frequencies(read_labels(beside.train_labels).table) if beside.train_labels else None
     calibration = read_calibration(beside.model) if beside.model else None
+    table = read_deployments(beside.deployments) if beside.deployments else None
     return evaluate(
         add_species(known.table, calibration.species if calibration else ()),
         read_predictions(predictions),
-        sites=read_sites_of(known.table.index, beside.sites) if beside.sites else known.sites,
+        sites=table.sites_of(known.table.index) if table else known.sites,
         train_frequencies=frequencies,
         against=read_predictions(beside.against) if beside.against else None,
         calibration=calibration,

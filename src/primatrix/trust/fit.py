@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from primatrix.choices import PredictedBy
 from primatrix.errors import InputError
 from primatrix.labels import count_sites, number_units, split_folds
 from primatrix.measures import match_rows
-from primatrix.trust.calibration import Calibration, FittedOn, PredictedBy, bend, sample_names
+from primatrix.trust.calibration import Calibration, FittedOn, bend, sample_names
 from primatrix.trust.edges import choose_ceilings, choose_floors, choose_thresholds
 from primatrix.trust.maps import Maps, choose_strength, count_on_grid, fit_maps
 from primatrix.trust.points import Promise, choose_points
@@ -74,7 +75,7 @@ def fit_calibration(
 
 def match_known(labels: pd.DataFrame, predictions: pd.DataFrame) -> tuple[pd.DataFrame, Floats]:
     """Labels and probabilities (N, S) of the clips that have both; InputError of fewer than two."""
-    matched = match_rows(predictions, labels)
+    matched = match_rows(labels, predictions)
     known = matched.notna().all(axis=1)
     if known.sum() < 2:
         raise InputError(f"predictions: got {int(known.sum())} labelled clips with probabilities, wanted 2 or more; "
@@ -90,7 +91,7 @@ def count_by_fold(true: pd.DataFrame, prob: Floats, *, sites: "pd.Series[str] | 
     folds = min(FOLDS, units)
     fold = split_folds(true, sites=sites, folds=folds, seed=seed).to_numpy()
     truth = true.to_numpy(np.float64)
-    return np.stack([count_on_grid(prob[fold == f], truth[fold == f]) for f in range(folds)])
+    return np.stack([count_on_grid(truth[fold == f], prob[fold == f]) for f in range(folds)])
 
 
 def choose_edges(held_out: list[Maps], by_fold: Floats) -> tuple[Floats, Floats]:

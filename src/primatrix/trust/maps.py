@@ -61,10 +61,10 @@ class Maps:
         return np.asarray(expit(FEATURES @ self.weights.T))
 
 
-def count_on_grid(prob: Floats, true: Floats) -> Floats:
-    """Clips by label, grid point and species, (2, G, S); prob and true are (N, S).
+def count_on_grid(true: Floats, prob: Floats) -> Floats:
+    """Clips by label, grid point and species, (2, G, S); true and prob are (N, S).
 
-    >>> count_on_grid(np.array([[0.5], [0.5]]), np.array([[0.0], [1.0]]))[:, 512, 0].tolist()
+    >>> count_on_grid(np.array([[0.0], [1.0]]), np.array([[0.5], [0.5]]))[:, 512, 0].tolist()
     [1.0, 1.0]
     """
     points, species = len(GRID), prob.shape[1]

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from primatrix.choices import Unit
 from primatrix.errors import InputError
 from primatrix.labels import BLANK, count_without_site, number_units
 from primatrix.measures import Resample, clopper_pearson, percentiles
-from primatrix.trust.calibration import OperatingPoint, Unit, skip_scores
+from primatrix.trust.calibration import OperatingPoint, skip_scores
 from primatrix.trust.promises import certify_cut, check_unit
 
 __all__ = ["Promise", "choose_points", "share_skipped", "shows_something", "skip_curve"]
@@ -44,7 +45,9 @@ def choose_points(
     unknown = count_without_site(true.index, sites)
     if promise.unit != "clips" and unknown:  # each for itself they would pass for as many sites
         got = "no sites" if sites is None else f"no site for {unknown} of {len(true)} clips"
-        raise InputError(f"unit: got {promise.unit!r} and {got}, wanted the site of every clip; give --sites")
+        raise InputError(
+            f"unit: got {promise.unit!r} and {got}, wanted the site of every clip; give --deployments"
+        )
     units = number_units(true.index, sites)
     points = {SKIP_BLANK: skip_point(true, prob, promise=promise, sites=sites)}
     for number, species in enumerate(true.columns):

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr
 
+from primatrix.choices import Unit
 from primatrix.errors import InputError
-from primatrix.trust.calibration import Unit
 
 __all__ = ["certify_cut", "check_unit", "count_allowed"]
 
@@ -56,7 +56,9 @@ def certify_cut(
     if not (0 < max_loss < 1 and 0 < confidence < 1):
         raise InputError(f"got max_loss {max_loss} and confidence {confidence}, wanted both between 0 and 1")
     if unit != "clips" and sites is None:
-        raise InputError(f"unit: got {unit!r} without sites, wanted the site of every clip; give --sites")
+        raise InputError(
+            f"unit: got {unit!r} without sites, wanted the site of every clip; give --deployments"
+        )
     if not len(danger):
         return None
     order = np.argsort(-danger, kind="stable")

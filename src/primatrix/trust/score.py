@@ -55,19 +55,19 @@ class Scores:
 
 
 def score_predictions(
-    predictions: pd.DataFrame, labels: pd.DataFrame, *, frequencies: "pd.Series[float] | None" = None
+    labels: pd.DataFrame, predictions: pd.DataFrame, *, frequencies: "pd.Series[float] | None" = None
 ) -> Scores:
-    """Score a table of probabilities against a label table, matched by names.
+    """Score a table of probabilities against a label table (clips x species), matched by names.
 
     `frequencies` are the training set's class frequencies for the constant predictor; without them those of
     `labels` are used, the best constant there could be.
 
     >>> labels = pd.DataFrame({"hog": [1, 0], "lion": [0, 0]}, index=["a", "b"])
-    >>> scores = score_predictions(labels * 0.8 + 0.1, labels)
+    >>> scores = score_predictions(labels, labels * 0.8 + 0.1)
     >>> round(scores.model, 4), scores.clips
     (0.1054, 2)
     """
-    matched = match_rows(predictions, labels)
+    matched = match_rows(labels, predictions)
     known = matched.notna().all(axis=1)
     if not known.any():
         raise InputError("predictions: no labelled clip has probabilities, so there is nothing to score")
@@ -87,9 +87,8 @@ def score_predictions(
     return Scores(table, len(true), int(np.count_nonzero(~known)), constant_from)
 
 
-def score_files(predictions: Path, labels: Path, *, train_labels: Path | None = None) -> Scores:
+def score_files(labels: Path, predictions: Path, *, train_labels: Path | None = None) -> Scores:
     """Score a predictions CSV against a label file (see `read_labels` for what both may look like)."""
-    table = read_predictions(predictions)
-    true = read_labels(labels).table
+    known = read_labels(labels).table
     frequencies = class_frequencies(read_labels(train_labels).table) if train_labels else None
-    return score_predictions(table, true, frequencies=frequencies)
+    return score_predictions(known, read_predictions(predictions), frequencies=frequencies)

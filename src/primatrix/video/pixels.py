@@ -129,12 +129,11 @@ def _make_cutter(
 ) -> Callable[[av.VideoFrame], av.VideoFrame]:
     """A filter that takes top and bottom of the upright picture off; the top is cut at an even row."""
     height = frame.width if turn.exchanged else frame.height
-    top, bottom = (round(value * height) if value < 1 else round(value) for value in crop)
+    top, bottom = (round(share * height) for share in crop)
     top -= top % 2  # pictures with halved colour planes can only be cut there
     if top + bottom >= height:
         raise DecodeError(
-            f"crop of {top} + {bottom} px leaves nothing of a picture {height} px high; "
-            "give a smaller crop or a fraction of the height",
+            f"crop of {top} + {bottom} px leaves nothing of a picture {height} px high; give smaller shares",
             stage="convert",
         )
     ends = (bottom, top) if turn.rows_reversed else (top, bottom)
