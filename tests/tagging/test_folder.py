@@ -13,8 +13,7 @@ from primatrix.footage import TimeSpec
 from primatrix.models import Model, build_model
 from primatrix.records import ClipSpec
 from primatrix.results import Results
-from primatrix.tagging import folder as tagging
-from primatrix.tagging import looks
+from primatrix.tagging import looks, tagger
 from primatrix.tagging.folder import predict_folder
 from primatrix.tagging.neighbours import Neighbours
 from primatrix.tagging.spec import TagSpec
@@ -137,39 +136,30 @@ def test_what_cannot_be_used_is_said_before_any_work(footage: Path, model: Model
     assert not (tmp_path / "out").exists()
 
 
-def test_results_of_another_folder_are_not_written_over(
-    footage: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_finished_prediction_repeated_looks_at_nothing_and_gives_the_same(
+    footage: Path, model: Model, tmp_path: Path, looked_at: list[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    predict_folder(footage / "north", model, "results", workers=0)
-    before = read_files(tmp_path / "results")
-    with pytest.raises(
-        InputError, match=r"^results: holds the results of .*north, wanted a place for those of card"
-    ):
-        predict_folder("card", model, "results", workers=0)
-    assert read_files(tmp_path / "results") == before
-    predict_folder("card/../card/north", model, "results", workers=0)  # the same footage by another name
-    (tmp_path / "results" / "run.json").write_text("{}")
-    assert len(predict_folder("card", model, "results", workers=0).results.clips) == 6
-
-
-def test_answers_kept_are_not_asked_for_again(
-    footage: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tagging, "CHUNK_VIDEOS", 2)
-    monkeypatch.setattr(tagging.Answers, "remove", lambda self: None)
     predict_folder(footage, model, tmp_path / "out", workers=0)
     first = read_files(tmp_path / "out")
-    parts = sorted((tmp_path / "out" / ".parts").glob("*.npz"))
+    assert len(looked_at) == 6
+    looked_at.clear()
+    run = predict_folder(footage, model, tmp_path / "out", workers=0)
+    assert (looked_at, read_files(tmp_path / "out")) == ([], first)
+    assert run.summary().splitlines()[0] == "since the last run: 0 new, 0 changed, 6 known"
+
+
+def test_a_damaged_part_of_the_answers_is_asked_for_again(
+    footage: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looked_at: list[str]
+) -> None:
+    monkeypatch.setattr(tagger, "CHUNK_VIDEOS", 2)
+    predict_folder(footage, model, tmp_path / "out", workers=0)
+    first = read_files(tmp_path / "out")
+    parts = sorted((tmp_path / "out" / ".answers").rglob("*.npz"))
     assert len(parts) == 3
     parts[1].write_bytes(parts[1].read_bytes()[:-30])
-    asked: list[int] = []
-    walk = tagging.walk_videos
-    monkeypatch.setattr(
-        tagging, "walk_videos", lambda videos, *a, **k: walk((asked.append(1) or v for v in videos), *a, **k)
-    )
+    looked_at.clear()
     predict_folder(footage, model, tmp_path / "out", workers=0)
-    assert len(asked) == 2
+    assert len(looked_at) == 2
     assert read_files(tmp_path / "out") == first
 
 
@@ -178,7 +168,7 @@ def test_frames_are_written_chunk_by_chunk_and_never_kept_all(
 ) -> None:
     spec = TagSpec(per_frame=True)
     predict_folder(footage, model, tmp_path / "one", spec=spec, workers=0)
-    monkeypatch.setattr(tagging, "CHUNK_VIDEOS", 2)
+    monkeypatch.setattr(tagger, "CHUNK_VIDEOS", 2)
     run = predict_folder(footage, model, tmp_path / "out", spec=spec, workers=0)
     assert run.results.frames is None
     assert "frames.parquet" in run.summary()
@@ -200,6 +190,19 @@ def test_frames_of_a_folder_where_nothing_can_be_read_are_none(model: Model, tmp
     assert frames is not None
     assert frames.columns.tolist() == ["filepath", "pts_seconds", *SPECIES]
     assert frames.empty
+
+
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of videos that are decoded, in order."""
+    names: list[str] = []
+    walk = tagger.walk_videos
+    monkeypatch.setattr(
+        tagger,
+        "walk_videos",
+        lambda videos, *a, **k: walk((names.append(v.name) or v for v in videos), *a, **k),
+    )
+    return names
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
@@ -248,7 +251,7 @@ def test_a_long_video_gives_the_same_answers_in_parts(
     make_video(tmp_path / "card" / "a.avi", frames=600, rate=2, size=(16, 16), codec="mpeg4")  # 5 min
     whole = predict_folder(tmp_path / "card", model, tmp_path / "a", workers=0).results
     monkeypatch.setattr("primatrix.video.walk.MOST_WINDOWS_AT_ONCE", 3)
-    monkeypatch.setattr(tagging, "WINDOWS_AT_ONCE", 4)
+    monkeypatch.setattr(tagger, "WINDOWS_AT_ONCE", 4)
     parts = predict_folder(tmp_path / "card", model, tmp_path / "b", workers=0).results
     np.testing.assert_allclose(parts.probabilities, whole.probabilities, atol=4e-3)
     pd.testing.assert_frame_equal(parts.clips, whole.clips)

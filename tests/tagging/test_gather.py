@@ -9,7 +9,7 @@ from primatrix.errors import InputError
 from primatrix.records import Video
 from primatrix.results import Results
 from primatrix.tagging.answers import Answer
-from primatrix.tagging.gather import find_places, gather_results, list_frames
+from primatrix.tagging.gather import Placed, find_places, gather_results, list_frames
 from primatrix.tagging.neighbours import Neighbours
 from primatrix.tagging.spec import TagSpec
 
@@ -46,14 +46,19 @@ ANSWERS = (
 )
 
 
+def place(*answers: Answer, first: int = 0) -> Placed:
+    """Answers about neighbouring videos."""
+    return [([row], answer) for row, answer in enumerate(answers, start=first)]
+
+
 def gather(spec: TagSpec, *, thresholds: dict[str, float] | None = None) -> tuple[Results, int]:
     """The results of the answers above in chunks of two, and how often they were read."""
     videos, read = name_videos(*NAMES), []
 
-    def read_chunks() -> Iterator[list[Answer]]:
+    def read_chunks() -> Iterator[Placed]:
         read.append(1)
-        yield list(ANSWERS[:2])
-        yield list(ANSWERS[2:])
+        yield [([2], ANSWERS[2]), ([3], ANSWERS[3])]  # in whatever order they were kept
+        yield [([0], ANSWERS[0]), ([1], ANSWERS[1])]
 
     facts: dict[str, Any] = {
         "species": SPECIES,
@@ -108,8 +113,8 @@ def test_clips_within_the_interval_are_one_event() -> None:
 def test_a_video_without_an_answer_is_no_silent_loss() -> None:
     videos = name_videos(*NAMES)
     spec = TagSpec()
-    with pytest.raises(ValueError, match="shorter"):
-        gather_results(videos, lambda: [list(ANSWERS[:3])], spec, places=find_places(videos, spec),
+    with pytest.raises(KeyError):
+        gather_results(videos, lambda: [place(*ANSWERS[:3])], spec, places=find_places(videos, spec),
                        facts={"species": SPECIES, "thresholds": dict.fromkeys(SPECIES, 0.5)})  # fmt: skip
 
 
@@ -142,9 +147,9 @@ def test_a_table_of_other_files_is_refused(tmp_path: Path) -> None:
 
 def test_frames_come_a_table_per_chunk_without_those_of_failed_clips() -> None:
     videos = name_videos(*NAMES)
-    first, second = list_frames(videos, [list(ANSWERS[:2]), list(ANSWERS[2:])], species=SPECIES)
+    first, second = list_frames(videos, [place(*ANSWERS[:2]), place(*ANSWERS[2:], first=2)], species=SPECIES)
     assert first["filepath"].tolist() == [NAMES[0]] * 4 + [NAMES[1]] * 4
     assert second["filepath"].tolist() == [NAMES[2]] * 4
     assert second["pts_seconds"].tolist() == SECONDS.tolist()
     assert second["hog"].tolist() == pytest.approx([0.6, 0.1, 0.1, 0.1])
-    assert list(list_frames(videos[3:], [list(ANSWERS[3:])], species=SPECIES)) == []
+    assert list(list_frames(videos[3:], [place(ANSWERS[3])], species=SPECIES)) == []

@@ -50,6 +50,7 @@ COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
         "site": "text",
         "deployment": "text",
         "event": "text",
+        "digest": "text",  # what the file is (`video.identify`), in hexadecimal digits; empty where it was not read
         "note": "text",  # of a partial clip: what of it could not be read
     },
     "sightings": {
@@ -65,6 +66,7 @@ COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
 """The columns of each table, in order, and what each holds. Numbers may be missing, text may be empty."""
 
 
+MAY_LACK = {"clips": ("digest",)}  # columns that tables made by hand may do without
 PER_SPECIES = ("predictions", "frames")  # tables with a column of probabilities for each species
 
 
@@ -140,6 +142,7 @@ def columns_of(name: str, species: Sequence[str]) -> dict[str, Kind]:
 def type_table(table: pd.DataFrame, name: str, species: Sequence[str]) -> pd.DataFrame:
     """The table with its columns in order and of their types, or an InputError that names the column."""
     wanted = columns_of(name, species)
+    table = table.assign(**dict.fromkeys([c for c in MAY_LACK.get(name, ()) if c not in table.columns], ""))
     missing = [column for column in wanted if column not in table.columns]
     extra = [str(column) for column in table.columns if column not in wanted]
     if missing or extra or table.columns.has_duplicates:

@@ -1,7 +1,7 @@
 """The results folder: what `predict FOLDER` leaves behind and reports and exports start from.
 
 predictions.csv   one row per clip: status and a probability per species
-failures.csv      clips that could not be read, and why (absent where there are none)
+failures.csv      clips (and folders, their names ending in /) that could not be read, and why (absent where all could)
 clips.csv         one row per clip: length, size, codec, time of recording, site, event, what could not be read
 sightings.csv     one row per stretch of seconds in which a species is seen
 frames.parquet    probabilities per frame (where they were asked for)
@@ -187,11 +187,12 @@ def _check_rows(results: Results) -> None:
     if clips.tolist() != results.clips["filepath"].tolist():
         raise InputError(f"clips: {len(results.clips)} rows, not those of predictions ({len(clips)}); wanted the same "
                          "clips in the same order")  # fmt: skip
-    check_known(results.failures, "failures", clips)
+    of_clips = results.failures[~results.failures["filename"].str.endswith("/")]  # the others are folders
+    check_known(of_clips, "failures", clips)
     check_known(results.sightings, "sightings", clips)
     if results.frames is not None:
         check_known(results.frames, "frames", clips)
-    check_predictions(results.predictions, results.species, set(results.failures["filename"]))
+    check_predictions(results.predictions, results.species, set(of_clips["filename"]))
     check_sightings(results.sightings, results.species)
     check_clips(results.clips)
 

@@ -5,8 +5,10 @@ sighting and the answers of one chunk.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -29,7 +31,9 @@ from primatrix.tagging.answers import Answer
 from primatrix.tagging.sightings import find_sightings
 from primatrix.tagging.spec import TagSpec
 
-__all__ = ["find_places", "gather_results", "list_frames"]
+__all__ = ["Placed", "find_places", "gather_results", "list_frames"]
+
+Placed = list[tuple[list[int], Answer]]  # answers, each with its places among the videos
 
 
 def find_places(videos: Sequence[Video], spec: TagSpec) -> pd.DataFrame:
@@ -53,7 +57,7 @@ def find_places(videos: Sequence[Video], spec: TagSpec) -> pd.DataFrame:
 
 def gather_results(
     videos: Sequence[Video],
-    read_chunks: Callable[[], Iterable[list[Answer]]],
+    read_chunks: Callable[[], Iterable[Placed]],
     spec: TagSpec,
     *,
     places: pd.DataFrame,
@@ -61,24 +65,24 @@ def gather_results(
 ) -> Results:
     """The results of a folder, without its frames, which `list_frames` gives.
 
-    `read_chunks` gives the answers of all videos in order, and is called twice.
+    `read_chunks` gives the answers about all videos, each with its places among them, in any order; it is called twice.
     """
     species = list(facts["species"])
-    clips, words, chances = _list_clips(videos, read_chunks(), spec, places)
+    clips, words, chances = _list_clips(videos, read_chunks(), spec, places, species)
     if spec.neighbours:
         chances = spec.neighbours.apply(
             chances, sites=group_sites(clips).to_numpy(), times=parse_times(clips["recorded_at"])
         )
     thresholds = [float(facts["thresholds"][name]) for name in species]
-    sightings = []
-    for row, answer in enumerate(answer for chunk in read_chunks() for answer in chunk):
-        if answer.status == "failed":
-            continue
-        found = find_sightings(
-            answer.pts_seconds, answer.frames, clip=chances[row].astype(np.float32), species=species,
-            thresholds=thresholds, duration_seconds=clips["duration_seconds"].iloc[row],
-        )  # fmt: skip
-        sightings += [(videos[row].name, *asdict(one).values()) for one in found]
+    seconds = clips["duration_seconds"].to_numpy(np.float64)
+    sightings: list[list[tuple[object, ...]]] = [[] for _ in videos]
+    for row, answer in _each(read_chunks()):
+        if answer.status != "failed":
+            found = find_sightings(
+                answer.pts_seconds, answer.frames, clip=chances[row].astype(np.float32), species=species,
+                thresholds=thresholds, duration_seconds=seconds[row],
+            )  # fmt: skip
+            sightings[row] = [(videos[row].name, *asdict(one).values()) for one in found]
     predictions = pd.DataFrame(chances, columns=species)
     predictions.insert(0, "filepath", clips["filepath"])
     predictions.insert(1, "status", words["status"])
@@ -87,56 +91,72 @@ def gather_results(
         predictions,
         pd.DataFrame({"filename": failed["filepath"], "stage": failed["stage"], "reason": failed["reason"]}),
         clips,
-        pd.DataFrame(sightings, columns=list(COLUMNS["sightings"])),
+        pd.DataFrame(list(chain.from_iterable(sightings)), columns=list(COLUMNS["sightings"])),
         None,
         complete_facts(facts),
     )
 
 
+def _each(chunks: Iterable[Placed]) -> Iterator[tuple[int, Answer]]:
+    """Every place among the videos, with its answer."""
+    return ((row, answer) for chunk in chunks for rows, answer in chunk for row in rows)
+
+
 def _list_clips(
-    videos: Sequence[Video], chunks: Iterable[list[Answer]], spec: TagSpec, places: pd.DataFrame
+    videos: Sequence[Video],
+    chunks: Iterable[Placed],
+    spec: TagSpec,
+    places: pd.DataFrame,
+    species: Sequence[str],
 ) -> tuple[pd.DataFrame, pd.DataFrame, NDArray[np.float64]]:
     """clips.csv, status with stage and reason of each video, and the probabilities (N, S)."""
-    rows, words, chances = [], [], []
-    answers = (answer for chunk in chunks for answer in chunk)
-    for video, answer, place in zip(videos, answers, places.itertuples(index=False), strict=True):
+    nothing = np.zeros(0, np.float32)  # the frames of all would be too many to hold
+    found = {row: replace(answer, pts_seconds=nothing, frames=nothing) for row, answer in _each(chunks)}
+    rows, words = [], []
+    for row, (video, place) in enumerate(zip(videos, places.itertuples(index=False), strict=True)):
+        answer = found[row]
         recorded = answer.facts.get("recorded")
-        found = find_recorded_time(
+        moment = find_recorded_time(
             video, spec.times, recorded=datetime.fromisoformat(recorded) if recorded else None,
             is_still=bool(answer.facts.get("is_still")),
             in_table=datetime.fromisoformat(str(place.recorded_at)) if place.recorded_at else None,
         )  # fmt: skip
         rows.append({
-            "filepath": video.name, **answer.facts, "recorded_at": found.text, "time_source": found.source,
-            "time_warning": found.warning, "site": place.site, "deployment": place.deployment,
+            "filepath": video.name, **answer.facts, "recorded_at": moment.text, "time_source": moment.source,
+            "time_warning": moment.warning, "site": place.site, "deployment": place.deployment,
             "note": answer.reason if answer.status == "partial" else "",
         })  # fmt: skip
         words.append((video.name, answer.status, answer.stage, answer.reason))
-        chances.append(answer.clip)
     clips = pd.DataFrame(rows).reindex(columns=list(COLUMNS["clips"]))
     clips["event"] = find_events(clips, interval_minutes=spec.interval_minutes)
-    table = pd.DataFrame(words, columns=["filepath", "status", "stage", "reason"])
-    return clips, table, np.array(chances, np.float64)
+    unknown = np.full(len(species), np.nan)
+    chances = np.array(
+        [found[row].clip if len(found[row].clip) else unknown for row in range(len(videos))], np.float64
+    )
+    return clips, pd.DataFrame(words, columns=["filepath", "status", "stage", "reason"]), chances
 
 
 def list_frames(
-    videos: Sequence[Video], chunks: Iterable[list[Answer]], *, species: Sequence[str]
+    videos: Sequence[Video], chunks: Iterable[Placed], *, species: Sequence[str]
 ) -> Iterator[pd.DataFrame]:
-    """The rows of frames.parquet, a table per chunk of answers; `chunks` hold those of all videos in order.
+    """The rows of frames.parquet, a table per chunk of answers, each with its places among the videos.
 
     >>> from pathlib import Path
     >>> answer = Answer("ok", pts_seconds=np.array([0.0, 0.5]), frames=np.array([[0.25], [0.5]]))
-    >>> next(list_frames([Video(Path("a.mp4"), "a.mp4", 10, 0)], [[answer]], species=["hog"]))
+    >>> next(list_frames([Video(Path("a.mp4"), "a.mp4", 10, 0)], [[([0], answer)]], species=["hog"]))
       filepath  pts_seconds   hog
     0    a.mp4          0.0  0.25
     1    a.mp4          0.5  0.50
     """
-    names = iter([video.name for video in videos])
     for chunk in chunks:
-        seen = [(name, answer) for answer, name in zip(chunk, names, strict=False) if len(answer.pts_seconds)]
+        seen = sorted(
+            ((row, answer) for row, answer in _each([chunk]) if len(answer.pts_seconds)), key=itemgetter(0)
+        )
         if seen:
             table = pd.DataFrame(np.concatenate([answer.frames for _, answer in seen]), columns=list(species))
             counts = [len(answer.pts_seconds) for _, answer in seen]
-            table.insert(0, "filepath", np.repeat(np.array([name for name, _ in seen], object), counts))
+            table.insert(
+                0, "filepath", np.repeat(np.array([videos[row].name for row, _ in seen], object), counts)
+            )
             table.insert(1, "pts_seconds", np.concatenate([answer.pts_seconds for _, answer in seen]))
             yield table

@@ -40,9 +40,15 @@ class KeptAnswers:
         self._all = folder
         self.folder = folder / sha256(made_by.encode()).hexdigest()[:NAME_DIGITS]
 
-    def find_keys(self) -> set[bytes]:
-        """What the files are that there are answers about; a part that is damaged counts as not there."""
-        return {key for path in self._list_parts() for key in _read_keys(path)}
+    def find_keys(self, *, with_failed: bool = True) -> set[bytes]:
+        """What the files are that there are answers about; a part that is damaged counts as not there.
+
+        Not `with_failed`, those are left out of which there is only a failure.
+        """
+        found: dict[bytes, bool] = {}
+        for path in self._list_parts():
+            found |= dict(_read_keys(path))  # an answer given later goes before an earlier one
+        return {key for key, failed in found.items() if with_failed or not failed}
 
     def write(self, keys: Sequence[bytes], answers: Sequence[Answer], *, species_count: int) -> None:
         """Keep answers about files that are these: after a kill they are there whole or not at all."""
@@ -51,6 +57,7 @@ class KeptAnswers:
         self.folder.mkdir(parents=True, exist_ok=True)
         arrays = pack_answers(answers, species_count=species_count)
         arrays["keys"] = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES)
+        arrays["failed"] = np.array([answer.status == "failed" for answer in answers])
         number, digest = len(self._list_parts()), sha256(b"".join(keys)).hexdigest()
         path = self.folder / f"{number:06}-{digest[:NAME_DIGITS]}.npz"
         with whole_file(path) as temporary, temporary.open("wb") as file:
@@ -58,19 +65,19 @@ class KeptAnswers:
 
     def read(self, places: Mapping[bytes, list[int]]) -> Iterator[list[tuple[list[int], Answer]]]:
         """Part by part, the answers about the files in `places`, each with its places there and once only."""
-        wanted = dict(places)
-        for path in self._list_parts():
-            keys = _read_keys(path)
-            if wanted.keys().isdisjoint(keys):
+        keys_of = {path: [key for key, _ in _read_keys(path)] for path in self._list_parts()}
+        newest = {key: path for path, keys in keys_of.items() for key in keys if key in places}
+        used = set(newest.values())
+        for path, keys in keys_of.items():
+            if path not in used:
                 continue
             try:
                 answers = unpack_answers(_read_arrays(path))
             except DAMAGE:
                 path.unlink(missing_ok=True)  # and asked for again by the next run
                 continue
-            yield [
-                (wanted.pop(key), answer) for key, answer in zip(keys, answers, strict=True) if key in wanted
-            ]
+            here = zip(keys, answers, strict=True)
+            yield [(places[key], answer) for key, answer in here if newest.get(key) == path]
 
     def remove_others(self) -> None:
         """Delete what other models answered, or this one under other settings: results of theirs are replaced."""
@@ -82,10 +89,14 @@ class KeptAnswers:
         return sorted(self.folder.glob("*.npz"))
 
 
-def _read_keys(path: Path) -> list[bytes]:
+def _read_keys(path: Path) -> list[tuple[bytes, bool]]:
+    """What each file of a part is, and whether it failed."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return [row.tobytes() for row in arrays["keys"]]
+            return [
+                (row.tobytes(), bool(failed))
+                for row, failed in zip(arrays["keys"], arrays["failed"], strict=True)
+            ]
     except DAMAGE:  # it is answered again
         return []
 

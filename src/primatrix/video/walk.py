@@ -32,7 +32,8 @@ class Walk:
     """Some windows of a video, those from number `first` on.
 
     `window_count` is of the whole video, `frames` uint8 (w, T, H, W, C) and `pts_seconds` (w, T) are those of this
-    part; `is_last`: no part follows. `note` says what could not be read.
+    part; `is_last`: no part follows. `note` says what could not be read, `may_pass` that the disk failed and not the
+    file.
     """
 
     video: Video
@@ -43,6 +44,7 @@ class Walk:
     pts_seconds: NDArray[np.float64]
     is_last: bool
     note: str = ""
+    may_pass: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def _read_rest(start: Walk, pool: FilePool[_Part, Walk]) -> Iterator[Walk]:
             last = min(first + step, start.window_count)
             note = f"{first * seconds:.0f} to {last * seconds:.0f} s not readable: {result.reason}"
             lost = replace(start, frames=start.frames[:0], pts_seconds=start.pts_seconds[:0], note=note)
-            yield replace(lost, first=first, is_last=first == firsts[-1])
+            yield replace(lost, first=first, is_last=first == firsts[-1], may_pass=result.may_pass)
 
 
 def _read_part(spec: ClipSpec, window_seconds: float, most: int, part: _Part) -> Walk:
@@ -105,5 +107,13 @@ def _read_part(spec: ClipSpec, window_seconds: float, most: int, part: _Part) ->
     frames = clip.frames.reshape(-1, *spec.shape)  # (w * T, H, W, C) -> (w, T, H, W, C)
     pts_seconds = clip.pts_seconds.reshape(len(frames), spec.frames)
     return Walk(
-        part, facts, len(windows), first, frames, pts_seconds, is_last=stop == len(windows), note=clip.note
+        part,
+        facts,
+        len(windows),
+        first,
+        frames,
+        pts_seconds,
+        is_last=stop == len(windows),
+        note=clip.note,
+        may_pass=clip.may_pass,
     )
