@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -68,4 +69,20 @@ def test_two_locks_of_two_files_do_not_wait_for_each_other(tmp_path: Path) -> No
 def test_a_lock_that_cannot_be_made_is_an_error_of_the_system(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(OSError, match="lock"), hold_lock(tmp_path / "file" / "lock", on_wait=refuse):
+        pass
+
+
+@pytest.mark.skipif(os.name != "posix", reason="flock")
+def test_a_drive_without_locks_is_an_error_not_a_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_lock(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse_lock)
+    (tmp_path / "lock").touch()
+    with (
+        pytest.raises(OSError, match="Function not implemented"),
+        hold_lock(tmp_path / "lock", on_wait=refuse),
+    ):
         pass

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from primatrix.interchange import ExportOptions
-from primatrix.results import Results, complete_facts, make_example
+from primatrix.results import Results, complete_facts
 
 PROJECT = {
     "title": "Tests of the forest",
@@ -84,11 +84,10 @@ def small() -> Results:
 
 
 @pytest.fixture(scope="session")
-def make_dated() -> Callable[..., Results]:
+def make_dated(example: Results) -> Callable[..., Results]:
     """`make_dated(time, site=…)`: the smallest results, both clips recorded at a time, other columns as given."""
 
     def make(time: str = "2026-03-01T06:30:00+01:00", **columns: object) -> Results:
-        example = make_example()
         return replace(example, clips=example.clips.assign(recorded_at=time, **columns))
 
     return make

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from primatrix.cli import app
 from primatrix.errors import InputError
 from primatrix.interchange.formats import ExportOptions, check_export, export_results, read_export
-from primatrix.results import Results, make_example
+from primatrix.results import Results
 
 Give = Callable[..., ExportOptions]
 Make = Callable[..., Results]
@@ -59,8 +59,8 @@ def test_packages_of_others_give_labels_and_stretches(tmp_path: Path, give: Give
     ]
 
 
-def test_the_command_writes_asks_and_checks(tmp_path: Path, give: Give) -> None:
-    make_example().write(tmp_path / "run")
+def test_the_command_writes_asks_and_checks(tmp_path: Path, give: Give, example: Results) -> None:
+    example.write(tmp_path / "run")
     give(tmp_path)
     run = CliRunner()
     words = ["export", str(tmp_path / "run"), "--to", "camtrap-dp", "--out", str(tmp_path / "package"), "--deployments",

@@ -8,11 +8,12 @@ import pytest
 
 from primatrix.errors import InputError
 from primatrix.interchange.formats import check_export, export_results, read_export
-from primatrix.results import Results, make_example
+from primatrix.results import Results
 
 
-def test_a_missing_frame_rate_follows_from_count_and_length_or_is_asked_for(tmp_path: Path) -> None:
-    example = make_example()
+def test_a_missing_frame_rate_follows_from_count_and_length_or_is_asked_for(
+    tmp_path: Path, example: Results
+) -> None:
     unrated = example.clips.assign(frame_rate=float("nan"), frame_count=300, duration_seconds=15.0)
     out = export_results(replace(example, clips=unrated), "megadetector", tmp_path / "o.json").path
     images = json.loads(out.read_text())["images"]

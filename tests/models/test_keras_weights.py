@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -70,6 +72,18 @@ def test_other_models_are_refused_by_what_they_hold(tmp_path: Path) -> None:
     assert "got weights beta:0, gamma:0" in refuse(write_file(path, batch_normalization_1=norm))
     square = {"kernel:0": (3, 3, 64, 64), "bias:0": (64,)}
     assert "each fed by the one before" in refuse(write_file(path, conv2d_10=square))
+
+
+def test_without_h5py_the_extra_is_named_and_all_else_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_file(tmp_path / "model.h5")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    assert refuse(path) == f"{path}: h5py, which reads it, is not installed; pip install 'primatrix[h5]'"
+    code = "import sys; sys.modules['h5py'] = None; import primatrix\n"
+    code += "for name in primatrix.__all__: getattr(primatrix, name)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_species_must_be_named_for_other_numbers_of_outputs(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from primatrix.cli import app
 from primatrix.errors import InputError
 from primatrix.report import ReportSpec, write_report
 from primatrix.report.selection import Strip, choose_strips
-from primatrix.results import Results, make_example
+from primatrix.results import Results
 
 Make = Callable[..., Results]
 SPECIES = ["blank", "duiker", "hog<b>"]
@@ -47,9 +47,8 @@ def odd_report(
 
 
 def test_a_clip_without_sighting_is_shown_at_its_best_frame(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, example: Results
 ) -> None:
-    example = make_example()
     bare = replace(example, sightings=example.sightings[:0])
     looks = pd.DataFrame({"pts_seconds": [0.1, 1.0], "blank": 0.1, "duiker": [0.2, 0.9]})
     looks.insert(0, "filepath", "a/IMG_1.MP4")

@@ -8,7 +8,7 @@ import pytest
 
 from primatrix.errors import InputError
 from primatrix.results.columns import complete_facts
-from primatrix.results.results import Results, make_example
+from primatrix.results.results import Results
 
 
 def same(one: Results, other: Results) -> None:
@@ -42,8 +42,7 @@ def make_many(clips: int, *, frames: int) -> Results:
     return Results(chances, failures, facts, sightings, looks, complete_facts({"species": species}))
 
 
-def test_results_come_back_as_they_were(tmp_path: Path) -> None:
-    example = make_example()  # made once: it says when it was made, to the second
+def test_results_come_back_as_they_were(tmp_path: Path, example: Results) -> None:
     same(Results.read(example.write(tmp_path / "one")), example)
     many = make_many(400, frames=2)
     again = Results.read(many.write(tmp_path / "many"))
@@ -70,16 +69,16 @@ def test_ten_thousand_clips_take_little_time_to_read(tmp_path: Path) -> None:
     assert time.process_time() - began < 10
 
 
-def test_a_folder_without_run_json_is_not_done(tmp_path: Path) -> None:
-    make_example().write(tmp_path)
+def test_a_folder_without_run_json_is_not_done(tmp_path: Path, example: Results) -> None:
+    example.write(tmp_path)
     (tmp_path / "run.json").unlink()
     with pytest.raises(InputError, match=r"no run\.json, so no finished results"):
         Results.read(tmp_path)
 
 
-def test_writing_again_leaves_nothing_of_the_old_results(tmp_path: Path) -> None:
+def test_writing_again_leaves_nothing_of_the_old_results(tmp_path: Path, example: Results) -> None:
     many = make_many(3, frames=2)
-    make_example().write(tmp_path)
+    example.write(tmp_path)
     many.write(tmp_path)
     assert not (tmp_path / "failures.csv").exists()
     replace(many, frames=None).write(tmp_path)
@@ -104,27 +103,26 @@ def test_writing_again_leaves_nothing_of_the_old_results(tmp_path: Path) -> None
     ],
 )
 def test_tables_that_do_not_agree_get_one_clear_line(
-    table: str, changes: dict[str, object], message: str
+    example: Results, table: str, changes: dict[str, object], message: str
 ) -> None:
-    example = make_example()
     with pytest.raises(InputError) as caught:
         replace(example, **{table: getattr(example, table).assign(**changes)})
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
 
 
-def test_facts_that_are_missing_are_named() -> None:
+def test_facts_that_are_missing_are_named(example: Results) -> None:
     with pytest.raises(InputError, match=r"run\.json: no `folder`; wanted model, folder"):
-        replace(make_example(), facts={"model": "lrcn"})
+        replace(example, facts={"model": "lrcn"})
 
 
-def test_a_damaged_folder_names_its_file(tmp_path: Path) -> None:
+def test_a_damaged_folder_names_its_file(example: Results, tmp_path: Path) -> None:
     for name, text in (("clips.csv", ""), ("run.json", "{"), ("run.json", "[]"), ("frames.parquet", "no")):
-        folder = make_example().write(tmp_path / name / str(len(text)))
+        folder = example.write(tmp_path / name / str(len(text)))
         (folder / name).write_text(text)
         with pytest.raises(InputError, match=name) as caught:
             Results.read(folder)
         assert "\n" not in str(caught.value)
-    (folder := make_example().write(tmp_path / "gone")).joinpath("clips.csv").unlink()
+    (folder := example.write(tmp_path / "gone")).joinpath("clips.csv").unlink()
     with pytest.raises(InputError, match=r"clips\.csv: no such file"):
         Results.read(folder)

@@ -47,5 +47,5 @@ def test_losses_without_validation_have_one_line() -> None:
 def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     evaluation = evaluate(LABELS, PROB)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(InputError, match=r"pip install 'primatrix\[report\]'"):
+    with pytest.raises(InputError, match=r"pip install 'primatrix\[figures\]'"):
         draw_confusion(evaluation)

@@ -8,7 +8,7 @@ from primatrix.choices import Unit
 from primatrix.errors import InputError
 from primatrix.measures import aggregated_log_loss
 from primatrix.trust.fit import fit_calibration
-from primatrix.trust.points import Promise, choose_points, skip_curve
+from primatrix.trust.points import Promise
 
 SPECIES = ["blank", "duiker", "hog", "lion"]
 RATES = np.array([0.6, 0.3, 0.0995, 0.0005])
@@ -94,35 +94,3 @@ def test_skipping_blanks_keeps_its_promise_on_new_clips(unit: Unit) -> None:
     assert point.saved[1] - 0.02 < dropped[blank].mean() < point.saved[2] + 0.02
     assert point.footage[1] - 0.02 < dropped.mean() < point.footage[2] + 0.02
     assert point.recall["duiker"] == pytest.approx(1 - dropped[test["duiker"] == 1].mean(), abs=0.03)
-
-
-def test_a_species_with_two_positives_gets_no_promise() -> None:
-    labels, predictions, _ = draw(2000, seed=7)
-    points = choose_points(labels, predictions.to_numpy(), promise=Promise())
-    assert points["find lion"].threshold is None
-    found = points["find duiker"]
-    assert found.threshold is not None
-    assert found.recall["duiker"] == pytest.approx(0.9, abs=0.03)
-    assert found.lost / found.clips < 0.1
-    assert "find blank" not in points
-
-
-def test_a_promise_over_sites_wants_sites() -> None:
-    labels, predictions, _ = draw(100, seed=8)
-    with pytest.raises(InputError, match="give --deployments"):
-        choose_points(labels, predictions.to_numpy(), promise=Promise(unit="sites"))
-    sites = pd.Series("north", index=labels.index[:60])
-    with pytest.raises(InputError, match="no site for 40 of 100 clips, wanted the site of every clip"):
-        choose_points(labels, predictions.to_numpy(), promise=Promise(unit="sites"), sites=sites)
-    with pytest.raises(InputError, match="max_loss: got 5"):
-        Promise(max_loss=5)
-
-
-def test_curve_runs_from_nothing_lost_to_all() -> None:
-    labels, predictions, _ = draw(2000, seed=9)
-    curve = skip_curve(labels, predictions.to_numpy())
-    assert len(curve) <= 200
-    assert curve["animals_lost"].iloc[-1] == 0
-    assert curve["animals_lost"].is_monotonic_decreasing
-    assert curve["blanks_skipped"].is_monotonic_decreasing
-    assert (curve["animals_lost_at_most"] >= curve["animals_lost"]).all()

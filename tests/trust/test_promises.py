@@ -4,11 +4,10 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from scipy.stats import binom, binomtest, norm
+from scipy.stats import binom, norm
 
 from primatrix.choices import Unit
 from primatrix.errors import InputError
-from primatrix.measures import clopper_pearson
 from primatrix.trust.promises import certify_cut, count_allowed
 
 SETS = 500
@@ -99,10 +98,3 @@ def test_no_clip_promises_nothing_and_wrong_wishes_are_refused() -> None:
         certify_cut(np.ones(9), max_loss=5)
     with pytest.raises(InputError, match="without sites"):
         certify_cut(np.ones(9), unit="sites")
-
-
-@pytest.mark.parametrize(("hits", "clips"), [(0, 10), (3, 10), (10, 10), (500, 9999)])
-def test_interval_is_scipys_exact_one(hits: int, clips: int) -> None:
-    theirs = binomtest(hits, clips).proportion_ci(0.95, method="exact")
-    assert clopper_pearson(hits, clips) == pytest.approx((theirs.low, theirs.high))
-    assert np.isnan(clopper_pearson(0, 0)).all()

@@ -15,14 +15,16 @@ POLL_SECONDS = 0.1
 def hold_lock(path: Path, *, on_wait: Callable[[], None]) -> Iterator[None]:
     """Hold the lock on a file while the block runs; `on_wait` is called once where another holds it.
 
-    The system itself drops the lock when the process ends, so a kill leaves nothing to clean up.
+    The system itself drops the lock when the process ends, so a kill leaves nothing to clean up. Raises OSError where
+    the file cannot be made, or its drive knows no locks.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder, hold_lock(Path(folder, "lock"), on_wait=list):
     ...     "held"
     'held'
     """
-    lock = FileLock(path, poll_interval=POLL_SECONDS)
+    # The fallback takes a file that is there for one that is held: it would wait for ever on what an earlier lock left.
+    lock = FileLock(path, poll_interval=POLL_SECONDS, fallback_to_soft=False)
     try:
         held = lock.acquire(blocking=False)
     except Timeout:

@@ -49,8 +49,8 @@ def find_all(results: Results) -> list[Finding]:
     A species whose probability for the clip reaches its threshold but that has no sighting (a model without answers per
     frame) is taken to be seen from the first second to the last, best in the middle.
 
-    >>> from primatrix.results import make_example
-    >>> [(finding.verdict, len(finding.sightings)) for finding in find_all(make_example())]
+    >>> # `example` is a run of two clips: a duiker in one, the other broken
+    >>> [(finding.verdict, len(finding.sightings)) for finding in find_all(example)]
     [('seen', 1), ('failed', 0)]
     """
     sightings = _group_sightings(results)
@@ -78,8 +78,8 @@ def find_all(results: Results) -> list[Finding]:
 def list_labels(finding: Finding) -> list[str]:
     """The labels of a clip: its species, `blank`, or none where nobody can tell.
 
-    >>> from primatrix.results import make_example
-    >>> [list_labels(finding) for finding in find_all(make_example())]
+    >>> # `example` is a run of two clips: a duiker in one, the other broken
+    >>> [list_labels(finding) for finding in find_all(example)]
     [['duiker'], []]
     """
     if finding.verdict == "blank":

@@ -73,10 +73,10 @@ def export_results(
 ) -> ExportRun:
     """Write results (or those of a folder) in a format other programs read: a file, or a folder for Camtrap DP.
 
+    >>> # `example` is a run of two clips: a duiker in one, the other broken
     >>> import tempfile
-    >>> from primatrix.results import make_example
     >>> out = Path(tempfile.mkdtemp(), "seen.csv")
-    >>> export_results(make_example(), "long-csv", out).clips
+    >>> export_results(example, "long-csv", out).clips
     2
     >>> read_export(out).sightings[["species", "start_seconds", "end_seconds"]]
       species  start_seconds  end_seconds

@@ -30,13 +30,12 @@ class Labels:
     """Who is in which clip.
 
     `table` has one row per clip (index: the clip's name) and one float32 column of 0/1 per species.
-    `sites` has the same index, or is None where sites are not known. `unlabelled` are the clips a long
-    file lists without a label.
+    `sites` has the same index, or is None where sites are not known. Clips that a file lists without a label are in
+    neither.
     """
 
     table: pd.DataFrame
     sites: "pd.Series[str] | None" = None
-    unlabelled: tuple[str, ...] = ()
 
     @property
     def species(self) -> tuple[str, ...]:
@@ -179,8 +178,7 @@ def _from_long(raw: pd.DataFrame, path: Path, species: Sequence[str] | None) -> 
             )
         table = table.reindex(columns=list(species), fill_value=np.float32(0))
     table.index.name, table.columns.name = None, None
-    unlabelled = raw.loc[raw["label"].isna() & ~raw[names].isin(table.index), names].unique()
-    return Labels(table, _sites_of(labelled, names, path), tuple(unlabelled))
+    return Labels(table, _sites_of(labelled, names, path))
 
 
 def _sites_of(rows: pd.DataFrame, names: str, path: Path) -> "pd.Series[str] | None":

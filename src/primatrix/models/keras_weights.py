@@ -1,10 +1,12 @@
-"""Reads the weights of the benchmark's model as Keras saved them."""
+"""Reads the weights of the benchmark's model as Keras saved them.
+
+h5py is asked for when a file is read, never on import; the extra `h5` brings it.
+"""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -36,7 +38,8 @@ def read_keras_weights(
     shapes of their weights. `species` default to the benchmark's 24 where the file has 24 outputs, `spec` to
     15x16x16 grey. Sources: keras.src.legacy.saving.legacy_h5_format and keras.src.saving.saving_lib.
 
-    Raises ModelError where the file is missing, is not HDF5, holds another model or one for other species.
+    Raises ModelError where the file is missing, is not HDF5, holds another model or one for other species, and without
+    h5py.
 
     >>> read_keras_weights("no-such-file.h5")
     Traceback (most recent call last):
@@ -70,6 +73,12 @@ def read_layers(path: Path) -> list[dict[str, Array]]:
     """The weights of each layer that has any, by part (kernel, recurrent_kernel, bias), in no set order."""
     if not path.is_file():
         raise ModelError(f"{path}: no such file; wanted a model saved by Keras as .h5")
+    try:
+        import h5py
+    except ImportError as error:
+        raise ModelError(
+            f"{path}: h5py, which reads it, is not installed; pip install 'primatrix[h5]'"
+        ) from error
     found: dict[str, dict[str, Array]] = {}
 
     def visit(name: str, item: h5py.Dataset | h5py.Group) -> None:

@@ -55,9 +55,9 @@ def describe_accuracy(labels: pd.DataFrame, results: Results) -> Accuracy | None
     Intervals are bootstrapped by site where the results know sites. The labels are taken to be of clips the model was
     not trained on, which nothing here can tell.
 
-    >>> from primatrix.results import make_example
+    >>> # `example` is a run of two clips: a duiker in one, the other broken
     >>> labels = pd.DataFrame({"blank": [0.0], "duiker": [1.0]}, index=["a/IMG_1.MP4"])
-    >>> describe_accuracy(labels, make_example()).rows[0][:4]
+    >>> describe_accuracy(labels, example).rows[0][:4]
     ('duiker', '1', '1', '0')
     """
     probabilities = results.probabilities.reindex(labels.index)

@@ -110,10 +110,10 @@ def write_report(
     Raises InputError for a folder without results, labels of other clips or a model folder without model. A clip that
     cannot be shown any more has its reason in the page instead of a picture, and in `ReportRun.without`.
 
+    >>> # `example` is a run of two clips: a duiker in one, the other broken
     >>> import tempfile
-    >>> from primatrix.results import make_example
     >>> folder = Path(tempfile.mkdtemp())
-    >>> _ = make_example().write(folder / "results")
+    >>> _ = example.write(folder / "results")
     >>> run = write_report(folder / "results", folder / "report.html", spec=ReportSpec(workers=0))
     >>> run.pictures, run.without
     (0, (('a/IMG_1.MP4', 'no such file; check the path'),))

@@ -51,8 +51,8 @@ def choose_strips(results: Results, *, labels: pd.DataFrame | None = None, count
 
     Each has the second its species is seen best, by its sightings, else by the results' frames where they are there.
 
-    >>> from primatrix.results import make_example
-    >>> [(strip.filepath, strip.kind, strip.centre_seconds) for strip in choose_strips(make_example())]
+    >>> # `example` is a run of two clips: a duiker in one, the other broken
+    >>> [(strip.filepath, strip.kind, strip.centre_seconds) for strip in choose_strips(example)]
     [('a/IMG_1.MP4', 'surest', 4.0)]
     """
     table = results.probabilities.dropna()

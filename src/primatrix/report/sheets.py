@@ -64,11 +64,10 @@ def make_sheets(
 ) -> list[Sheet]:
     """A sheet for every species that has strips, in the order of `species`.
 
+    >>> # `example` is a run of two clips: a duiker in one, the other broken
     >>> from primatrix.report.tallies import count_by_species
-    >>> from primatrix.results import make_example
     >>> pictures = {Strip("a/IMG_1.MP4", "duiker", "surest", 0.9): "no such file"}
-    >>> results = make_example()
-    >>> [sheet.species for sheet in make_sheets(pictures, results, species=count_by_species(results))]
+    >>> [sheet.species for sheet in make_sheets(pictures, example, species=count_by_species(example))]
     ['duiker']
     """
     about = _describe_clips(results, {strip.filepath for strip in pictures})

@@ -76,8 +76,8 @@ class Group:
 def count_overview(results: Results) -> Overview:
     """The sums of a run.
 
-    >>> from primatrix.results import make_example
-    >>> overview = count_overview(make_example())
+    >>> # `example` is a run of two clips: a duiker in one, the other broken
+    >>> overview = count_overview(example)
     >>> overview.clips, overview.statuses, overview.reasons
     (2, {'ok': 1, 'failed': 1}, {'open: empty file': 1})
     """
@@ -121,8 +121,8 @@ def find_something(results: Results) -> NDArray[np.float64]:
 def count_by_species(results: Results) -> list[SpeciesRow]:
     """A row per species, the most expected first, `blank` last.
 
-    >>> from primatrix.results import make_example
-    >>> [(row.species, row.above) for row in count_by_species(make_example())]
+    >>> # `example` is a run of two clips: a duiker in one, the other broken
+    >>> [(row.species, row.above) for row in count_by_species(example)]
     [('duiker', 1), ('blank', 0)]
     """
     table, events = results.probabilities.dropna(), _count_events(results)

@@ -74,8 +74,8 @@ class Footage:
 def measure_footage(results: Results) -> Footage:
     """The readable clips; one whose length is not known counts as long as the mean of the others.
 
-    >>> from primatrix.results import make_example
-    >>> len(measure_footage(make_example()).names)
+    >>> # `example` is a run of two clips: a duiker in one, the other broken
+    >>> len(measure_footage(example).names)
     1
     """
     something = find_something(results)
@@ -92,8 +92,8 @@ def count_watching(footage: Footage, *, shows: "pd.Series[float] | None" = None)
 
     `shows` (index: labelled clips) is 1 for clips that do show something, else 0.
 
-    >>> from primatrix.results import make_example
-    >>> [(row.name, row.clips) for row in count_watching(measure_footage(make_example()))][:2]
+    >>> # `example` is a run of two clips: a duiker in one, the other broken
+    >>> [(row.name, row.clips) for row in count_watching(measure_footage(example))][:2]
     [('everything', 1), ('99 %', 1)]
     """
     if not len(footage.names):

@@ -4,7 +4,6 @@ from .columns import RESERVED as RESERVED
 from .columns import complete_facts as complete_facts
 from .predictions import read_predictions as read_predictions
 from .results import Results as Results
-from .results import make_example as make_example
 from .results import read_frames as read_frames
 from .sighting import Sighting as Sighting
 from .summary import summarise as summarise

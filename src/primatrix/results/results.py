@@ -31,7 +31,6 @@ from primatrix.results.columns import (
     check_predictions,
     check_sightings,
     columns_of,
-    complete_facts,
     type_table,
 )
 
@@ -48,9 +47,10 @@ class Results:
     frame. `facts` says what `RUN_FACTS` lists.
     Raises InputError where a table is not what it should be.
 
+    >>> # `example` is a run of two clips: a duiker in one, the other broken
     >>> import tempfile
     >>> folder = tempfile.mkdtemp()
-    >>> _ = make_example().write(folder)
+    >>> _ = example.write(folder)
     >>> Results.read(folder)
     <Results: 2 clips (1 failed), 1 sightings, 2 species, lrcn>
     >>> Results.read(folder).probabilities
@@ -137,9 +137,10 @@ class Results:
 def read_frames(folder: str | Path, *, clips: Collection[str] | None = None) -> pd.DataFrame | None:
     """The probabilities per frame in a results folder, of all clips or of some; None where they were not asked for.
 
+    >>> # `example` is a run of two clips: a duiker in one, the other broken
     >>> import tempfile
     >>> looks = pd.DataFrame({"filepath": "a/IMG_1.MP4", "pts_seconds": [0.5], "blank": [0.1], "duiker": [0.9]})
-    >>> folder = make_example().write(tempfile.mkdtemp(), frames=[looks])
+    >>> folder = example.write(tempfile.mkdtemp(), frames=[looks])
     >>> read_frames(folder, clips=["a/IMG_1.MP4"])["duiker"].tolist(), len(read_frames(folder, clips=["other.MP4"]))
     ([0.8999999761581421], 0)
     """
@@ -157,25 +158,6 @@ def read_frames(folder: str | Path, *, clips: Collection[str] | None = None) -> 
         if clips is None
         else type_table(table, "frames", _read_facts(path.with_name("run.json"))["species"])
     )
-
-
-def make_example() -> Results:
-    """The smallest results there are: two clips, a duiker in one, the other broken."""
-    species = ["blank", "duiker"]
-    clips = ["a/IMG_1.MP4", "a/IMG_2.MP4"]
-    return Results(
-        pd.DataFrame({"filepath": clips, "status": ["ok", "failed"], "blank": [0.1, None], "duiker": [0.9, None]}),
-        pd.DataFrame({"filename": clips[1:], "stage": ["open"], "reason": ["empty file"]}),
-        pd.DataFrame({"filepath": clips, "duration_seconds": [15.0, None], "frame_rate": [24.0, None],
-                      "frame_count": [360, None], "width_px": [720, None], "height_px": [404, None],
-                      "codec": ["h264", ""], "recorded_at": ["2026-03-01T06:30:00+01:00", ""],
-                      "time_source": ["container", ""], "time_warning": "", "site": "a", "deployment": "a",
-                      "event": ["a-1", ""], "note": ""}),
-        pd.DataFrame({"filepath": clips[:1], "species": ["duiker"], "start_seconds": [2.0], "end_seconds": [7.5],
-                      "best_seconds": [4.0], "probability": [0.9]}),
-        None,
-        complete_facts({"species": species, "model": "lrcn", "thresholds": {"duiker": 0.5}}),
-    )  # fmt: skip
 
 
 def _check_rows(results: Results) -> None:

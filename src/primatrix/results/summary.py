@@ -15,8 +15,8 @@ FILES = ("predictions.csv", "clips.csv", "sightings.csv", "failures.csv", "frame
 def summarise(results: Results, path: Path, *, seconds: float) -> str:
     """What was read, what is seen, what is left to watch, where and when, and the files: five lines.
 
-    >>> from primatrix.results.results import make_example
-    >>> print(summarise(make_example(), Path("out"), seconds=2.0))
+    >>> # `example` is a run of two clips: a duiker in one, the other broken
+    >>> print(summarise(example, Path("out"), seconds=2.0))
     2 videos, 15 s of footage, done in 2 s: 1 read, 1 not (failures.csv says why)
     seen (videos): duiker 1
     to watch: 15 s in 1 video with animals, 6 s of it where they are seen

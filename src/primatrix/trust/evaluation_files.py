@@ -101,7 +101,7 @@ def check_figures() -> None:
     """InputError where figures cannot be drawn, before the work begins."""
     if find_spec("matplotlib") is None:
         raise InputError(
-            "figures: matplotlib is not installed; pip install 'primatrix[report]', or --no-figures"
+            "figures: matplotlib is not installed; pip install 'primatrix[figures]', or --no-figures"
         )
 
 

@@ -1,6 +1,6 @@
 """Figures of an evaluation: precision-recall, reliability, confusion, skipping and losses.
 
-matplotlib is asked for when a figure is drawn, never on import; the extra `report` brings it. The report's page draws
+matplotlib is asked for when a figure is drawn, never on import; the extra `figures` brings it. The report's page draws
 two of these from the same tables as SVG (`report.accuracy`): it must be written where there is no matplotlib, in the
 page's own letters. These are PNG for a paper or a slide, all species on one sheet.
 """
@@ -46,7 +46,7 @@ def styled(draw: Callable[Arguments, Drawn]) -> Callable[Arguments, Drawn]:
             from matplotlib import rc_context
         except ImportError as error:
             raise InputError(
-                "figures: matplotlib is not installed; pip install 'primatrix[report]'"
+                "figures: matplotlib is not installed; pip install 'primatrix[figures]'"
             ) from error
         with rc_context(STYLE):
             return draw(*args, **kwargs)

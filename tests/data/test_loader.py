@@ -1,0 +1,101 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from primatrix.data.loader import ClipLoader, pack_folder
+from primatrix.errors import InputError
+from primatrix.records import ClipSpec, Failure, Progress
+from primatrix.video import decode_clip, find_videos
+
+SPEC = ClipSpec(frames=4)
+NAMES = ["cut.avi", "gone.mp4", "whole.mp4", "wrong.mp4"]
+
+
+@pytest.fixture
+def folder(make_video: Callable[..., Path], tmp_path: Path) -> Path:
+    """A whole video, one cut short and one that is none; `gone.mp4` is not there."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    make_video(folder / "whole.mp4", frames=8, size=(16, 16))
+    cut = make_video(folder / "cut.avi", frames=20, size=(16, 16), codec="mpeg4")
+    cut.write_bytes(cut.read_bytes()[:-300])
+    (folder / "wrong.mp4").write_bytes(b"no video")
+    return folder
+
+
+@pytest.fixture
+def loader(folder: Path, tmp_path: Path) -> Iterator[ClipLoader]:
+    loader = ClipLoader(find_videos(folder), SPEC, store=tmp_path / "store", workers=0)
+    yield loader
+    loader.close()
+
+
+def test_clips_are_those_that_decoding_gives_and_failed_ones_are_zeros(
+    loader: ClipLoader, folder: Path
+) -> None:
+    loader.prepare(NAMES)
+    frames = loader.read(NAMES[::-1])
+    assert (frames.shape, frames.dtype) == ((4, 4, 16, 16, 1), np.uint8)
+    assert not frames[0].any()
+    assert np.array_equal(frames[1], decode_clip(folder / "whole.mp4", SPEC).frames)
+    assert not frames[2].any()
+    assert np.array_equal(frames[3], decode_clip(folder / "cut.avi", SPEC).frames)
+    assert not loader.read(["wrong.mp4"]).any()
+    assert np.array_equal(
+        loader.read_pts(["whole.mp4"])[0], decode_clip(folder / "whole.mp4", SPEC).pts_seconds
+    )
+
+
+def test_what_failed_and_what_is_partial_is_told_in_the_order_it_was_met(loader: ClipLoader) -> None:
+    assert loader.list_failures() == ()
+    loader.prepare(["wrong.mp4"])
+    loader.prepare(NAMES)
+    assert list(loader.partial) == ["cut.avi"]
+    assert loader.list_failures() == (
+        Failure("wrong.mp4", "open", "not readable as video: Invalid data found when processing input"),
+        Failure("gone.mp4", "find", "no such file"),
+    )
+
+
+def test_each_clip_is_decoded_once_for_all_loaders_of_a_store(
+    loader: ClipLoader, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Progress] = []
+    loader.prepare([*NAMES, *NAMES], on_progress=told.append)
+    assert told[-1] == Progress("pack", 3, 3, message="1 failed")
+    monkeypatch.setattr("primatrix.video.pool.DecodePool.map", None)
+    loader.prepare(NAMES)
+    again = ClipLoader(find_videos(folder), SPEC, store=tmp_path / "store", workers=0)
+    again.prepare(NAMES)
+    assert np.array_equal(again.read(NAMES), loader.read(NAMES))
+
+
+def test_a_file_is_known_by_name_size_and_time_and_one_that_is_gone_by_its_name(
+    loader: ClipLoader, folder: Path
+) -> None:
+    facts = (folder / "whole.mp4").stat()
+    assert loader.identify(["whole.mp4", "gone.mp4"]) == [
+        ("whole.mp4", facts.st_size, facts.st_mtime_ns), ("gone.mp4", -1, -1),
+    ]  # fmt: skip
+
+
+def test_packing_a_folder_lists_what_cannot_be_read_and_does_it_once(folder: Path, tmp_path: Path) -> None:
+    run = pack_folder(folder, SPEC, store=tmp_path / "store", workers=0)
+    assert (run.counts.ok, run.counts.partial, run.counts.failed, run.counts.present) == (1, 1, 1, 0)
+    assert [failure.name for failure in run.failures] == ["wrong.mp4"]
+    assert run.failures_path == run.store / "failures.csv"
+    assert pd.read_csv(run.failures_path)["filename"].tolist() == ["wrong.mp4"]
+    assert run.summary().endswith("1 whole, 1 in part, 1 not readable")
+    (folder / "wrong.mp4").unlink()
+    again = pack_folder(folder, SPEC, store=tmp_path / "store", workers=0)
+    assert (again.counts.packed, again.counts.present, again.failures) == (0, 2, ())
+    assert again.failures_path is None
+    assert not (run.store / "failures.csv").exists()
+
+
+def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="got no such folder"):
+        pack_folder(tmp_path / "nowhere", SPEC, store=tmp_path / "store")
