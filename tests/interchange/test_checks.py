@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from primatrix.interchange.checks import check_camtrap, check_megadetector
+from primatrix.interchange.checks import check_camtrap, check_megadetector, check_speciesnet
 from primatrix.interchange.formats import ExportOptions, check_export, export_results
 from primatrix.results import Results
 
@@ -68,6 +68,7 @@ def test_the_check_finds_what_is_wrong_in_a_package(
         ("megadetector", lambda d: d["images"][0].pop("frame_rate"), "MP4: frame_rate: got None"),
         ("megadetector", lambda d: d["images"][0]["detections"][0].pop("frame_number"), "frame_number: got None"),
         ("megadetector", lambda d: d["images"][0]["detections"][0].update(bbox=[0, 0, 2, 1]), "bbox: got [0, 0, 2, 1]"),
+        ("megadetector", lambda d: d["images"][0]["detections"][0].update(bbox=[0, 0.5, 1, 0.6]), "bbox: got [0, 0.5,"),
         ("megadetector", lambda d: d["images"][0]["detections"][0].update(conf=1), "conf: got 1, wanted 0.0 to 1.0"),
         ("megadetector", lambda d: d["images"][0]["detections"][0].update(category="9"), "category: got '9'"),
         ("megadetector", lambda d: d["images"][0]["detections"][0].update(classifications=[["0", 0.1], ["1", 0.2]]),
@@ -87,6 +88,7 @@ def test_the_check_finds_what_is_wrong_in_a_package(
         ("megadetector", lambda d: d["classification_categories"].update(x="fox"), "got 'x': 'fox'"),
         ("speciesnet", lambda d: d["predictions"][0]["classifications"]["scores"].reverse(), "not in falling order"),
         ("speciesnet", lambda d: d["predictions"][0].update(prediction="Hog"), "label 'Hog'; wanted id;class;order"),
+        ("speciesnet", lambda d: d["predictions"][0].update(prediction="x;;;;;;Hog"), "label 'x;;;;;;Hog'; wanted id"),
         ("speciesnet", lambda d: d["predictions"][0].update(failures="CLASSIFIER"), "failures: got 'CLASSIFIER'"),
         ("speciesnet", lambda d: d["predictions"][0].pop("model_version"), "model_version: got None"),
         ("speciesnet", lambda d: d["predictions"][0].pop("prediction_source"), "wanted prediction_score and"),
@@ -144,3 +146,8 @@ def test_a_failed_video_needs_no_frame_rate_and_a_still_neither_rate_nor_frame(t
         ],
     }))  # fmt: skip
     assert check_megadetector(path) == []
+
+
+def test_what_is_written_has_no_problem(whole: Path) -> None:
+    assert check_megadetector(whole / "megadetector.json") == []
+    assert check_speciesnet(whole / "speciesnet.json") == []

@@ -81,10 +81,10 @@ def test_of_a_files_detections_those_below_confidence_0_2_give_no_label_and_each
                 "processed_classification": {"class": label}}  # fmt: skip
 
     found = [
-        detect("lion", 0.2, 0.6),
+        detect("lion", 0.5, 0.6),
         detect("lion", 0.9, 0.9),
         detect("bird", 0.19, 0.7),
-        detect("duiker", 0.5, 0.3),
+        detect("duiker", 0.2, 0.3),
     ]
     path = tmp_path / "sn.json"
     path.write_text(json.dumps({"predictions": [{"filepath": "a.jpg", "detections": found}]}))

@@ -90,3 +90,31 @@ def test_options_that_cannot_be_are_refused(options: dict[str, object], message:
     with pytest.raises(ModelError) as caught:
         TemporalHead(8, species_count=3, **options)
     assert str(caught.value) == message
+
+
+def test_an_attention_gathers_the_features_of_the_frames_it_weighs_most() -> None:
+    head = TemporalHead(2, species_count=1, pooling="features")
+    head.norm = torch.nn.Identity()
+    with torch.no_grad():
+        head.attention.weight.copy_(torch.tensor([[30.0, 0.0]]))
+        head.clip.weight.copy_(
+            torch.tensor([[0.0, 0, 0, 0, 0, 1]])
+        )  # of mean, maximum and attention the last
+    x = torch.tensor([[[0.0, 5.0], [1.0, -3.0], [0.5, 8.0]]])
+    assert head(x)[0].item() == pytest.approx(-3, abs=1e-4)
+    with torch.no_grad():
+        head.clip.weight.copy_(torch.tensor([[0.0, 1, 0, 10, 0, 0]]))
+    assert head(x)[0].item() == pytest.approx(10 / 3 + 10 * 8, abs=1e-4)
+
+
+def test_what_neighbours_show_is_added_to_a_frame() -> None:
+    head = TemporalHead(1, species_count=1, pooling="logits", context_frames=3)
+    head.norm = torch.nn.Identity()
+    with torch.no_grad():
+        head.frame.weight.fill_(1.0)
+        head.frame.bias.zero_()
+        assert head.context is not None
+        head.context.weight.copy_(torch.tensor([[[0.0, 0.0, 2.0]]]))  # twice the next frame
+        head.context.bias.zero_()
+    _, frames = head(torch.tensor([[[1.0], [3.0], [10.0]]]))
+    assert frames.flatten().tolist() == pytest.approx([1 + 6, 3 + 20, 10])

@@ -84,3 +84,15 @@ def test_without_a_labelled_clip_that_could_be_read_there_is_nothing_to_say(
 ) -> None:
     assert describe_accuracy(make_results(tmp_path), labels.loc[["b/broken.mp4"]]) is None
     assert describe_accuracy(make_results(tmp_path), labels.head(0)) is None
+
+
+def test_small_losses_keep_their_digits(labels: pd.DataFrame, make_results: Make, tmp_path: Path) -> None:
+    results = make_results(tmp_path)
+    for sure, words in ((0.995, "0.0050"), (0.99999, "1e-05"), (0.9, "0.105")):
+        right = (labels * (2 * sure - 1) + 1 - sure).reset_index(drop=True)
+        right.loc[4] = None
+        described = describe_accuracy(
+            replace(results, predictions=results.predictions.assign(**right)), labels
+        )
+        assert described is not None
+        assert described.measures[0][1] == words

@@ -76,3 +76,20 @@ def test_frames_tell_only_of_strips_that_have_no_second_yet() -> None:
               Strip("c.mp4", "hog", "surest", 0.3)]  # fmt: skip
     assert [strip.centre_seconds for strip in centre_by_frames(strips, looks)] == [1.5, 7.0, None]
     assert centre_by_frames(strips, None) == strips
+
+
+def test_the_least_sure_are_nearest_to_the_threshold_in_odds_and_a_clip_at_it_is_tagged(
+    tmp_path: Path, make_results: Make
+) -> None:
+    results = make_results(tmp_path)
+    chances = results.predictions.assign(duiker=[0.97, 0.8, 0.1, 0.75, None])
+    strict = replace(results, predictions=chances, facts={**results.facts, "thresholds": {"duiker": 0.9}})
+    names = results.clips["filepath"].tolist()
+    chosen = {(s.species, s.kind): s.filepath for s in choose_strips(strict, count=1)}
+    assert chosen["duiker", "surest"] == names[0]
+    assert chosen["duiker", "least sure"] == names[1]
+    at = replace(results, predictions=chances, facts={**results.facts, "thresholds": {"duiker": 0.75}})
+    for truth, kind in ((0.0, "not labelled so"), (1.0, "missed")):
+        labels = pd.DataFrame(0.0, index=[names[3]], columns=SPECIES).assign(duiker=truth)
+        kinds = {s.kind for s in choose_strips(at, labels=labels) if s.species == "duiker"}
+        assert (kind in kinds) == (kind == "not labelled so")

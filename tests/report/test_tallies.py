@@ -128,6 +128,12 @@ def test_species_come_by_their_expected_clips_and_blank_last(tmp_path: Path, mak
     assert [row.count.expected for row in rows] == pytest.approx([1.57, 1.02, 1.97])
 
 
+def test_a_clip_that_has_just_its_threshold_reaches_it(tmp_path: Path, make_results: Make) -> None:
+    results = make_results(tmp_path)
+    just = replace(results, predictions=results.predictions.assign(duiker=[0.5, 0.25, 0.25, 0.25, None]))
+    assert {row.species: row.above for row in count_by_species(just)}["duiker"] == 1
+
+
 def test_without_blank_the_likeliest_species_says_whether_a_clip_shows_something(
     tmp_path: Path, make_results: Make
 ) -> None:

@@ -102,3 +102,12 @@ def test_a_promise_is_said_with_its_confidence_and_unit() -> None:
     assert (
         describe_promise({**SKIP, "confidence": None}) == "loses at most 5 % of them, in the mean over clips"
     )
+
+
+def test_where_nothing_is_expected_everything_is_kept_by_watching_all(
+    tmp_path: Path, make_results: Make
+) -> None:
+    results = make_results(tmp_path)
+    blank = results.predictions.assign(blank=[1.0, 1.0, 1.0, 1.0, None])
+    rows = count_watching(measure_footage(replace(results, predictions=blank)))
+    assert [(row.clips, row.kept) for row in rows] == [(4, 0.0)] * 5

@@ -115,3 +115,11 @@ def test_facts_are_completed_with_this_version_the_time_now_and_values_of_their_
     assert complete_facts({"created": "then"})["created"] == "then"
     with pytest.raises(InputError, match=r"run\.json: got `colour`; wanted model, folder, species"):
         complete_facts({"colour": "grey"})
+
+
+def test_a_moment_is_a_stretch_and_0_and_1_are_probabilities(example: Results) -> None:
+    moment = {"start_seconds": 0.0, "best_seconds": 0.0, "end_seconds": 0.0, "probability": 1.0}
+    still = replace(example, sightings=example.sightings.assign(**moment))
+    assert still.sightings["end_seconds"].tolist() == [0.0]
+    sure = replace(example, predictions=example.predictions.assign(blank=[0.0, None], duiker=[1.0, None]))
+    assert sure.probabilities.iloc[0].tolist() == [0.0, 1.0]

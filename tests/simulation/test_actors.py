@@ -100,6 +100,9 @@ def test_a_way_passes_its_start_and_turns_aside_before_the_lens() -> None:
     assert (x[4], z[4]) == pytest.approx((1.5, 3.0))
     assert (np.diff(z) < 0).all()
     assert z[0] == pytest.approx(3.0 + 4 * 0.35)
+    aside = walk(np.full(9, 0.5), np.full(9, 0.5), start=(0.0, 3.0), knot=4)
+    assert np.diff(aside[0]) == pytest.approx(0.5 * np.cos(0.5))
+    assert np.diff(aside[1]) == pytest.approx(0.35 * np.sin(0.5))
     near = walk(np.full(60, 0.5), np.full(60, -np.pi / 2), start=(0.0, 3.0), knot=0)[1]
     assert near.min() >= 0.6
     assert near[-1] == pytest.approx(0.6, abs=0.01)

@@ -107,6 +107,7 @@ def test_a_submission_has_every_row_in_its_order_and_frequencies_where_a_clip_fa
     assert table.loc["0000000008.mp4"].tolist() == pytest.approx([4.5 / 7, 1.5 / 7, 1.5 / 7])
     np.testing.assert_allclose(table, run.table, atol=1e-6)
     assert [failure.name for failure in run.failures] == ["0000000008.mp4"]
+    assert 0 < run.seconds < 600
     assert run.failures_path == tmp_path / "out" / "failures.csv"
     assert sorted(file.name for file in path.parent.iterdir()) == ["failures.csv", "submission.csv"]
     assert (told[-1].stage, told[-1].done, told[-1].total) == ("predict", 4, 4)
