@@ -40,11 +40,23 @@ def describe_commands() -> str:
         "# The command line",
         "Progress goes to stderr, data to stdout or `--out`. The same command again goes on where it stopped. Exit "
         "code 0: all well; 1: finished, but some inputs failed, each listed with its reason; 2: could not start, and "
-        "one line says what was got, what was wanted and what to do.",
+        "one line says what was got, what was wanted and what to do. `primatrix --install-completion` lets the shell "
+        "complete commands, options and their words.",
+        list_commands(),
     ]
     functions = [info.callback for info in app.registered_commands if info.callback]
     parts += [describe_command(function) for function in functions]
     return "\n\n".join(parts) + "\n"
+
+
+def list_commands() -> str:
+    """A line of links for each heading of the program's help, in the order of work."""
+    links: dict[str, list[str]] = {}
+    for info in app.registered_commands:
+        if info.callback:
+            name = info.callback.__name__
+            links.setdefault(str(info.rich_help_panel), []).append(f"[{name}](#{name})")
+    return "\n".join(f"* {heading}: {', '.join(names)}" for heading, names in links.items())
 
 
 def describe_command(function: Callable[..., object]) -> str:
@@ -52,11 +64,14 @@ def describe_command(function: Callable[..., object]) -> str:
     help_text = inspect.getdoc(function) or ""
     parts = [f"## {function.__name__}", EXAMPLE.sub("", help_text).strip()]
     parts += [f"```console\n$ {example}\n```" for example in EXAMPLE.findall(help_text)]
-    rows = [
-        describe_parameter(parameter)
-        for parameter in inspect.signature(function, eval_str=True).parameters.values()
-    ]
-    return "\n\n".join([*parts, "\n".join(["| name | meaning | default |", "|---|---|---|", *rows])])
+    rows: dict[str, list[str]] = {"": []}  # by heading
+    for parameter in inspect.signature(function, eval_str=True).parameters.values():
+        heading = get_args(parameter.annotation)[1].rich_help_panel or ""
+        rows.setdefault(heading, []).append(describe_parameter(parameter))
+    table = ["| name | meaning | default |", "|---|---|---|"]
+    for heading, of_heading in rows.items():
+        table += ([f"| **{heading}** | | |"] if heading else []) + of_heading
+    return "\n\n".join([*parts, "\n".join(table)])
 
 
 def describe_parameter(parameter: inspect.Parameter) -> str:
@@ -67,9 +82,7 @@ def describe_parameter(parameter: inspect.Parameter) -> str:
     if isinstance(about, typer.models.ArgumentInfo):
         names = [parameter.name.upper()]
     elif declared:
-        names = [name for word in declared for name in word.split("/")]
-    elif kind is bool:
-        names.append(names[0].replace("--", "--no-"))
+        names = declared
     default = (
         ""
         if parameter.default is None or parameter.default is False or parameter.default == ""
@@ -78,7 +91,8 @@ def describe_parameter(parameter: inspect.Parameter) -> str:
     if parameter.default is inspect.Parameter.empty:
         default = "required"
     shown = ", ".join(f"`{name}`" for name in names)
-    return f"| {shown} {describe_type(kind)} | {about.help or ''} | {default} |"
+    metavar = about.metavar if isinstance(about, typer.models.OptionInfo) else None
+    return f"| {shown} {metavar or describe_type(kind)} | {about.help or ''} | {default} |"
 
 
 def describe_type(kind: Any) -> str:  # Any: whatever a parameter may be annotated with

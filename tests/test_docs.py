@@ -16,8 +16,7 @@ from primatrix.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
-TOO_LONG = {"demo"}  # tests/test_cli.py runs it
-WITHOUT_PROGRESS = {"info", "score", "export", "calibrate", "neighbours"}
+TOO_LONG = {"demo"}  # tests/cli/test_demo.py runs it
 DONE_HERE = {"benchmark.md", "footage.md", "folds.md"}  # they work on what they simulate first
 
 
@@ -48,8 +47,7 @@ def test_what_a_page_shows_runs_in_its_order(
     for source, commands in steps_of(ROOT / "docs" / name):
         exec(compile(source, name, "exec"), names)
         for words in commands:
-            quiet = [] if words[0] in WITHOUT_PROGRESS else ["--quiet"]
-            done = CliRunner().invoke(app, [*words, *quiet])
+            done = CliRunner().invoke(app, [*words, "--quiet"])
             assert done.exit_code == 0, f"{words}: {done.output} {done.exception}"
 
 

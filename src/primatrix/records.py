@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass, field
 from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, get_args
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from primatrix.errors import InputError
+
+if TYPE_CHECKING:  # NumPy takes longer to load than a line of help may take
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = [
     "SIZES_PX",
@@ -171,8 +172,8 @@ class Clip:
     """
 
     name: str
-    frames: NDArray[np.uint8]
-    pts_seconds: NDArray[np.float64]
+    frames: "NDArray[np.uint8]"
+    pts_seconds: "NDArray[np.float64]"
     note: str = ""
     may_pass: bool = False
 

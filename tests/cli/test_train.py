@@ -1,40 +1,13 @@
-"""The commands about models, run in this process."""
-
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from primatrix.models import Ensemble, load_model
 
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    def call(*words: object) -> tuple[int, str, str]:
-        from primatrix.cli import main
-
-        monkeypatch.setattr(sys, "argv", ["primatrix", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capfd.readouterr()
-        return int(ended.value.code or 0), printed.out, printed.err
-
-    return call
-
-
-@pytest.fixture(scope="module")
-def footage(make_video: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("footage")
-    rows = []
-    for i in range(18):
-        make_video(folder / f"{i}.avi", frames=3 + i, size=(16, 16), codec="mpeg4")
-        rows.append((f"{i}.avi", ("hog", "duiker", "blank")[i % 3], f"site{i % 6}"))
-    pd.DataFrame(rows, columns=["filepath", "label", "site"]).to_csv(folder / "labels.csv", index=False)
-    return folder
+Run = Callable[..., Any]  # Any: conftest's Ended
 
 
 @pytest.fixture
@@ -61,8 +34,8 @@ def test_settings_come_from_the_file_then_words_then_flags(
         "--epochs",
         1,
     )
-    code, out, err = run(*command, *words)
-    assert (code, out.splitlines()[-1]) == (0, f"model: {tmp_path / 'm'}"), err
+    ended = run(*command, *words)
+    assert (ended.code, ended.out.splitlines()[-1]) == (0, f"model: {tmp_path / 'm'}"), ended.err
     recipe = load_model(tmp_path / "m").recipe
     assert {name: recipe[name] for name in ("epochs", "learning_rate", "ema", "optimiser")} == {
         "epochs": 1, "learning_rate": 1e-4, "ema": 0.9, "optimiser": "rmsprop",
@@ -87,15 +60,15 @@ def test_settings_come_from_the_file_then_words_then_flags(
 def test_what_cannot_be_is_one_line(
     run: Run, command: tuple[object, ...], words: tuple[object, ...], message: str
 ) -> None:
-    code, out, err = run(*command, *words)
-    assert (code, out, err.count("\n")) == (2, "", 1)
-    assert message in err
+    ended = run(*command, *words)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert message in ended.err
 
 
 def test_folds_give_a_table_and_an_ensemble(run: Run, command: tuple[object, ...], tmp_path: Path) -> None:
-    code, out, err = run(*command, "--folds", 2, "--epochs", 1)
-    assert code == 0, err
-    assert out.splitlines()[2].startswith("out-of-fold aggregated log loss ")
+    ended = run(*command, "--folds", 2, "--epochs", 1)
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[2].startswith("out-of-fold aggregated log loss ")
     assert len(pd.read_csv(tmp_path / "m" / "oof.csv")) == 18
     assert isinstance(load_model(tmp_path / "m"), Ensemble)
 
@@ -103,22 +76,23 @@ def test_folds_give_a_table_and_an_ensemble(run: Run, command: tuple[object, ...
 def test_a_dry_run_decodes_a_few_clips_and_keeps_nothing(
     run: Run, command: tuple[object, ...], tmp_path: Path
 ) -> None:
-    code, out, err = run(*command, "--architecture", "motion", "--dry-run", "--folds", 5)
-    assert code == 0, err
+    ended = run(*command, "--architecture", "motion", "--dry-run", "--folds", 5)
+    assert ended.code == 0, ended.err
     assert (
-        out.splitlines()[-1] == "dry run: trained, validated, saved, loaded and predicted; nothing was kept"
+        ended.out.splitlines()[-1]
+        == "dry run: trained, validated, saved, loaded and predicted; nothing was kept"
     )
     assert not (tmp_path / "m").exists()
-    code, out, _ = run("info", tmp_path / "m")
-    assert code == 2
+    ended = run("info", tmp_path / "m")
+    assert ended.code == 2
 
 
 def test_options_of_the_network_are_set_by_words(
     run: Run, command: tuple[object, ...], tmp_path: Path
 ) -> None:
     words = ("--architecture", "motion", "--option", "width=4", "--option", "view=window", "--epochs", 1)
-    code, _, err = run(*command, *words)
-    assert code == 0, err
+    ended = run(*command, *words)
+    assert ended.code == 0, ended.err
     options = load_model(tmp_path / "m").options
     assert (options["width"], options["view"]) == (4, "window")
 
@@ -127,29 +101,98 @@ def test_a_file_where_the_models_folder_should_be_is_refused_before_the_work(
     run: Run, command: tuple[object, ...], tmp_path: Path
 ) -> None:
     (tmp_path / "m").write_text("a file")
-    code, out, err = run(*command)
-    assert (code, out) == (2, "")
-    assert f"--out {tmp_path / 'm'}: {tmp_path / 'm'} is a file, wanted a folder" in err
+    ended = run(*command)
+    assert (ended.code, ended.out) == (2, "")
+    assert f"--out {tmp_path / 'm'}: {tmp_path / 'm'} is a file, wanted a folder" in ended.err
     assert not (tmp_path / "s").exists()
-    code, _, err = run(*command[:-1], tmp_path / "m" / "deeper")
-    assert (code, err.count("is a file, wanted a folder")) == (2, 1)
+    ended = run(*command[:-1], tmp_path / "m" / "deeper")
+    assert (ended.code, ended.err.count("is a file, wanted a folder")) == (2, 1)
 
 
 def test_a_run_is_not_gone_on_with_in_other_batches_or_for_other_sites(
     run: Run, command: tuple[object, ...], tmp_path: Path
 ) -> None:
     words = ("--held-out-sites", "site0")
-    code, _, err = run(*command, *words, "--epochs", 1)
-    assert code == 0, err
-    code, _, err = run(*command, *words, "--epochs", 2, "--batch-size", 3)
-    assert (code, "holds a run with batch_size 4" in err, "got batch_size 3" in err) == (2, True, True), err
-    code, _, err = run(*command, "--held-out-sites", "site1", "--epochs", 2)
-    assert (code, "holds a run with labels and validating clips " in err) == (2, True), err
+    ended = run(*command, *words, "--epochs", 1)
+    assert ended.code == 0, ended.err
+    ended = run(*command, *words, "--epochs", 2, "--batch-size", 3)
+    assert (ended.code, "holds a run with batch_size 4" in ended.err, "got batch_size 3" in ended.err) == (
+        2,
+        True,
+        True,
+    ), ended.err
+    ended = run(*command, "--held-out-sites", "site1", "--epochs", 2)
+    assert (ended.code, "holds a run with labels and validating clips " in ended.err) == (2, True), ended.err
 
 
 def test_of_a_benchmark_folder_flags_of_footage_are_named(run: Run, tmp_path: Path) -> None:
-    code, _, err = run("simulate", tmp_path / "d", "--train", 12, "--test", 4, "--quiet")
-    assert code == 0, err
-    code, _, err = run("train", tmp_path / "d", "--size", "32x32", "--dry-run", "--quiet", "--workers", 0)
-    assert code == 0, err
-    assert "primatrix: --size: not used, since this is a benchmark folder" in err
+    ended = run("simulate", tmp_path / "d", "--train", 12, "--test", 4, "--quiet")
+    assert ended.code == 0, ended.err
+    ended = run("train", tmp_path / "d", "--size", "32x32", "--dry-run", "--quiet", "--workers", 0)
+    assert ended.code == 0, ended.err
+    assert "primatrix: --size: not used, since this is a benchmark folder" in ended.err
+
+
+def test_training_on_a_folder_of_ones_own(data: Path, tmp_path: Path, run: Run) -> None:
+    wide = pd.read_csv(data / "train_labels.csv", index_col=0).iloc[:60]
+    sites = pd.read_csv(data / "deployments.csv", index_col=0)["site"]
+    rows = [(name, species) for name, row in wide.iterrows() for species in wide.columns[row == 1]]
+    long = pd.DataFrame(rows, columns=["filepath", "label"])
+    long["site"] = [sites[name] for name in long["filepath"]]
+    long.to_csv(tmp_path / "labels.csv", index=False)
+    site = long["site"].mode()[0]
+    ended = run("train", data / "nano", "--labels", tmp_path / "labels.csv", "--held-out-sites", site, "--out",
+                tmp_path / "m", "--epochs", 1, "--steps", 1, "--validation-steps", 1, "--batch-size", 4, "--frames", 8,
+                "--size", "24x16", "--store", tmp_path / "s", "--workers", 0)  # fmt: skip
+    assert ended.code in (0, 1), ended.err
+    spec = load_model(tmp_path / "m").spec
+    assert load_model(tmp_path / "m").clip_seconds == pytest.approx(15.0, abs=0.6)
+    assert (spec.frames, spec.height_px, spec.width_px) == (8, 24, 16)
+    ended = run("train", data / "nano", "--out", tmp_path / "m2")
+    assert ended.code == 2
+    assert "got no label file, wanted --labels FILE" in ended.err
+
+
+def spoil_labels(data: Path, folder: Path, change: Callable[[str], str]) -> Path:
+    """A copy of the benchmark folder (clips linked) whose train_labels.csv is changed."""
+    folder.mkdir()
+    (folder / "nano").symlink_to(data / "nano")
+    for name in ("train_labels.csv", "submission_format.csv"):
+        (folder / name).write_text((data / name).read_text())
+    (folder / "train_labels.csv").write_text(change((data / "train_labels.csv").read_text()))
+    return folder
+
+
+def change_first_row(text: str, values: list[str]) -> str:
+    """The first clip gets these values in its first columns, zeros in the others."""
+    head, first, *rest = text.splitlines()
+    cells = [first.split(",")[0], *values, *["0.0"] * (24 - len(values))]
+    return "\n".join([head, ",".join(cells), *rest]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda t: t.replace("filename", "clip", 1),
+            "got columns clip, bird, blank, cattle, chimpanzee; wanted",
+        ),
+        (lambda t: t.replace("duiker", "zebra", 1), "differ in duiker, zebra"),
+        (
+            lambda t: t + "zzzzzzzzzz.mp4," + ",".join(["0.0"] * 24) + "\n",
+            "1 of 121 labelled clips are not there",
+        ),
+        (lambda t: t + t.splitlines()[1] + "\n", "1 duplicate rows"),
+        (lambda t: change_first_row(t, ["0.5"]), "1 values are not 0 or 1, the first 0.5"),
+        (lambda t: change_first_row(t, ["1.0", "1.0"]), "labelled `blank` together with a species"),
+    ],
+)
+def test_bad_labels_stop_with_one_line(
+    data: Path, tmp_path: Path, run: Run, change: Callable[[str], str], message: str
+) -> None:
+    ended = run("train", spoil_labels(data, tmp_path / "spoilt", change), "--out", tmp_path / "m")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("primatrix: ")
+    assert ended.err.count("\n") == 1
+    assert message in ended.err
+    assert not (tmp_path / "m").exists()

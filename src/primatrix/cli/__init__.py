@@ -5,6 +5,8 @@ failed (each listed with its reason); 2: could not start (one line says what was
 wanted, what to do).
 """
 
+from collections.abc import Callable
+
 from primatrix.cli import (
     calibrate,
     demo,
@@ -21,26 +23,19 @@ from primatrix.cli import (
     simulate,
     train,
 )
-from primatrix.cli.program import app, main
+from primatrix.cli.program import Command, app, main
 from primatrix.cli.progress import ProgressDisplay
 
 __all__ = ["ProgressDisplay", "app", "main"]
 
-IN_ORDER_OF_WORK = (
-    demo.demo,
-    simulate.simulate,
-    scan.scan,
-    downsample.downsample,
-    pack.pack,
-    train.train,
-    predict.predict,
-    neighbours.neighbours,
-    score.score,
-    calibrate.calibrate,
-    evaluate.evaluate,
-    report.report,
-    export.export,
-    info.info,
-)
-for command in IN_ORDER_OF_WORK:
-    app.command()(command)
+IN_ORDER_OF_WORK: dict[str, tuple[Callable[..., None], ...]] = {
+    "Trying it out": (demo.demo, simulate.simulate, info.info),
+    "Footage": (scan.scan, downsample.downsample, pack.pack),
+    "Learning": (train.train,),
+    "Answers": (predict.predict,),
+    "Trust": (score.score, calibrate.calibrate, neighbours.neighbours, evaluate.evaluate),
+    "Handing on": (report.report, export.export),
+}
+for heading, commands in IN_ORDER_OF_WORK.items():
+    for command in commands:
+        app.command(cls=Command, rich_help_panel=heading)(command)

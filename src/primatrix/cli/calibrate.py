@@ -6,25 +6,42 @@ from typing import Annotated
 import typer
 
 from primatrix.choices import PredictedBy, Unit
-from primatrix.cli.options import Deployments
+from primatrix.cli.options import Deployments, LabelFile, Quiet
 
 __all__ = ["calibrate"]
 
+PROMISE = "Promise"
+
 
 def calibrate(
-    model: Annotated[Path, typer.Argument(help="Folder of a trained model; its calibration is replaced.")],
-    labels: Annotated[Path, typer.Argument(help="Label file, wide or long.")],
-    predictions: Annotated[
-        Path, typer.Argument(help="Its own (--raw) predictions for clips it did not train on.")
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="Folder of a trained model; its calibration is replaced."),
     ],
-    deployments: Deployments = None,
+    labels: LabelFile,
+    predictions: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PREDICTIONS", help="Its own (--raw) predictions for clips it did not train on."
+        ),
+    ],
     source: Annotated[PredictedBy, typer.Option(help="How the predictions were made.")] = "validation",
+    deployments: Deployments = None,
     lose_at_most: Annotated[
-        float, typer.Option(help="Share of clips with animals that may be skipped.")
+        float,
+        typer.Option(help="Share of clips with animals that may be skipped.", rich_help_panel=PROMISE),
     ] = 0.05,
-    find_at_least: Annotated[float, typer.Option(help="Share of a species' clips to find.")] = 0.9,
-    confidence: Annotated[float, typer.Option(help="With which both are promised.")] = 0.9,
-    per: Annotated[Unit, typer.Option(help="Whether clips or sites are what is drawn anew.")] = "clips",
+    find_at_least: Annotated[
+        float, typer.Option(help="Share of a species' clips to find.", rich_help_panel=PROMISE)
+    ] = 0.9,
+    confidence: Annotated[
+        float, typer.Option(help="With which both are promised.", rich_help_panel=PROMISE)
+    ] = 0.9,
+    per: Annotated[
+        Unit,
+        typer.Option(help="Whether clips or sites are what is drawn anew.", rich_help_panel=PROMISE),
+    ] = "clips",
+    quiet: Quiet = False,  # noqa: ARG001  # as all commands
 ) -> None:
     """Learn how far to trust a model's probabilities, and from where on clips may be skipped.
 

@@ -18,8 +18,8 @@ __all__ = ["downsample"]
 
 
 def downsample(
-    source: Annotated[Path, typer.Argument(help="A folder of raw footage.")],
-    target: Annotated[Path, typer.Argument(help="Folder for the small clips.")],
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A folder of raw footage.")],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="Folder for the small clips.")],
     size: Annotated[str, typer.Option(help="nano, micro or HEIGHTxWIDTH.")] = "nano",
     workers: Workers = None,
     quiet: Quiet = False,

@@ -6,7 +6,16 @@ from typing import Annotated
 import typer
 
 from primatrix.choices import DeviceName
-from primatrix.cli.options import Deployments, Device, Kind, Quiet, Workers, check_folder, is_benchmark
+from primatrix.cli.options import (
+    Deployments,
+    Device,
+    Kind,
+    LabelFile,
+    Quiet,
+    Workers,
+    check_folder,
+    is_benchmark,
+)
 from primatrix.cli.program import tell
 from primatrix.cli.progress import ProgressDisplay
 from primatrix.errors import InputError
@@ -14,23 +23,38 @@ from primatrix.records import DatasetType
 
 __all__ = ["evaluate"]
 
+BESIDE = "What to look at beside them"
+
 
 def evaluate(
-    labels: Annotated[Path, typer.Argument(help="Label file, wide or long.")],
+    labels: LabelFile,
     predictions: Annotated[
-        Path, typer.Argument(help="CSV of probabilities, or a folder of clips with --model.")
+        Path,
+        typer.Argument(
+            metavar="PREDICTIONS", help="CSV of probabilities, or a folder of clips with --model."
+        ),
     ],
-    model: Annotated[Path | None, typer.Option(help="Model: its thresholds and operating points.")] = None,
-    deployments: Deployments = None,
-    train_labels: Annotated[Path | None, typer.Option(help="Training labels, for the constant.")] = None,
-    against: Annotated[Path | None, typer.Option(help="Another model's CSV, compared clip by clip.")] = None,
-    durations: Annotated[Path | None, typer.Option(help="CSV with duration_seconds, as clips.csv.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for tables, JSON and figures.")] = None,
-    figures: Annotated[bool, typer.Option(help="Draw figures into --out.")] = True,
+    no_figures: Annotated[bool, typer.Option("--no-figures", help="Draw no figures into --out.")] = False,
+    quiet: Quiet = False,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="A trained model: its thresholds and operating points.", rich_help_panel=BESIDE),
+    ] = None,
+    train_labels: Annotated[
+        Path | None, typer.Option(help="Training labels, for the constant.", rich_help_panel=BESIDE)
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="Another model's CSV, compared clip by clip.", rich_help_panel=BESIDE),
+    ] = None,
+    durations: Annotated[
+        Path | None, typer.Option(help="CSV with duration_seconds, as clips.csv.", rich_help_panel=BESIDE)
+    ] = None,
+    deployments: Deployments = None,
     kind: Kind = "nano",
     device: Device = "auto",
     workers: Workers = None,
-    quiet: Quiet = False,
 ) -> None:
     """Measure predictions with intervals, beside the constant and another model.
 
@@ -40,6 +64,7 @@ def evaluate(
 
     check_folder(out)
     check_order(labels, predictions)
+    figures = not no_figures
     if out and figures:
         check_figures()
     if predictions.is_dir():

@@ -6,37 +6,53 @@ from typing import Annotated
 import typer
 
 from primatrix.choices import Format
-from primatrix.cli.options import Deployments
+from primatrix.cli.options import ABOUT_DEPLOYMENTS, Quiet
 from primatrix.cli.program import tell
 from primatrix.errors import InputError
 
 __all__ = ["export"]
 
+CAMTRAP, CHECKING = "Camtrap DP", "Checking"
+
 
 def export(
     results: Annotated[
         Path | None,
-        typer.Argument(help="The folder that `predict` wrote; with --check, a file of any format."),
+        typer.Argument(metavar="RESULTS", help="The folder that `predict` wrote; not with --check."),
     ] = None,
     to: Annotated[Format, typer.Option(help="Format to write.")] = "csv",
     out: Annotated[Path | None, typer.Option(help="File to write; for camtrap-dp, a folder.")] = None,
-    check: Annotated[
-        Path | None, typer.Option(help="Instead of writing, say what is wrong with this file or folder.")
-    ] = None,
     taxonomy: Annotated[
         Path | None,
         typer.Option(help="CSV of scientific names per label; one that is not there is made, to edit."),
     ] = None,
-    deployments: Deployments = None,
-    project: Annotated[Path | None, typer.Option(help="camtrap-dp: JSON or YAML about the project.")] = None,
+    quiet: Quiet = False,  # noqa: ARG001  # as all commands
+    deployments: Annotated[
+        Path | None,
+        typer.Option(help=ABOUT_DEPLOYMENTS, rich_help_panel=CAMTRAP),
+    ] = None,
+    project: Annotated[
+        Path | None, typer.Option(help="JSON or YAML about the project.", rich_help_panel=CAMTRAP)
+    ] = None,
     timezone: Annotated[
-        str, typer.Option(help="camtrap-dp: zone of times that have none, as Africa/Abidjan.")
+        str,
+        typer.Option(
+            metavar="ZONE", help="Of times that have none, as Africa/Abidjan.", rich_help_panel=CAMTRAP
+        ),
     ] = "",
     skip_undated: Annotated[
-        bool, typer.Option("--skip-undated", help="camtrap-dp: leave out clips without a time of recording.")
+        bool,
+        typer.Option(
+            "--skip-undated", help="Leave out clips without a time of recording.", rich_help_panel=CAMTRAP
+        ),
     ] = False,
+    check: Annotated[
+        Path | None,
+        typer.Option(help="Say what is wrong with this file or folder.", rich_help_panel=CHECKING),
+    ] = None,
     schemas: Annotated[
-        Path | None, typer.Option(help="With --check: folder with Camtrap DP's published schemas.")
+        Path | None,
+        typer.Option(help="Folder with Camtrap DP's published schemas.", rich_help_panel=CHECKING),
     ] = None,
 ) -> None:
     """Write answers for other programs, or check a file against its format's rules.

@@ -6,12 +6,16 @@ from typing import Annotated
 import typer
 
 import primatrix
+from primatrix.cli.options import Quiet
 
 __all__ = ["info"]
 
 
 def info(
-    model: Annotated[Path | None, typer.Argument(help="Folder of a model; none: about this machine.")] = None,
+    model: Annotated[
+        Path | None, typer.Argument(metavar="MODEL", help="Folder of a model; none: about this machine.")
+    ] = None,
+    quiet: Quiet = False,  # noqa: ARG001  # as all commands
 ) -> None:
     """Describe a saved model, or this installation and its device.
 

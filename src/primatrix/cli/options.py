@@ -12,13 +12,17 @@ from primatrix.errors import InputError
 from primatrix.records import SIZES_PX, ClipSpec, Colour, DatasetType, Media
 
 __all__ = [
+    "ABOUT_DEPLOYMENTS",
+    "CLIPS",
+    "MACHINE",
+    "PLACES",
     "Channels",
     "Data",
     "Deployments",
     "Device",
     "Frames",
     "Kind",
-    "Labels",
+    "LabelFile",
     "Look",
     "ModelFolder",
     "Quiet",
@@ -35,28 +39,44 @@ __all__ = [
     "tell_unused",
 ]
 
+# Headings under which options stand; what has none stands under Options.
+CLIPS, MACHINE, PLACES = "Clips", "Machine", "Time and place"
+
 Data = Annotated[
-    Path, typer.Argument(help="A benchmark folder (train_labels.csv, …), or any folder of videos.")
+    Path,
+    typer.Argument(metavar="DATA", help="A benchmark folder (train_labels.csv, …), or any folder of videos."),
 ]
-Kind = Annotated[DatasetType, typer.Option("--type", help="Which clips of a benchmark folder.")]
-Labels = Annotated[
-    Path | None, typer.Option(help="Labels of one's own folder: CSV, Camtrap DP, MegaDetector or SpeciesNet.")
+LabelFile = Annotated[Path, typer.Argument(metavar="LABELS", help="Label file, wide or long.")]
+Kind = Annotated[
+    DatasetType, typer.Option("--type", help="Which clips of a benchmark folder.", rich_help_panel=CLIPS)
 ]
 ModelFolder = Annotated[Path, typer.Option("--model", help="Folder of a trained model.")]
-Frames = Annotated[int, typer.Option(help="Frames per clip.")]
+Frames = Annotated[int, typer.Option(help="Frames per clip.", rich_help_panel=CLIPS)]
 Size = Annotated[
-    str | None, typer.Option(help="HEIGHTxWIDTH in pixels; default: 16x16, of a benchmark folder its --type.")
+    str | None,
+    typer.Option(
+        metavar="HEIGHTxWIDTH",
+        help="In pixels; default: 16x16, of a benchmark folder its --type.",
+        rich_help_panel=CLIPS,
+    ),
 ]
-Channels = Annotated[Colour, typer.Option(help="Of the frames.")]
-Workers = Annotated[int | None, typer.Option(help="Decoding processes; default: one per core.")]
-StoreFolder = Annotated[Path | None, typer.Option("--store", help="Where decoded clips are kept.")]
+Channels = Annotated[Colour, typer.Option(help="Of the frames.", rich_help_panel=CLIPS)]
+Look = Annotated[
+    Media,
+    typer.Option("--media", help="What is looked for in one's own folder.", rich_help_panel=CLIPS),
+]
+ABOUT_DEPLOYMENTS = "CSV: sites, times, coordinates by filepath, folder or deployment."
+Deployments = Annotated[Path | None, typer.Option(help=ABOUT_DEPLOYMENTS, rich_help_panel=PLACES)]
+Workers = Annotated[
+    int | None,
+    typer.Option(help="Decoding processes; default: one per core.", rich_help_panel=MACHINE),
+]
+StoreFolder = Annotated[
+    Path | None, typer.Option("--store", help="Where decoded clips are kept.", rich_help_panel=MACHINE)
+]
+Device = Annotated[DeviceName, typer.Option(help="Where the model runs.", rich_help_panel=MACHINE)]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
-Look = Annotated[Media, typer.Option("--media", help="What is looked for in one's own folder.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
-Deployments = Annotated[
-    Path | None, typer.Option(help="CSV: sites, times, coordinates by filepath, folder or deployment.")
-]
-Device = Annotated[DeviceName, typer.Option(help="Where the model runs.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 
 def tell_unused(given: Mapping[str, object]) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from primatrix.cli.options import (
+    CLIPS,
     Channels,
     Data,
     Frames,
@@ -27,7 +28,9 @@ __all__ = ["pack"]
 def pack(
     data: Data,
     kind: Kind = "nano",
-    model: Annotated[Path | None, typer.Option("--model", help="Pack what this model wants to see.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Pack what this trained model wants to see.", rich_help_panel=CLIPS)
+    ] = None,
     frames: Frames = 15,
     size: Size = None,
     colour: Channels = "grey",

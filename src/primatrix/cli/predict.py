@@ -7,6 +7,8 @@ import typer
 
 from primatrix.choices import ContainerClock
 from primatrix.cli.options import (
+    MACHINE,
+    PLACES,
     Data,
     Deployments,
     Device,
@@ -21,14 +23,15 @@ from primatrix.cli.options import (
 from primatrix.cli.program import finish, tell
 from primatrix.cli.progress import ProgressDisplay
 from primatrix.errors import InputError
-from primatrix.footage import INTERVAL_MINUTES, TimeSpec
-from primatrix.tagging import NEIGHBOURS_FILE, Neighbours, read_neighbours
 
 if TYPE_CHECKING:
     from primatrix.models import Model
-    from primatrix.tagging import TagSpec
+    from primatrix.tagging import Neighbours, TagSpec
 
 __all__ = ["predict"]
+
+INTERVAL_MINUTES = 30.0  # as `footage.INTERVAL_MINUTES`, which takes too long to load for a line of help
+ANSWERS = "Answers"
 
 
 def predict(
@@ -38,52 +41,83 @@ def predict(
         Path | None,
         typer.Option(help="The results folder (default: results); of a benchmark the CSV (predictions.csv)."),
     ] = None,
+    quiet: Quiet = False,
     kind: Kind = "nano",
     media: Look = "videos",
-    timezone: Annotated[str, typer.Option(help="Of the cameras' clocks, as Africa/Abidjan.")] = "",
+    timezone: Annotated[
+        str,
+        typer.Option(
+            metavar="ZONE", help="Of the cameras' clocks, as Africa/Abidjan.", rich_help_panel=PLACES
+        ),
+    ] = "",
     container_clock: Annotated[
-        ContainerClock, typer.Option(help="What a time a video calls UTC is: the camera's clock, or UTC.")
+        ContainerClock,
+        typer.Option(
+            help="What a time a video calls UTC is: the camera's clock, or UTC.", rich_help_panel=PLACES
+        ),
     ] = "local",
     modified_time: Annotated[
-        bool, typer.Option("--modified-time", help="Where no time is known, take the file's date of change.")
+        bool,
+        typer.Option(
+            "--modified-time",
+            help="Where no time is known, take the file's date of change.",
+            rich_help_panel=PLACES,
+        ),
     ] = False,
     site_from: Annotated[
-        str, typer.Option(help="Where the site is in a path: {site}/{visit}/{file}, or (?P<site>…).")
+        str,
+        typer.Option(
+            metavar="PATTERN",
+            help="Where the site is in a path: {site}/{visit}/{file}, or (?P<site>…).",
+            rich_help_panel=PLACES,
+        ),
     ] = "",
     deployments: Deployments = None,
     interval: Annotated[
-        float, typer.Option(help="Minutes apart that make another event.")
+        float,
+        typer.Option(
+            metavar="MINUTES", help="How far apart clips are another event.", rich_help_panel=PLACES
+        ),
     ] = INTERVAL_MINUTES,
     per_frame: Annotated[
-        bool, typer.Option("--per-frame", help="Write frames.parquet, too: probabilities of single frames.")
-    ] = False,
-    use_neighbours: Annotated[
         bool,
         typer.Option(
-            "--neighbours/--no-neighbours",
-            help="Weigh clips close in time, where `primatrix neighbours` learned to.",
+            "--per-frame",
+            help="Write frames.parquet, too: probabilities of single frames.",
+            rich_help_panel=ANSWERS,
         ),
-    ] = True,
-    device: Device = "auto",
+    ] = False,
+    no_neighbours: Annotated[
+        bool,
+        typer.Option(
+            "--no-neighbours",
+            help="Do not weigh clips close in time, as `primatrix neighbours` learned to.",
+            rich_help_panel=ANSWERS,
+        ),
+    ] = False,
     raw: Annotated[
         bool,
         typer.Option(
-            "--raw", help="The model's own probabilities, neither calibrated nor weighed by neighbours."
+            "--raw",
+            help="The model's own probabilities, neither calibrated nor weighed by neighbours.",
+            rich_help_panel=ANSWERS,
         ),
     ] = False,
+    device: Device = "auto",
     store: Annotated[
-        Path | None, typer.Option("--store", help="Where a benchmark folder's decoded clips are kept.")
+        Path | None,
+        typer.Option(help="Where a benchmark folder's decoded clips are kept.", rich_help_panel=MACHINE),
     ] = None,
     workers: Workers = None,
-    quiet: Quiet = False,
 ) -> None:
     """Tag every video of a folder: what is seen, when, where; for a benchmark folder, write the submission.
 
     Example: primatrix predict /media/card --model runs/mine --out results --site-from "{site}/{file}"
     """
+    from primatrix.footage import TimeSpec
     from primatrix.tagging import TagSpec
 
-    learned = find_neighbours(model, raw=raw) if use_neighbours and not is_benchmark(data) else None
+    learned = None if no_neighbours or is_benchmark(data) else find_neighbours(model, raw=raw)
     spec = TagSpec(
         media,
         TimeSpec(timezone, container_clock, modified_time),
@@ -107,8 +141,10 @@ def predict(
     finish(failures, failures_path)
 
 
-def find_neighbours(model: Path, *, raw: bool) -> Neighbours | None:
+def find_neighbours(model: Path, *, raw: bool) -> "Neighbours | None":
     """What was learned of neighbours for this very model; a line says why it is not used where it lies there."""
+    from primatrix.tagging import NEIGHBOURS_FILE, read_neighbours
+
     learned, path = read_neighbours(model), model / NEIGHBOURS_FILE
     if raw and learned and learned.used:  # it was learned on calibrated probabilities
         tell(f"{path}: not used, since --raw asks for the model's own probabilities")

@@ -13,7 +13,9 @@ __all__ = ["report"]
 
 
 def report(
-    results: Annotated[Path, typer.Argument(help="Folder of results, as predict leaves it.")],
+    results: Annotated[
+        Path, typer.Argument(metavar="RESULTS", help="Folder of results, as predict leaves it.")
+    ],
     out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
     labels: Annotated[
         Path | None, typer.Option(help="Label file, wide or long: adds how good the model is.")

@@ -17,7 +17,7 @@ __all__ = ["scan"]
 
 
 def scan(
-    folder: Annotated[Path, typer.Argument(help="A folder of videos, or a memory card.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of videos, or a memory card.")],
     out: Annotated[Path | None, typer.Option(help="A .csv or .json file instead of stdout.")] = None,
     media: Look = "videos",
     workers: Workers = None,

@@ -1,22 +1,22 @@
 """The command `score`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    pass
+from primatrix.cli.options import LabelFile, Quiet
 
 __all__ = ["score"]
 
 
 def score(
-    labels: Annotated[Path, typer.Argument(help="Label file, wide or long.")],
-    predictions: Annotated[Path, typer.Argument(help="CSV of probabilities.")],
+    labels: LabelFile,
+    predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS", help="CSV of probabilities.")],
     train_labels: Annotated[
         Path | None, typer.Option(help="Training labels, for the constant predictor's class frequencies.")
     ] = None,
+    quiet: Quiet = False,  # noqa: ARG001  # as all commands
 ) -> None:
     """Score predictions by aggregated log loss, beside the constant class frequencies.
 

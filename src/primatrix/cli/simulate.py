@@ -18,7 +18,7 @@ __all__ = ["simulate"]
 
 
 def simulate(
-    out: Annotated[Path, typer.Argument(help="Folder to write the simulated benchmark into.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write the simulated benchmark into.")],
     train: Annotated[int, typer.Option(help="Clips with labels.")] = 1000,
     test: Annotated[int, typer.Option(help="Clips to predict.")] = 400,
     sizes: Annotated[str, typer.Option(help="nano, micro, raw; several with commas.")] = "nano",

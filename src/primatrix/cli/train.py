@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from primatrix.cli.options import (
+    MACHINE,
     Channels,
     Data,
     Device,
     Frames,
     Kind,
-    Labels,
     Look,
     Quiet,
     Size,
@@ -28,7 +28,6 @@ from primatrix.cli.options import (
 )
 from primatrix.cli.program import finish
 from primatrix.cli.progress import ProgressDisplay
-from primatrix.disk import write_failures
 from primatrix.errors import InputError
 from primatrix.records import OnProgress
 
@@ -39,21 +38,70 @@ if TYPE_CHECKING:  # they load torch
 
 __all__ = ["train"]
 
-Architecture = Annotated[str, typer.Option(help="Which network.")]
-
-
-Config = Annotated[Path | None, typer.Option(help="YAML file of training settings; flags change it.")]
-
-
-Change = Annotated[list[str] | None, typer.Option("--set", help="Any setting, as ema=0.99; may be repeated.")]
-
-
-Option = Annotated[
-    list[str] | None, typer.Option("--option", help="Of the network, as pretrained=NAME; may be repeated.")
-]
-
-
+LABELS, NETWORK, TRAINING = "Labels", "Network", "Training"
 DRY_RUN_CLIPS = 4  # in a batch and decoded at a time, so that a dry run takes seconds with any footage
+
+Architecture = Annotated[str, typer.Option(help="Which network.", rich_help_panel=NETWORK)]
+Option = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="Of the network, as pretrained=NAME; may be repeated.",
+        rich_help_panel=NETWORK,
+    ),
+]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        help="Of one's own folder: CSV, Camtrap DP, MegaDetector or SpeciesNet.", rich_help_panel=LABELS
+    ),
+]
+HeldOutSites = Annotated[
+    str,
+    typer.Option(
+        metavar="SITES", help="That validate, with commas; default: about a third.", rich_help_panel=LABELS
+    ),
+]
+Folds = Annotated[
+    int | None, typer.Option(help="Train a model per fold; answer all clips.", rich_help_panel=LABELS)
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(help="YAML file of training settings; flags change it.", rich_help_panel=TRAINING),
+]
+Change = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any setting, as ema=0.99; may be repeated.",
+        rich_help_panel=TRAINING,
+    ),
+]
+Epochs = Annotated[
+    int | None, typer.Option(help="Epochs; default: as recommended.", rich_help_panel=TRAINING)
+]
+Steps = Annotated[
+    int | None, typer.Option(help="Batches per epoch; default: all clips once.", rich_help_panel=TRAINING)
+]
+ValidationSteps = Annotated[
+    int | None, typer.Option(help="Default: all validation clips.", rich_help_panel=TRAINING)
+]
+LearningRate = Annotated[
+    float | None, typer.Option(help="Default: as recommended.", rich_help_panel=TRAINING)
+]
+Patience = Annotated[
+    int | None,
+    typer.Option(help="Epochs without better validation to stop.", rich_help_panel=TRAINING),
+]
+BatchSize = Annotated[int, typer.Option(help="Clips per batch.", rich_help_panel=TRAINING)]
+Seed = Annotated[
+    int | None, typer.Option(help="Same seed, same result; default: 0.", rich_help_panel=TRAINING)
+]
+Devices = Annotated[
+    int | None,
+    typer.Option(help="How many GPUs (or processes) train together.", rich_help_panel=MACHINE),
+]
 
 
 def train(
@@ -61,35 +109,33 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the model; default: runs/ARCHITECTURE.")
     ] = None,
-    kind: Kind = "nano",
-    architecture: Architecture = "lrcn",
-    option: Option = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Go through all in seconds; keep nothing.")
+    ] = False,
+    quiet: Quiet = False,
     labels: Labels = None,
-    held_out_sites: Annotated[
-        str, typer.Option(help="Sites that validate, with commas; default: about a third.")
-    ] = "",
+    held_out_sites: HeldOutSites = "",
+    folds: Folds = None,
+    kind: Kind = "nano",
     frames: Frames = 15,
     size: Size = None,
     colour: Channels = "grey",
     media: Look = "videos",
+    architecture: Architecture = "lrcn",
+    option: Option = None,
     config: Config = None,
     change: Change = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs; default: as recommended.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Batches per epoch; default: all clips once.")] = None,
-    validation_steps: Annotated[int | None, typer.Option(help="Default: all validation clips.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Default: as recommended.")] = None,
-    patience: Annotated[int | None, typer.Option(help="Epochs without better validation to stop.")] = None,
-    folds: Annotated[int | None, typer.Option(help="Train a model per fold; answer all clips.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Go through all in seconds; keep nothing.")
-    ] = False,
-    batch_size: Annotated[int, typer.Option(help="Clips per batch.")] = 32,
-    seed: Annotated[int | None, typer.Option(help="Same seed, same result; default: 0.")] = None,
+    epochs: Epochs = None,
+    steps: Steps = None,
+    validation_steps: ValidationSteps = None,
+    learning_rate: LearningRate = None,
+    patience: Patience = None,
+    batch_size: BatchSize = 32,
+    seed: Seed = None,
     device: Device = "auto",
-    devices: Annotated[int | None, typer.Option(help="How many GPUs (or processes) train together.")] = None,
+    devices: Devices = None,
     store: StoreFolder = None,
     workers: Workers = None,
-    quiet: Quiet = False,
 ) -> None:
     """Train a model; the same command again goes on after the last saved step.
 
@@ -174,6 +220,7 @@ def run_training(
     on_progress: OnProgress,
 ) -> None:
     """Train once or by folds, and say what came of it."""
+    from primatrix.disk import write_failures
     from primatrix.labels import split_folds
     from primatrix.training import is_leader, train_folds
     from primatrix.training import train as run

@@ -1,0 +1,88 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import primatrix as pm
+from primatrix.cli.predict import INTERVAL_MINUTES, find_neighbours
+from primatrix.labels import BENCHMARK_SPECIES
+from primatrix.models import build_model
+from primatrix.records import ClipSpec
+from primatrix.tagging import Neighbours
+
+Run = Callable[..., Any]  # Any: conftest's Ended
+
+
+def test_a_folder_of_ones_own_gets_a_row_per_video_and_no_invented_number(
+    data: Path, model: Path, tmp_path: Path, run: Run
+) -> None:
+    footage = tmp_path / "my videos" / "Cämera 1"
+    footage.mkdir(parents=True)
+    for i, path in enumerate(sorted((data / "nano").glob("*.mp4"))[:4]):
+        (footage / f"ÉK{i:06d}.MP4").write_bytes(path.read_bytes())
+    (footage / "broken.AVI").write_bytes(b"RIFF")
+    (footage / "notes.txt").write_text("not a video")
+    out = tmp_path / "out"
+    words = ("predict", footage.parent, "--model", model, "--out", out, "--workers", 0)
+    ended = run(*words, "--site-from", "{site}/{file}")
+    assert ended.code == 1
+    lines = ended.out.splitlines()
+    assert len(lines) == 5
+    assert lines[0].startswith("5 videos, 60 s of footage")
+    assert lines[0].endswith("4 read, 1 not (failures.csv says why)")
+    assert "1 site" in lines[3]
+    assert lines[4].startswith(f"written to {out}: predictions.csv, clips.csv, sightings.csv, failures.csv")
+    assert f"1 clip could not be read; see {out / 'failures.csv'}" in ended.err
+    table = pd.read_csv(out / "predictions.csv", index_col="filepath")
+    assert table.index.tolist() == sorted(table.index)
+    assert "Cämera 1/ÉK000000.MP4" in table.index
+    assert table["status"].to_dict()["Cämera 1/broken.AVI"] == "failed"
+    assert table.drop(columns="status").loc["Cämera 1/broken.AVI"].isna().all()
+    assert table.loc[table["status"] == "ok"].notna().all().all()
+
+
+def test_neighbours_that_are_not_used_are_said_not_to_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert find_neighbours(tmp_path, raw=False) is None
+    assert capsys.readouterr().err == ""
+    learned = Neighbours(("hog",), usual=(0.0,), others=0.5, learned_for="another model")
+    learned.write(tmp_path)
+    assert find_neighbours(tmp_path, raw=False) is None
+    assert "neighbours.json: not used, it was learned for other weights" in capsys.readouterr().err
+    monkeypatch.setattr("primatrix.tagging.read_neighbours", lambda _: learned)
+    assert find_neighbours(tmp_path, raw=False) is learned
+    assert capsys.readouterr().err == ""
+    assert find_neighbours(tmp_path, raw=True) is None
+    assert "not used, since --raw asks for" in capsys.readouterr().err
+
+
+def test_a_model_of_another_size_is_refused_by_the_library(data: Path, tmp_path: Path) -> None:
+    small = build_model("lrcn", species=BENCHMARK_SPECIES, spec=ClipSpec(15, 20, 20))
+    dataset = pm.Dataset(data, workers=0, store=tmp_path)
+    with pytest.raises(pm.ModelError, match="got data of 15 grey frames of 16x16"):
+        pm.predict(small, dataset)
+
+
+def test_the_interval_of_events_is_the_librarys() -> None:
+    assert pm.footage.INTERVAL_MINUTES == INTERVAL_MINUTES
+
+
+def test_options_of_place_time_and_answers_reach_the_results(footage: Path, tmp_path: Path, run: Run) -> None:
+    build_model("motion", species=["blank", "hog"], spec=ClipSpec(2, 32, 32)).save(tmp_path / "model")
+    table = pd.DataFrame({"filepath": [f"{i}.avi" for i in range(18)], "site": "north"})
+    table["recorded_at"] = [f"2023-04-15T06:{2 * i:02d}:00" for i in range(18)]
+    table.to_csv(tmp_path / "d.csv", index=False)
+    ended = run("predict", footage, "--model", tmp_path / "model", "--out", tmp_path / "out", "--per-frame", "--raw",
+                "--no-neighbours", "--deployments", tmp_path / "d.csv", "--timezone", "Africa/Abidjan", "--interval", 1,
+                "--workers", 0, "-q", "--device", "cpu")  # fmt: skip
+    assert (ended.code, ended.err) == (0, "")
+    results = pm.Results.read(tmp_path / "out")
+    assert set(results.clips["site"]) == {"north"}
+    times = results.clips.set_index("filepath")["recorded_at"]
+    assert (times["0.avi"], times["10.avi"]) == ("2023-04-15T06:00:00+00:00", "2023-04-15T06:20:00+00:00")
+    assert results.clips["event"].nunique() == 18
+    assert results.frames is not None
+    assert len(results.frames) >= 18

@@ -1,0 +1,25 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Run = Callable[..., Any]  # Any: conftest's Ended
+
+
+def test_scan_says_what_is_on_a_card(data: Path, run: Run) -> None:
+    ended = run("scan", data / "nano", "--workers", 0)
+    assert ended.code == 1
+    rows = ended.out.splitlines()
+    assert rows[0].startswith("filename,status,size_bytes,")
+    assert len(rows) == 1 + 165
+    assert "165 videos: 160 readable" in ended.err
+
+
+def test_scan_writes_json_where_the_name_says_so(footage: Path, tmp_path: Path, run: Run) -> None:
+    ended = run("scan", footage, "--out", tmp_path / "card.json", "--workers", 0, "--quiet")
+    assert (ended.code, ended.out) == (0, "")
+    rows = json.loads((tmp_path / "card.json").read_text())
+    assert [row["filename"] for row in rows[:2]] == ["0.avi", "1.avi"]
+    assert {row["status"] for row in rows} == {"ok"}
+    ended = run("scan", footage, "--out", tmp_path / "card.txt", "--workers", 0)
+    assert (ended.code, "wanted .csv or .json" in ended.err) == (2, True)
