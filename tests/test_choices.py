@@ -12,7 +12,7 @@ from primatrix.errors import InputError
 from primatrix.footage import TimeSpec
 from primatrix.interchange import ExportOptions, export_results
 from primatrix.models import describe_device
-from primatrix.results import make_example
+from primatrix.results import Results
 from primatrix.simulation import SimulationSpec
 from primatrix.trust import Promise, fit_calibration
 
@@ -47,8 +47,8 @@ def test_a_device_is_one_of_its_words_or_not_here() -> None:
         describe_device("neither")  # type: ignore[arg-type]
 
 
-def test_each_format_is_written_or_asks_for_what_it_needs(tmp_path: Any) -> None:
-    write = partial(export_results, make_example(), options=ExportOptions())
+def test_each_format_is_written_or_asks_for_what_it_needs(example: Results, tmp_path: Any) -> None:
+    write = partial(export_results, example, options=ExportOptions())
     for word in get_args(Format):
         if word == "camtrap-dp":
             with pytest.raises(InputError, match="camtrap-dp needs what the videos do not hold"):

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from primatrix.results import make_example
+from primatrix.results import Results
 
 Run = Callable[..., Any]  # Any: conftest's Ended
 
 
 @pytest.fixture
-def results(tmp_path: Path) -> Path:
-    return make_example().write(tmp_path / "results")
+def results(example: Results, tmp_path: Path) -> Path:
+    return example.write(tmp_path / "results")
 
 
 @pytest.mark.parametrize("to", ["csv", "long-csv", "megadetector", "speciesnet"])
