@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-__all__ = ["ContainerClock", "DeviceName", "Format", "PredictedBy", "TestSites", "Unit"]
+__all__ = ["ContainerClock", "Device", "Format", "PredictedBy", "TestSites", "Unit"]
 
 ContainerClock = Literal["local", "utc"]  # what a time means that a video calls UTC
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]  # where a model runs
+Device = Literal["auto", "cpu", "cuda", "mps"]  # where a model runs
 Format = Literal[
     "csv", "long-csv", "camtrap-dp", "megadetector", "speciesnet"
 ]  # of answers for other programs

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from primatrix.choices import DeviceName
+from primatrix.choices import Device
 from primatrix.cli.options import (
     Deployments,
-    Device,
     Kind,
     LabelFile,
+    OnDevice,
     Quiet,
     Workers,
     check_folder,
@@ -53,7 +53,7 @@ def evaluate(
     ] = None,
     deployments: Deployments = None,
     kind: Kind = "nano",
-    device: Device = "auto",
+    device: OnDevice = "auto",
     workers: Workers = None,
 ) -> None:
     """Measure predictions with intervals, beside the constant and another model.
@@ -105,7 +105,7 @@ def predict_first(
     *,
     out: Path | None,
     kind: DatasetType,
-    device: DeviceName,
+    device: Device,
     workers: int | None,
     quiet: bool,
 ) -> Path:

@@ -6,7 +6,7 @@ from typing import Annotated, get_args
 
 import typer
 
-from primatrix.choices import DeviceName
+from primatrix.choices import Device
 from primatrix.cli.program import tell
 from primatrix.errors import InputError
 from primatrix.records import SIZES_PX, ClipSpec, Colour, DatasetType, Media
@@ -19,12 +19,12 @@ __all__ = [
     "Channels",
     "Data",
     "Deployments",
-    "Device",
     "Frames",
     "Kind",
     "LabelFile",
     "Look",
     "ModelFolder",
+    "OnDevice",
     "Quiet",
     "Seed",
     "Size",
@@ -74,7 +74,7 @@ Workers = Annotated[
 StoreFolder = Annotated[
     Path | None, typer.Option("--store", help="Where decoded clips are kept.", rich_help_panel=MACHINE)
 ]
-Device = Annotated[DeviceName, typer.Option(help="Where the model runs.", rich_help_panel=MACHINE)]
+OnDevice = Annotated[Device, typer.Option(help="Where the model runs.", rich_help_panel=MACHINE)]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 

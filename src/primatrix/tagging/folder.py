@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from primatrix.choices import DeviceName
+from primatrix.choices import Device
 from primatrix.disk import hold_lock
 from primatrix.errors import InputError
 from primatrix.models import Model, choose_processor
@@ -59,7 +59,7 @@ def predict_folder(
     out: str | Path,
     *,
     spec: TagSpec | None = None,
-    device: DeviceName = "auto",
+    device: Device = "auto",
     retry_failed: bool = False,
     workers: int | None = None,
     on_progress: OnProgress | None = None,

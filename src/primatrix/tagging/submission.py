@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primatrix.choices import DeviceName
+from primatrix.choices import Device
 from primatrix.data import Dataset
 from primatrix.disk import Answers, write_failures, write_table
 from primatrix.errors import ModelError
@@ -58,7 +58,7 @@ def predict(
     model: Model,
     data: Dataset,
     *,
-    device: DeviceName = "auto",
+    device: Device = "auto",
     precision: Precision = "auto",
     compile: Compile = "auto",  # noqa: A002  # torch's word for it
     on_progress: OnProgress | None = None,
@@ -121,7 +121,7 @@ def predict_benchmark(
     path: str | Path,
     *,
     kind: DatasetType = "nano",
-    device: DeviceName = "auto",
+    device: Device = "auto",
     store: str | Path | None = None,
     workers: int | None = None,
     on_progress: OnProgress | None = None,
@@ -141,7 +141,7 @@ def predict_to_file(
     data: Dataset,
     path: str | Path,
     *,
-    device: DeviceName = "auto",
+    device: Device = "auto",
     on_progress: OnProgress | None = None,
 ) -> PredictionRun:
     """Predict and write the CSV at `path`, with failures.csv beside it where clips failed.

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, Self
 
 from numpy.typing import NDArray
 
-from primatrix.choices import DeviceName
+from primatrix.choices import Device
 from primatrix.data import Sampling
 from primatrix.errors import InputError
 from primatrix.models import Compile, Precision
@@ -81,7 +81,7 @@ class TrainSpec:
     sampling: Sampling | None = None
     keep: Literal["last", "best"] = "last"
     seed: int = 0
-    device: DeviceName = "auto"
+    device: Device = "auto"
     precision: Precision = "auto"
     compile: Compile = "off"
     devices: int = 1
