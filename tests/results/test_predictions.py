@@ -7,7 +7,7 @@ from primatrix.results.predictions import read_predictions
 
 
 def write(path: Path, text: str) -> Path:
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 

@@ -137,7 +137,7 @@ def _limit_memory(limit_bytes: int) -> None:
     sizes = Path("/proc/self/statm")
     if resource is None or not sizes.exists():
         return
-    used = int(sizes.read_text().split()[0]) * resource.getpagesize()
+    used = int(sizes.read_text(encoding="ascii").split()[0]) * resource.getpagesize()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     wanted = used + limit_bytes
     resource.setrlimit(
