@@ -188,7 +188,7 @@ class Failure:
     """A video that gave no clip: where it stopped (`stage`) and why, in one line.
 
     The stages are "find" (no such file where one was named), "read" (the disk or the permission failed, not the file),
-    "open", "probe", "decode", "convert", and around them "memory", "time limit" and "worker".
+    "open", "probe", "decode", "convert", "write", and of the process around them "memory", "time limit" and "worker".
     """
 
     name: str

@@ -269,7 +269,10 @@ def test_an_error_of_ours_that_has_several_lines_becomes_one(
 @pytest.mark.parametrize(
     ("settings", "wanted"),
     [
-        ({"PYTHONIOENCODING": "cp1252"}, "Gep\\u8c79rd.mp4,failed"),  # asked for: what it does not know is escaped
+        (
+            {"PYTHONIOENCODING": "cp1252"},
+            "Gep\\u8c79rd.mp4,failed",
+        ),  # asked for: what it does not know is escaped
         ({"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}, "Gep\u8c79rd.mp4,failed"),
     ],
 )

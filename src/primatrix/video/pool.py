@@ -24,6 +24,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar, cast
 
+from primatrix.choices import Stage
 from primatrix.errors import DecodeError, PrimatrixError
 from primatrix.records import Clip, ClipSpec, Failure, Video
 from primatrix.video.decode import decode_clip
@@ -259,7 +260,7 @@ class FilePool(Generic[Item, Result]):
         self._queue.extendleft(reversed(retries))
         return None
 
-    def _lose(self, worker: Worker, stage: str, reason: str) -> None:
+    def _lose(self, worker: Worker, stage: Stage, reason: str) -> None:
         """A worker is gone or must go: its files are tried once more, each alone, or have failed."""
         task = self._tasks.get(worker)
         if not worker.ready:
