@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from primatrix.data import FORMAT_VERSION
 from primatrix.models import build_model
 from primatrix.records import ClipSpec
 
@@ -28,4 +29,4 @@ def test_pack_makes_the_clips_that_a_model_wants(footage: Path, tmp_path: Path, 
     words = ("pack", footage, "--model", tmp_path / "model", "--store", tmp_path / "s", "--workers", 0, "-q")
     ended = run(*words)
     assert (ended.code, ended.err) == (0, "")
-    assert [path.name for path in (tmp_path / "s").iterdir()] == [f"{spec.key}-v1"]
+    assert [path.name for path in (tmp_path / "s").iterdir()] == [f"{spec.key}-v{FORMAT_VERSION}"]
