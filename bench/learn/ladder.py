@@ -33,8 +33,8 @@ import torch
 
 import primatrix as pm
 from primatrix.choices import Device
-from primatrix.cli import ProgressDisplay
 from primatrix.disk import write_table
+from primatrix.progress import ProgressDisplay
 from primatrix.tagging import predict_to_file
 from primatrix.trust import score_predictions
 

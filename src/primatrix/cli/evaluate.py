@@ -17,8 +17,8 @@ from primatrix.cli.options import (
     is_benchmark,
 )
 from primatrix.cli.program import tell
-from primatrix.cli.progress import ProgressDisplay
 from primatrix.errors import InputError
+from primatrix.progress import ProgressDisplay
 from primatrix.records import DatasetType
 
 __all__ = ["evaluate"]

@@ -20,7 +20,7 @@ from primatrix.cli.options import (
     make_spec,
 )
 from primatrix.cli.program import finish
-from primatrix.cli.progress import ProgressDisplay
+from primatrix.progress import ProgressDisplay
 
 __all__ = ["pack"]
 

@@ -21,8 +21,8 @@ from primatrix.cli.options import (
     tell_unused,
 )
 from primatrix.cli.program import finish, tell
-from primatrix.cli.progress import ProgressDisplay
 from primatrix.errors import InputError
+from primatrix.progress import ProgressDisplay
 
 if TYPE_CHECKING:
     from primatrix.models import Model

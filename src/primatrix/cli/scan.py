@@ -11,7 +11,7 @@ from primatrix.cli.options import (
     Workers,
 )
 from primatrix.cli.program import finish, tell
-from primatrix.cli.progress import ProgressDisplay
+from primatrix.progress import ProgressDisplay
 
 __all__ = ["scan"]
 

@@ -27,8 +27,8 @@ from primatrix.cli.options import (
     tell_unused,
 )
 from primatrix.cli.program import finish
-from primatrix.cli.progress import ProgressDisplay
 from primatrix.errors import InputError
+from primatrix.progress import ProgressDisplay
 from primatrix.records import OnProgress
 
 if TYPE_CHECKING:  # they load torch

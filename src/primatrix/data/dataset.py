@@ -15,7 +15,8 @@ from primatrix.errors import InputError
 from primatrix.interchange import read_labels
 from primatrix.labels import read_submission_format, split_clips, split_labels, split_sites
 from primatrix.measures import class_frequencies
-from primatrix.records import SIZES_PX, ClipSpec, DatasetType, Failure, Media, OnProgress
+from primatrix.progress import ShowProgress, show_progress
+from primatrix.records import SIZES_PX, ClipSpec, DatasetType, Failure, Media
 from primatrix.video import find_videos
 
 __all__ = ["Dataset"]
@@ -243,9 +244,10 @@ class Dataset:
         seconds = float(np.median(pts[:, -1] - pts[:, 0]) * self.spec.frames / (self.spec.frames - 1))
         return round(seconds, 3) or None
 
-    def pack(self, *, on_progress: OnProgress | None = None) -> None:
+    def pack(self, *, on_progress: ShowProgress = "auto") -> None:
         """Decode every clip of the dataset now rather than on first use."""
-        self._loader.prepare([*self.X_train, *self.X_val, *self.X_test_ids], on_progress=on_progress)
+        with show_progress(on_progress) as tell:
+            self._loader.prepare([*self.X_train, *self.X_val, *self.X_test_ids], on_progress=tell)
 
     # --- what is known -----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from primatrix.data.store import PackSummary, Store
 from primatrix.disk import write_failures
 from primatrix.errors import StoreError
+from primatrix.progress import ShowProgress
 from primatrix.records import ClipSpec, Failure, Media, OnProgress, Video
 from primatrix.video import DecodePool, PoolOptions, search_folder
 
@@ -116,7 +117,7 @@ def pack_folder(
     store: Path,
     media: Media = "videos",
     workers: int | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> PackRun:
     """Decode every video below `folder` into `store`; the same call again packs what is missing.
 

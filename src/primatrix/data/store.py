@@ -33,6 +33,7 @@ from primatrix.data.shards import (
 )
 from primatrix.disk import hold_lock, read_json, write_json
 from primatrix.errors import StoreError
+from primatrix.progress import ShowProgress, show_progress
 from primatrix.records import Clip, ClipSpec, Failure, OnProgress, Progress, Video
 from primatrix.video import DecodePool, PoolOptions, identify_all
 
@@ -174,7 +175,7 @@ class Store:
         pool: DecodePool | None = None,
         options: PoolOptions | None = None,
         retry_failed: bool = False,
-        on_progress: OnProgress | None = None,
+        on_progress: ShowProgress = "auto",
     ) -> PackSummary:
         """Decode and store the videos that have no row yet, in their order.
 
@@ -195,7 +196,8 @@ class Store:
                 self._lock(stack)
                 pending = self._pending(videos, retry_failed=retry_failed)
                 pool = pool or stack.enter_context(DecodePool(self.spec, options=options))
-                lost += self._pack_pending(pending, pool=pool, counts=counts, on_progress=on_progress)
+                tell = stack.enter_context(show_progress(on_progress))
+                lost += self._pack_pending(pending, pool=pool, counts=counts, on_progress=tell)
         counts["failed"] += len(unread)
         present = len(videos) - len(pending) - len(unread)
         return PackSummary(present, seconds=time.monotonic() - started, unread=tuple(lost), **counts)

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from primatrix.disk import read_json, write_failures, write_json
 from primatrix.errors import DecodeError, InputError
-from primatrix.records import SIZES_PX, ClipSpec, Failure, OnProgress, Progress, Video
+from primatrix.progress import ShowProgress, show_progress
+from primatrix.records import SIZES_PX, ClipSpec, Failure, Progress, Video
 from primatrix.video import FilePool, PoolOptions, decode_clip, sample_per_second, search_folder, write_clip
 
 __all__ = ["DownsampleRun", "downsample"]
@@ -69,7 +70,7 @@ def downsample(
     frames: int = 30,
     frames_per_second: float = 2.0,
     workers: int | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> DownsampleRun:
     """Make a small colour clip of every video below `source`, under the same name with .mp4, below `target`.
 
@@ -93,15 +94,15 @@ def downsample(
     pending = [video for video in videos if not _is_made(recipe, video)]
     options = PoolOptions() if workers is None else PoolOptions(workers=workers)
     failures, damaged = [], []
-    with FilePool(partial(_make_clip, recipe), options=options) as pool:
+    with FilePool(partial(_make_clip, recipe), options=options) as pool, show_progress(on_progress) as tell:
         for done, result in enumerate(pool.map(pending), start=1):
             if isinstance(result, Failure):
                 failures.append(_stop_if_full(recipe, result))
             elif result.note:
                 damaged.append(result.name)
-            if on_progress:
+            if tell:
                 message = f"{len(failures)} failed" if failures else ""
-                on_progress(Progress("downsample", done, len(pending), message=message))
+                tell(Progress("downsample", done, len(pending), message=message))
     return DownsampleRun(
         written=len(pending) - len(failures),
         present=len(videos) - len(pending),

@@ -10,7 +10,8 @@ import pandas as pd
 
 from primatrix.disk import write_json, write_table
 from primatrix.errors import InputError
-from primatrix.records import Failure, Media, OnProgress, Progress, Video
+from primatrix.progress import ShowProgress, show_progress
+from primatrix.records import Failure, Media, Progress, Video
 from primatrix.video import FilePool, PoolOptions, VideoFacts, probe_video, search_folder
 
 __all__ = ["ScanRun", "scan_folder"]
@@ -70,7 +71,7 @@ def scan_folder(
     *,
     media: Media = "videos",
     workers: int | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> ScanRun:
     """Probe every video (or still, as `media` says) below a folder in worker processes.
 
@@ -84,11 +85,11 @@ def scan_folder(
     videos = found.videos
     options = PoolOptions() if workers is None else PoolOptions(workers=workers)
     rows = []
-    with FilePool(_probe, options=options) as pool:
+    with FilePool(_probe, options=options) as pool, show_progress(on_progress) as tell:
         for done, (video, facts) in enumerate(zip(videos, pool.map(videos), strict=True), start=1):
             rows.append(_make_row(video, facts))
-            if on_progress:
-                on_progress(Progress("scan", done, len(videos), unit="files"))
+            if tell:
+                tell(Progress("scan", done, len(videos), unit="files"))
     rows += [
         {"filename": f.name, "status": f.status, "stage": f.stage, "reason": f.reason} for f in found.failures
     ]

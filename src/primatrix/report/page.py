@@ -15,7 +15,7 @@ from primatrix.disk import read_epochs, write_whole
 from primatrix.errors import InputError
 from primatrix.interchange import read_labels
 from primatrix.labels import BLANK
-from primatrix.records import OnProgress
+from primatrix.progress import ShowProgress, show_progress
 from primatrix.report.accuracy import describe_accuracy
 from primatrix.report.charts import (
     chart_hours,
@@ -103,7 +103,7 @@ def write_report(
     out: str | Path,
     *,
     spec: ReportSpec | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> ReportRun:
     """Write one self-contained HTML file about a results folder; it opens offline and asks for nothing.
 
@@ -125,7 +125,8 @@ def write_report(
     unseen = {strip.filepath for strip in strips if strip.centre_seconds is None}
     strips = centre_by_frames(strips, read_frames(results, clips=unseen) if unseen else None)
     folder = spec.videos or Path(str(found.facts["folder"]))
-    pictures = draw_filmstrips(strips, folder, workers=spec.workers, on_progress=on_progress)
+    with show_progress(on_progress) as tell:
+        pictures = draw_filmstrips(strips, folder, workers=spec.workers, on_progress=tell)
     species = count_by_species(found)
     context = {
         **describe_run(found),

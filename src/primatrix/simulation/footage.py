@@ -12,7 +12,8 @@ import pandas as pd
 from primatrix.disk import write_json, write_table
 from primatrix.errors import InputError
 from primatrix.labels import BENCHMARK_SPECIES
-from primatrix.records import DatasetType, OnProgress
+from primatrix.progress import ShowProgress, show_progress
+from primatrix.records import DatasetType
 from primatrix.simulation.drawing import draw_all, list_drawings
 from primatrix.simulation.survey import SimulationSpec, Survey, draw_survey
 
@@ -41,7 +42,7 @@ def simulate(
     spec: SimulationSpec,
     sizes: Sequence[DatasetType] = ("nano",),
     workers: int | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> Simulation:
     """Write clips and tables of a simulated benchmark; the same command again writes what is missing.
 
@@ -64,7 +65,8 @@ def simulate(
     try:
         claim_folder(folder, spec, sizes)
         drawings = [one for size in sizes for one in list_drawings(folder, survey, size)]
-        draw_all(drawings, spec, workers=workers, on_progress=on_progress)
+        with show_progress(on_progress) as tell:
+            draw_all(drawings, spec, workers=workers, on_progress=tell)
         write_tables(folder, survey=survey)
     except OSError as error:
         raise InputError(

@@ -18,7 +18,8 @@ from primatrix.choices import Device
 from primatrix.disk import hold_lock
 from primatrix.errors import InputError
 from primatrix.models import Model, choose_processor
-from primatrix.records import Failure, OnProgress, Video
+from primatrix.progress import ShowProgress, show_progress
+from primatrix.records import Failure, Video
 from primatrix.results import Results, summarise
 from primatrix.tagging.answers import Answer
 from primatrix.tagging.fingerprint import fingerprint_walk
@@ -62,7 +63,7 @@ def predict_folder(
     device: Device = "auto",
     retry_failed: bool = False,
     workers: int | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> TagRun:
     """Tag every video below `folder` and write the results folder `out`: predictions, clips, sightings, failures.
 
@@ -96,7 +97,8 @@ def predict_folder(
         (out / ANSWERS).mkdir(parents=True, exist_ok=True)
         stack.enter_context(hold_lock(out / ANSWERS / "lock", on_wait=lambda: _refuse_second(out)))
         kept = KeptAnswers(out / ANSWERS, made_by=made_by)
-        tagger = Tagger(model, kept, processor, on_progress)
+        tell = stack.enter_context(show_progress(on_progress))
+        tagger = Tagger(model, kept, processor, tell)
         pending = footage.list_pending(kept.find_keys(with_failed=not retry_failed))
         tagger.tag(pending, footage.keys, workers=workers)
         footage = footage.add(tagger.passing)

@@ -24,7 +24,8 @@ from primatrix.models import (
     count_clips_at_once,
     predict_batches,
 )
-from primatrix.records import DatasetType, Failure, OnProgress, Progress
+from primatrix.progress import ShowProgress, show_progress
+from primatrix.records import DatasetType, Failure, Progress
 from primatrix.tagging.fingerprint import fingerprint_model
 
 __all__ = ["PredictionRun", "predict", "predict_benchmark", "predict_to_file"]
@@ -61,16 +62,17 @@ def predict(
     device: Device = "auto",
     precision: Precision = "auto",
     compile: Compile = "auto",  # noqa: A002  # torch's word for it
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> pd.DataFrame:
     """Fill `data.predictions`, every row, in the order of the submission format, and return it.
 
     Raises ModelError where the model was made for other species or other clips than `data` gives.
     """
     processor = choose_processor(device, precision=precision)
-    for done in _fill_predictions(model, data, processor=processor, compile=compile):
-        if on_progress:
-            on_progress(Progress("predict", done, data.num_test_samples, message=processor.short))
+    with show_progress(on_progress) as tell:
+        for done in _fill_predictions(model, data, processor=processor, compile=compile):
+            if tell:
+                tell(Progress("predict", done, data.num_test_samples, message=processor.short))
     return data.predictions
 
 
@@ -124,7 +126,7 @@ def predict_benchmark(
     device: Device = "auto",
     store: str | Path | None = None,
     workers: int | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> PredictionRun:
     """Predict the test clips (of size `kind`) of a benchmark folder and write the submission at `path`.
 
@@ -142,7 +144,7 @@ def predict_to_file(
     path: str | Path,
     *,
     device: Device = "auto",
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> PredictionRun:
     """Predict and write the CSV at `path`, with failures.csv beside it where clips failed.
 
@@ -152,9 +154,10 @@ def predict_to_file(
     began, path = time.perf_counter(), Path(path)
     processor = choose_processor(device)
     answers = Answers(path.with_name(f".{path.name}.parts"), made_by=fingerprint_model(model, processor))
-    for done in _fill_predictions(model, data, processor=processor, answers=answers):
-        if on_progress:
-            on_progress(Progress("predict", done, data.num_test_samples, message=processor.short))
+    with show_progress(on_progress) as tell:
+        for done in _fill_predictions(model, data, processor=processor, answers=answers):
+            if tell:
+                tell(Progress("predict", done, data.num_test_samples, message=processor.short))
     table = data.predictions
     rows = set(table.index)
     failures = tuple(failure for failure in data.failures if failure.name in rows)

@@ -26,7 +26,7 @@ from primatrix.models import (
     read_state,
     write_state,
 )
-from primatrix.records import OnProgress
+from primatrix.progress import ShowProgress, show_progress
 from primatrix.training.loop import train
 from primatrix.training.recipe import History, TrainSpec
 from primatrix.training.stacking import Stack, fit_stack
@@ -68,7 +68,7 @@ def train_folds(
     folder: Path | str,
     folds: int = 5,
     spec: TrainSpec | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> FoldRun:
     """Train a model per fold on all other folds, and answer its fold's clips with it.
 
@@ -88,16 +88,14 @@ def train_folds(
     fold_of = split_folds(labels, sites=data.sites, folds=folds)
     keep_folds(fold_of, folder / "folds.csv")
     histories, tables, models = [], [], []
-    for fold in range(folds):
-        part = data.hold_out(fold_of.index[fold_of == fold])
-        model = make_model()
-        histories.append(
-            train(model, part, spec=spec, folder=folder / f"fold{fold}", on_progress=on_progress)
-        )
-        probabilities = answer_fold(model, part, folder=folder / f"fold{fold}", spec=spec)
-        table = pd.DataFrame(probabilities, index=part.X_test_ids, columns=part.class_names)
-        tables.append(table)
-        models.append(model)
+    with show_progress(on_progress) as tell:
+        for fold in range(folds):
+            part = data.hold_out(fold_of.index[fold_of == fold])
+            models.append(make_model())
+            place = folder / f"fold{fold}"
+            histories.append(train(models[fold], part, spec=spec, folder=place, on_progress=tell))
+            probabilities = answer_fold(models[fold], part, folder=place, spec=spec)
+            tables.append(pd.DataFrame(probabilities, index=part.X_test_ids, columns=part.class_names))
     table = pd.concat(tables).loc[labels.index]
     unchanged = write_answers(table, fold_of, folder / TABLE)
     known = table.notna().all(axis=1)
