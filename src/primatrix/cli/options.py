@@ -72,7 +72,10 @@ Workers = Annotated[
     typer.Option(help="Decoding processes; default: one per core.", rich_help_panel=MACHINE),
 ]
 StoreFolder = Annotated[
-    Path | None, typer.Option("--store", help="Where decoded clips are kept.", rich_help_panel=MACHINE)
+    Path | None,
+    typer.Option(
+        "--store", help="Where decoded clips are kept; default: your cache.", rich_help_panel=MACHINE
+    ),
 ]
 OnDevice = Annotated[Device, typer.Option(help="Where the model runs.", rich_help_panel=MACHINE)]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]

@@ -43,7 +43,7 @@ def pack(
 
     Example: primatrix pack videos --frames 15 --size 64x64
     """
-    from primatrix.data import pack_folder
+    from primatrix.data import default_store, pack_folder
 
     if model:
         from primatrix.models import load_model
@@ -53,7 +53,7 @@ def pack(
         spec = make_spec(frames, size, colour, kind=kind if is_benchmark(data) else "nano")
     folder = data / kind if is_benchmark(data) else data
     with ProgressDisplay(quiet=quiet) as display:
-        result = pack_folder(folder, spec, store=store or data / ".primatrix", media=media, workers=workers,
+        result = pack_folder(folder, spec, store=store or default_store(data), media=media, workers=workers,
                              on_progress=display.on_progress)  # fmt: skip
     typer.echo(result.summary())
     finish(len(result.failures), result.failures_path)

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from primatrix.data.cache import default_store
 from primatrix.data.draws import Sampling, draw_epoch, weigh_clips
-from primatrix.data.loader import STORE_FOLDER, ClipLoader
+from primatrix.data.loader import ClipLoader
 from primatrix.errors import InputError
 from primatrix.interchange import read_labels
 from primatrix.labels import read_submission_format, split_clips, split_labels, split_sites
@@ -35,7 +36,7 @@ class Dataset:
     `datapath` holds train_labels.csv, submission_format.csv and the folder named by `dataset_type`
     ("nano" 16x16, "micro" 64x64, "raw" 404x720). Frames are uint8 (batch, num_frames, height, width, 1),
     grey, 0-255; `num_frames` is 15 with `reduce_frames`, else 30; a `spec` asks for others.
-    Clips are decoded on first use and kept in `store` (default: `.primatrix` inside datapath).
+    Clips are decoded on first use and kept in `store` (default: a folder in the user's cache).
 
     Training clips come in an order drawn from `seed` (`shuffle=False`: in file order), epoch after epoch
     without end. A training clip that cannot be decoded is replaced by the next one, a validation clip left
@@ -98,7 +99,7 @@ class Dataset:
         self._set_batches(batch_size, shuffle=shuffle, seed=seed)
         videos = find_videos(self.datapath / dataset_type)
         self._open(
-            ClipLoader(videos, spec, store=Path(store or self.datapath / STORE_FOLDER), workers=workers)
+            ClipLoader(videos, spec, store=Path(store or default_store(self.datapath)), workers=workers)
         )
 
     @classmethod
@@ -143,7 +144,7 @@ class Dataset:
         self._set_parts(parts, rows)
         self._set_batches(batch_size, shuffle=True, seed=seed)
         self._open(
-            ClipLoader(videos, spec, store=Path(store or self.datapath / STORE_FOLDER), workers=workers)
+            ClipLoader(videos, spec, store=Path(store or default_store(self.datapath)), workers=workers)
         )
         return self
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from primatrix.data.cache import default_store
 from primatrix.data.store import PackSummary, Store
 from primatrix.disk import write_failures
 from primatrix.errors import StoreError
@@ -14,9 +15,7 @@ from primatrix.progress import ShowProgress
 from primatrix.records import ClipSpec, Failure, Media, OnProgress, Video
 from primatrix.video import DecodePool, PoolOptions, search_folder
 
-__all__ = ["STORE_FOLDER", "ClipLoader", "PackRun", "pack_folder"]
-
-STORE_FOLDER = ".primatrix"  # below the folder of videos, unless another place is named
+__all__ = ["ClipLoader", "PackRun", "pack_folder"]
 
 
 class ClipLoader:
@@ -111,22 +110,22 @@ class PackRun:
 
 
 def pack_folder(
-    folder: Path,
+    folder: str | Path,
     spec: ClipSpec,
     *,
-    store: Path,
+    store: str | Path | None = None,
     media: Media = "videos",
     workers: int | None = None,
     on_progress: ShowProgress = "auto",
 ) -> PackRun:
-    """Decode every video below `folder` into `store`; the same call again packs what is missing.
+    """Decode every video below `folder` into `store` (default: in the user's cache); again, only what is missing.
 
     `media` says whether videos, stills or both are looked for; failures.csv in the
     store lists the videos of the folder that cannot be read.
     """
     found = search_folder(folder, media=media)
     videos = found.videos
-    opened = Store(store, spec)
+    opened = Store(store or default_store(folder), spec)
     options = PoolOptions() if workers is None else PoolOptions(workers=workers)
     counts = opened.pack(videos, options=options, on_progress=on_progress)
     failures = (*opened.failures(videos), *counts.unread, *found.failures)
