@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +13,10 @@ from primatrix.cli.options import (
     split_commas,
     tell_unused,
 )
-from primatrix.errors import InputError
+from primatrix.errors import DecodeError, InputError
 from primatrix.records import ClipSpec
+
+Run = Callable[..., Any]  # Any: conftest's Ended
 
 
 def test_clips_are_as_large_as_the_benchmarks_where_no_size_is_named() -> None:
@@ -67,3 +71,37 @@ def test_a_benchmark_folder_is_told_by_its_submission_format(tmp_path: Path) -> 
     assert not is_benchmark(tmp_path)
     (tmp_path / "submission_format.csv").write_text("filename\n")
     assert is_benchmark(tmp_path)
+
+
+@pytest.mark.parametrize("command", ["pack", "train", "predict", "predict a benchmark"])
+def test_what_failed_is_tried_again_on_demand(
+    command: str,
+    footage: Path,
+    data: Path,
+    model: Path,
+    tmp_path: Path,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first time no worker gets done in time; the second time all would."""
+
+    def give_up(*words: object) -> None:
+        raise DecodeError("not done after 60 s", stage="time limit")
+
+    of_store = ("--store", tmp_path / "s", "--workers", 0, "-q")
+    words: dict[str, tuple[object, ...]] = {
+        "pack": ("pack", footage, *of_store),
+        "train": ("train", footage, "--labels", footage / "labels.csv", "--steps", 1, "--out", tmp_path / "m",
+                  *of_store),
+        "predict": ("predict", footage, "--model", model, "--out", tmp_path / "r", "--workers", 0, "-q"),
+        "predict a benchmark": ("predict", data, "--model", model, "--out", tmp_path / "p.csv", *of_store),
+    }  # fmt: skip
+    with monkeypatch.context() as patch:
+        for place in ("pool._decode_video", "walk._read_part"):
+            patch.setattr(f"primatrix.video.{place}", give_up)
+        assert run(*words[command]).code in (1, 2)  # of no clip at all nothing can be learned
+    failed = run(*words[command])
+    assert failed.code in (1, 2)
+    tried = run(*words[command], "--retry-failed")
+    assert tried.code == (1 if command == "predict a benchmark" else 0), tried.err
+    assert tried.err.count("could not be read") == tried.code

@@ -1,3 +1,4 @@
+import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -6,8 +7,8 @@ import pandas as pd
 import pytest
 
 from primatrix.data.loader import ClipLoader, pack_folder
-from primatrix.errors import InputError
-from primatrix.records import ClipSpec, Failure, Progress
+from primatrix.errors import DecodeError, InputError
+from primatrix.records import Clip, ClipSpec, Failure, Progress, Video
 from primatrix.video import decode_clip, find_videos, identify
 
 SPEC = ClipSpec(frames=4)
@@ -96,3 +97,57 @@ def test_packing_a_folder_lists_what_cannot_be_read_and_does_it_once(folder: Pat
 def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="got no such folder"):
         pack_folder(tmp_path / "nowhere", SPEC, store=tmp_path / "store")
+
+
+@pytest.fixture
+def too_slow(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+    """Switches on and off that a worker took too long for `whole.mp4`, which nothing keeps from being read later."""
+    pool = importlib.import_module("primatrix.video.pool")
+    decode = pool._decode_video
+
+    def give_up(spec: object, clip: object, video: Video) -> Clip:
+        if video.name == "whole.mp4":
+            raise DecodeError("not done after 60 s", stage="time limit")
+        return decode(spec, clip, video)
+
+    return lambda is_slow: monkeypatch.setattr(pool, "_decode_video", give_up if is_slow else decode)
+
+
+def test_a_clip_that_failed_is_tried_again_where_that_is_asked_for(
+    folder: Path, tmp_path: Path, too_slow: Callable[[bool], None]
+) -> None:
+    def find_failed(*, retry_failed: bool) -> list[str]:
+        loader = ClipLoader(
+            find_videos(folder), SPEC, store=tmp_path / "store", workers=0, retry_failed=retry_failed
+        )
+        loader.prepare(NAMES)
+        loader.prepare(NAMES)
+        return list(loader.failed)
+
+    too_slow(True)
+    assert find_failed(retry_failed=False) == ["gone.mp4", "whole.mp4", "wrong.mp4"]
+    too_slow(False)
+    assert find_failed(retry_failed=False) == ["gone.mp4", "whole.mp4", "wrong.mp4"]
+    assert find_failed(retry_failed=True) == ["gone.mp4", "wrong.mp4"]
+    assert find_failed(retry_failed=False) == ["gone.mp4", "wrong.mp4"]
+
+
+def test_packing_tries_again_what_failed_where_that_is_asked_for(
+    folder: Path, tmp_path: Path, too_slow: Callable[[bool], None]
+) -> None:
+    too_slow(True)
+    assert pack_folder(folder, SPEC, store=tmp_path, workers=0).counts.failed == 2
+    too_slow(False)
+    assert len(pack_folder(folder, SPEC, store=tmp_path, workers=0).failures) == 2
+    again = pack_folder(folder, SPEC, store=tmp_path, workers=0, retry_failed=True)
+    assert (again.counts.ok, again.counts.failed, again.counts.present) == (1, 1, 1)
+    assert [failure.name for failure in again.failures] == ["wrong.mp4"]
+
+
+def test_a_clip_that_gave_nothing_or_a_part_is_told_from_one_that_gave_all(
+    loader: ClipLoader, folder: Path
+) -> None:
+    """Answers kept for empty frames must not be taken for those of a clip that could be read later."""
+    loader.prepare(NAMES)
+    known = [identify(folder / name).hex() for name in ("cut.avi", "whole.mp4")]
+    assert loader.identify(["cut.avi", "whole.mp4", "wrong.mp4"]) == [f"{known[0]} partial", known[1], ""]

@@ -26,6 +26,7 @@ __all__ = [
     "ModelFolder",
     "OnDevice",
     "Quiet",
+    "RetryFailed",
     "Seed",
     "Size",
     "StoreFolder",
@@ -75,6 +76,14 @@ StoreFolder = Annotated[
     Path | None,
     typer.Option(
         "--store", help="Where decoded clips are kept; default: your cache.", rich_help_panel=MACHINE
+    ),
+]
+RetryFailed = Annotated[
+    bool,
+    typer.Option(
+        "--retry-failed",
+        help="Try again what could not be decoded before; files the disk did not give always are.",
+        rich_help_panel=MACHINE,
     ),
 ]
 OnDevice = Annotated[Device, typer.Option(help="Where the model runs.", rich_help_panel=MACHINE)]

@@ -17,6 +17,7 @@ from primatrix.cli.options import (
     Look,
     OnDevice,
     Quiet,
+    RetryFailed,
     Size,
     StoreFolder,
     Workers,
@@ -135,6 +136,7 @@ def train(
     device: OnDevice = "auto",
     devices: Devices = None,
     store: StoreFolder = None,
+    retry_failed: RetryFailed = False,
     workers: Workers = None,
 ) -> None:
     """Train a model; the same command again goes on after the last saved step.
@@ -159,14 +161,16 @@ def train(
         tell_unused(given)
         clips = make_spec(frames, None, colour, kind=kind)
         dataset = Dataset(
-            data, kind, batch_size=batch_size, seed=spec.seed, spec=clips, store=store, workers=workers
-        )
+            data, kind, batch_size=batch_size, seed=spec.seed, spec=clips, store=store, retry_failed=retry_failed,
+            workers=workers,
+        )  # fmt: skip
     elif labels is None:
         raise InputError(f"{data}: got no label file, wanted --labels FILE (or a benchmark folder)")
     else:
         dataset = Dataset.from_folder(
             data, make_spec(frames, size, colour), labels=labels, held_out_sites=split_commas(held_out_sites),
-            media=media, batch_size=batch_size, seed=spec.seed, store=store, workers=workers,
+            media=media, batch_size=batch_size, seed=spec.seed, store=store,
+            retry_failed=retry_failed, workers=workers,
         )  # fmt: skip
     if spec.dry_run:
         dataset.look_ahead_clips = batch_size

@@ -22,13 +22,20 @@ class ClipLoader:
     """Reads clips of one folder by name, decoding on first use; `close()` ends its worker processes.
 
     `videos` are the files there are; a name that is not among them fails at stage "find". `failed` and
-    `partial` hold the names met so far that gave no clip, or only a part of one.
+    `partial` hold the names met so far that gave no clip, or only a part of one. With `retry_failed` each clip that
+    failed before is tried once more.
     """
 
     def __init__(
-        self, videos: Iterable[Video], spec: ClipSpec, *, store: Path, workers: int | None = None
+        self,
+        videos: Iterable[Video],
+        spec: ClipSpec,
+        *,
+        store: Path,
+        retry_failed: bool = False,
+        workers: int | None = None,
     ) -> None:
-        self.spec = spec
+        self.spec, self.retry_failed = spec, retry_failed
         self.videos = {video.name: video for video in videos}
         self.failed: dict[str, None] = {}  # a set that keeps the order
         self.partial: dict[str, None] = {}
@@ -44,7 +51,9 @@ class ClipLoader:
         if not new:
             return
         found = [self.videos[name] for name in new if name in self.videos]
-        packed = self._store.pack(found, pool=self._pool, on_progress=on_progress)
+        packed = self._store.pack(
+            found, pool=self._pool, retry_failed=self.retry_failed, on_progress=on_progress
+        )
         self._unread |= {failure.name: failure for failure in packed.unread}
         status = dict(zip((video.name for video in found), self._store.status(found), strict=True))
         for name in new:
@@ -69,8 +78,16 @@ class ClipLoader:
         return self._store.read_pts(self._videos_of(names))
 
     def identify(self, names: Sequence[str]) -> list[str]:
-        """What each file is, in hexadecimal digits; empty for one that is not there or was not prepared."""
-        return [self._store.key_of(self.videos[name]).hex() if name in self.videos else "" for name in names]
+        """What each file is and gave, in words: other words where another time more of it could be read.
+
+        Empty for a file that is not there, was not prepared or gave no clip.
+        """
+        return [self._identify(name) for name in names]
+
+    def _identify(self, name: str) -> str:
+        if name not in self.videos or name in self.failed:
+            return ""
+        return self._store.key_of(self.videos[name]).hex() + " partial" * (name in self.partial)
 
     def list_failures(self) -> tuple[Failure, ...]:
         """The clips that failed, in the order they were met, with stage and reason."""
@@ -115,18 +132,20 @@ def pack_folder(
     *,
     store: str | Path | None = None,
     media: Media = "videos",
+    retry_failed: bool = False,
     workers: int | None = None,
     on_progress: ShowProgress = "auto",
 ) -> PackRun:
     """Decode every video below `folder` into `store` (default: in the user's cache); again, only what is missing.
 
-    `media` says whether videos, stills or both are looked for; failures.csv in the
-    store lists the videos of the folder that cannot be read.
+    `media` says whether videos, stills or both are looked for; failures.csv in the store lists the videos of the folder
+    that cannot be read. Those that the disk or a permission kept from being read are tried again each time, the others
+    where their file has changed or with `retry_failed`.
     """
     found = search_folder(folder, media=media)
     videos = found.videos
     opened = Store(store or default_store(folder), spec)
     options = PoolOptions() if workers is None else PoolOptions(workers=workers)
-    counts = opened.pack(videos, options=options, on_progress=on_progress)
+    counts = opened.pack(videos, options=options, retry_failed=retry_failed, on_progress=on_progress)
     failures = (*opened.failures(videos), *counts.unread, *found.failures)
     return PackRun(counts, failures, opened.folder, write_failures(failures, opened.folder / "failures.csv"))

@@ -125,15 +125,16 @@ def predict_benchmark(
     kind: DatasetType = "nano",
     device: Device = "auto",
     store: str | Path | None = None,
+    retry_failed: bool = False,
     workers: int | None = None,
     on_progress: ShowProgress = "auto",
 ) -> PredictionRun:
     """Predict the test clips (of size `kind`) of a benchmark folder and write the submission at `path`.
 
-    Every row of the submission format is there, in its order and with its header. Footage of one's own is for
-    `predict_folder`.
+    Every row of the submission format is there, in its order and with its header. `store` and `retry_failed` are those
+    of `Dataset`. Footage of one's own is for `predict_folder`.
     """
-    data = Dataset(folder, kind, spec=model.spec, store=store, workers=workers)
+    data = Dataset(folder, kind, spec=model.spec, store=store, retry_failed=retry_failed, workers=workers)
     with closing(data):
         return predict_to_file(model, data, path, device=device, on_progress=on_progress)
 
