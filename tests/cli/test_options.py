@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from primatrix.cli.options import (
-    check_folder,
     is_benchmark,
     make_spec,
     parse_size,
@@ -47,15 +46,6 @@ def test_words_between_commas_lose_their_blanks_and_empty_ones_go() -> None:
 def test_sizes_that_the_benchmark_has_not_are_refused(text: str) -> None:
     with pytest.raises(InputError, match=r"--sizes: got .*, wanted some of nano, micro, raw"):
         parse_sizes(text)
-
-
-def test_a_file_in_place_of_a_folder_is_found_at_any_depth(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    check_folder(None)
-    check_folder(tmp_path / "new" / "deeper")
-    for place in (tmp_path / "file", tmp_path / "file" / "deeper" / "still"):
-        with pytest.raises(InputError, match=f"{tmp_path / 'file'} is a file, wanted a folder"):
-            check_folder(place)
 
 
 def test_only_what_was_given_is_said_not_to_be_used(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from primatrix.data.cache import name_folder
 from primatrix.data.loader import ClipLoader, pack_folder
 from primatrix.errors import DecodeError, InputError
 from primatrix.records import Clip, ClipSpec, Failure, Progress, Video
@@ -84,14 +85,14 @@ def test_packing_a_folder_lists_what_cannot_be_read_and_does_it_once(folder: Pat
     run = pack_folder(folder, SPEC, store=tmp_path / "store", workers=0)
     assert (run.counts.ok, run.counts.partial, run.counts.failed, run.counts.present) == (1, 1, 1, 0)
     assert [failure.name for failure in run.failures] == ["wrong.mp4"]
-    assert run.failures_path == run.store / "failures.csv"
+    assert run.failures_path == run.store / name_folder(folder) / "failures.csv"
     assert pd.read_csv(run.failures_path)["filename"].tolist() == ["wrong.mp4"]
     assert run.summary().endswith("1 whole, 1 in part, 1 not readable")
     (folder / "wrong.mp4").unlink()
     again = pack_folder(folder, SPEC, store=tmp_path / "store", workers=0)
     assert (again.counts.packed, again.counts.present, again.failures) == (0, 2, ())
     assert again.failures_path is None
-    assert not (run.store / "failures.csv").exists()
+    assert not run.failures_path.exists()
 
 
 def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:

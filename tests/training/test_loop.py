@@ -259,3 +259,26 @@ def test_a_finished_run_keeps_its_calibration_and_one_trained_further_loses_it(t
     train(again, Squares(), folder=tmp_path, **{**settings, "epochs": 3})
     assert again.calibration is None
     assert load_model(tmp_path).calibration is None
+
+
+def test_a_second_run_in_the_same_folder_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    refused = []
+
+    def start_another(progress: object) -> None:
+        with pytest.raises(InputError) as caught:
+            train(make_model(), Squares(), folder=tmp_path, **SMALL)
+        refused.append(str(caught.value))
+
+    train(make_model(), Squares(), folder=tmp_path, on_progress=start_another, **SMALL)
+    assert set(refused) == {
+        f"{tmp_path}: another training is writing there; wait for it, or name another place"
+    }
+    assert len(refused) == 6
+    assert load_model(tmp_path).scores["epochs"] == 2
+
+
+def test_a_run_does_not_begin_in_a_folder_of_results(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(InputError, match=r"holds run\.json, which are not of a training run"):
+        train(make_model(), Squares(), folder=tmp_path, **SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]

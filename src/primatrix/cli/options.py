@@ -31,7 +31,6 @@ __all__ = [
     "Size",
     "StoreFolder",
     "Workers",
-    "check_folder",
     "is_benchmark",
     "make_spec",
     "parse_size",
@@ -96,16 +95,6 @@ def tell_unused(given: Mapping[str, object]) -> None:
     names = [name for name, is_given in given.items() if is_given]
     if names:
         tell(f"{', '.join(names)}: not used, since this is a benchmark folder; wanted with one's own footage")
-
-
-def check_folder(path: Path | None) -> None:
-    """InputError where a folder to write into, or one above it, is a file: before the work, not after it.
-
-    >>> check_folder(Path("not/there/yet"))
-    """
-    for place in [] if path is None else [path, *path.parents]:
-        if place.exists() and not place.is_dir():
-            raise InputError(f"--out {path}: {place} is a file, wanted a folder; choose another place")
 
 
 def split_commas(text: str) -> tuple[str, ...]:

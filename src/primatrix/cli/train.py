@@ -21,7 +21,6 @@ from primatrix.cli.options import (
     Size,
     StoreFolder,
     Workers,
-    check_folder,
     is_benchmark,
     make_spec,
     split_commas,
@@ -144,10 +143,11 @@ def train(
     Example: primatrix train data --type micro --architecture motion --config train.yaml --epochs 5
     """
     from primatrix.data import Dataset
+    from primatrix.disk import check_output_folder
     from primatrix.models import build_model
 
     out = out or Path("runs", architecture)
-    check_folder(out)
+    check_output_folder(out)
     flags = {
         "epochs": epochs, "steps_per_epoch": steps, "validation_steps": validation_steps, "patience": patience,
         "learning_rate": learning_rate, "seed": seed, "devices": devices, "dry_run": dry_run or None,

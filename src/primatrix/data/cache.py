@@ -6,7 +6,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-__all__ = ["default_store", "find_cache"]
+__all__ = ["default_store", "find_cache", "name_folder"]
 
 VARIABLE = "PRIMATRIX_STORE"  # names another place than the user's cache, as a large disk
 
@@ -21,10 +21,18 @@ def default_store(folder: str | Path) -> Path:
     >>> default_store("videos") == default_store("./videos"), default_store("videos") == default_store("others")
     (True, False)
     """
+    return find_cache() / name_folder(folder)
+
+
+def name_folder(folder: str | Path) -> str:
+    """A name for a folder that no other one has here: its own and some digits of its whole path.
+
+    >>> name_folder("/media/card")[:5], name_folder("/media/card") == name_folder("/mnt/card")
+    ('card-', False)
+    """
     place = os.path.realpath(folder)  # one folder, whatever links lead to it
     digest = hashlib.blake2b(place.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
-    name = os.path.basename(place) or "all"  # noqa: PTH119  # of a drive as a whole there is none
-    return find_cache() / f"{name}-{digest}"
+    return f"{os.path.basename(place) or 'all'}-{digest}"  # noqa: PTH119  # of a drive as a whole there is none
 
 
 def find_cache() -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from primatrix.data.cache import default_store
+from primatrix.data.cache import default_store, name_folder
 from primatrix.data.store import PackSummary, Store
 from primatrix.disk import write_failures
 from primatrix.errors import StoreError
@@ -138,9 +138,9 @@ def pack_folder(
 ) -> PackRun:
     """Decode every video below `folder` into `store` (default: in the user's cache); again, only what is missing.
 
-    `media` says whether videos, stills or both are looked for; failures.csv in the store lists the videos of the folder
-    that cannot be read. Those that the disk or a permission kept from being read are tried again each time, the others
-    where their file has changed or with `retry_failed`.
+    `media` says whether videos, stills or both are looked for; failures.csv in the store, in a folder named after
+    `folder`, lists what cannot be read of it. What the disk or a permission withheld is tried again each time, other
+    failures where their file has changed or with `retry_failed`.
     """
     found = search_folder(folder, media=media)
     videos = found.videos
@@ -148,4 +148,8 @@ def pack_folder(
     options = PoolOptions() if workers is None else PoolOptions(workers=workers)
     counts = opened.pack(videos, options=options, retry_failed=retry_failed, on_progress=on_progress)
     failures = (*opened.failures(videos), *counts.unread, *found.failures)
-    return PackRun(counts, failures, opened.folder, write_failures(failures, opened.folder / "failures.csv"))
+    place = opened.folder / name_folder(folder)  # the store may hold other cards, each with a list of its own
+    listed = write_failures(
+        failures, place / ("failures.csv" if media == "videos" else f"failures_{media}.csv")
+    )
+    return PackRun(counts, failures, opened.folder, listed)

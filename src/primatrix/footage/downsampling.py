@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from primatrix.disk import read_json, write_failures, write_json
+from primatrix.disk import hold_alone, read_json, write_failures, write_json
 from primatrix.errors import DecodeError, InputError
 from primatrix.progress import ShowProgress, show_progress
 from primatrix.records import SIZES_PX, ClipSpec, Failure, Progress, Video
@@ -16,7 +16,7 @@ from primatrix.video import FilePool, PoolOptions, decode_clip, sample_per_secon
 
 __all__ = ["DownsampleRun", "downsample"]
 
-MANIFEST_NAME = "downsample.json"
+MANIFEST_NAME, LOCK_NAME = "downsample.json", ".lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,11 @@ def downsample(
     pending = [video for video in videos if not _is_made(recipe, video)]
     options = PoolOptions() if workers is None else PoolOptions(workers=workers)
     failures, damaged = [], []
-    with FilePool(partial(_make_clip, recipe), options=options) as pool, show_progress(on_progress) as tell:
+    with (
+        hold_alone(recipe.target / LOCK_NAME, doing="downsample"),
+        FilePool(partial(_make_clip, recipe), options=options) as pool,
+        show_progress(on_progress) as tell,
+    ):
         for done, result in enumerate(pool.map(pending), start=1):
             if isinstance(result, Failure):
                 failures.append(_stop_if_full(recipe, result))

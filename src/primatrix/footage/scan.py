@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from primatrix.disk import write_json, write_table
-from primatrix.errors import InputError
+from primatrix.disk import check_output_file, write_json, write_table
 from primatrix.progress import ShowProgress, show_progress
 from primatrix.records import Failure, Media, Progress, Video
 from primatrix.video import FilePool, PoolOptions, VideoFacts, probe_video, search_folder
 
-__all__ = ["ScanRun", "scan_folder"]
+__all__ = ["SCAN_ENDINGS", "ScanRun", "scan_folder"]
+
+SCAN_ENDINGS = (".csv", ".json")
 
 FACT_COLUMNS = list(VideoFacts.__dataclass_fields__)
 
@@ -37,11 +38,9 @@ class ScanRun:
 
     def write(self, path: str | Path) -> Path:
         """Write the table as .csv or .json, by the name's end."""
-        path = Path(path)
+        path = check_output_file(path, endings=SCAN_ENDINGS)
         if path.suffix.lower() == ".csv":
             return write_table(self.table, path, index=False)
-        if path.suffix.lower() != ".json":
-            raise InputError(f"{path}: got a name ending in {path.suffix!r}, wanted .csv or .json")
         return write_json(path, json.loads(self.table.to_json(orient="records")))
 
     def summary(self) -> str:

@@ -11,7 +11,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from primatrix.disk import read_epochs, write_whole
+from primatrix.disk import check_output_file, read_epochs, write_whole
 from primatrix.errors import InputError
 from primatrix.interchange import read_labels
 from primatrix.labels import BLANK
@@ -118,6 +118,7 @@ def write_report(
     >>> run.pictures, run.without
     (0, (('a/IMG_1.MP4', 'no such file; check the path'),))
     """
+    out = check_output_file(out)
     spec, found = spec or ReportSpec(), Results.read(results, frames=False)  # they may be many
     labels = None if spec.labels is None else match_labels(spec.labels, found)
     epochs = [] if spec.model is None else read_epochs(spec.model)

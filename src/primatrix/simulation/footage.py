@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from primatrix.disk import write_json, write_table
+from primatrix.disk import hold_alone, write_json, write_table
 from primatrix.errors import InputError
 from primatrix.labels import BENCHMARK_SPECIES
 from primatrix.progress import ShowProgress, show_progress
@@ -19,7 +19,7 @@ from primatrix.simulation.survey import SimulationSpec, Survey, draw_survey
 
 __all__ = ["Simulation", "claim_folder", "simulate", "write_tables"]
 
-SETTINGS = "simulation.json"
+SETTINGS, LOCK = "simulation.json", ".lock"
 VERSION = 2  # of what a seed draws; 2: labelled animals can be seen
 
 
@@ -64,10 +64,10 @@ def simulate(
     folder, survey = Path(folder), draw_survey(spec)
     try:
         claim_folder(folder, spec, sizes)
-        drawings = [one for size in sizes for one in list_drawings(folder, survey, size)]
-        with show_progress(on_progress) as tell:
+        with hold_alone(folder / LOCK, doing="simulation"), show_progress(on_progress) as tell:
+            drawings = [one for size in sizes for one in list_drawings(folder, survey, size)]
             draw_all(drawings, spec, workers=workers, on_progress=tell)
-        write_tables(folder, survey=survey)
+            write_tables(folder, survey=survey)
     except OSError as error:
         raise InputError(
             f"{folder}: cannot write there ({error}); make room or choose another folder, then run this again"

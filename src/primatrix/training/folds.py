@@ -1,6 +1,7 @@
 """Training fold by fold: every labelled clip answered by a model that has not seen it, nor its site."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from primatrix.measures import aggregated_log_loss, class_frequencies, constant_
 from primatrix.models import (
     Ensemble,
     Model,
+    choose_processor,
     combine_families,
     count_clips_at_once,
     describe_family,
@@ -27,9 +29,10 @@ from primatrix.models import (
     write_state,
 )
 from primatrix.progress import ShowProgress, show_progress
-from primatrix.training.loop import train
+from primatrix.training.loop import hold_run, train
 from primatrix.training.recipe import History, TrainSpec
 from primatrix.training.stacking import Stack, fit_stack
+from primatrix.training.team import gather_team, is_leader
 
 __all__ = ["FoldRun", "stack_folds", "train_folds"]
 
@@ -83,12 +86,16 @@ def train_folds(
         raise InputError(
             "dry_run: got it with folds; wanted it with `train`, which goes through the same in seconds"
         )
-    folder = Path(folder)
+    folder, spec = Path(folder), spec or TrainSpec.for_model(make_model().name)
     labels = data.labels.sort_index()
     fold_of = split_folds(labels, sites=data.sites, folds=folds)
-    keep_folds(fold_of, folder / "folds.csv")
+    gather_team(choose_processor(spec.device, precision=spec.precision), size=spec.devices)  # then one leads
     histories, tables, models = [], [], []
-    with show_progress(on_progress) as tell:
+    with ExitStack() as stack:
+        if is_leader():
+            stack.enter_context(hold_run(folder))
+        tell = stack.enter_context(show_progress(on_progress))
+        keep_folds(fold_of, folder / "folds.csv")
         for fold in range(folds):
             part = data.hold_out(fold_of.index[fold_of == fold])
             models.append(make_model())
@@ -96,20 +103,31 @@ def train_folds(
             histories.append(train(models[fold], part, spec=spec, folder=place, on_progress=tell))
             probabilities = answer_fold(models[fold], part, folder=place, spec=spec)
             tables.append(pd.DataFrame(probabilities, index=part.X_test_ids, columns=part.class_names))
-    table = pd.concat(tables).loc[labels.index]
-    unchanged = write_answers(table, fold_of, folder / TABLE)
+        table = pd.concat(tables).loc[labels.index]
+        loss, constant = measure_answers(table, labels)
+        ensemble = save_ensemble(models, table, fold_of, folder=folder, loss=loss)
+    return FoldRun(table.assign(fold=fold_of), tuple(histories), loss, constant, folder, ensemble)
+
+
+def measure_answers(table: pd.DataFrame, labels: pd.DataFrame) -> tuple[float, float]:
+    """Aggregated log losses of out-of-fold answers and of the class frequencies, over the clips that could be read."""
     known = table.notna().all(axis=1)
-    loss = aggregated_log_loss(labels[known], table[known].clip(0, 1))
-    constant = constant_predictions(class_frequencies(labels[known]), labels.index[known])
-    ensemble = Ensemble([models])
+    true = labels[known]
+    constant = constant_predictions(class_frequencies(true), true.index)
+    return aggregated_log_loss(true, table[known].clip(0, 1)), aggregated_log_loss(true, constant)
+
+
+def save_ensemble(
+    models: Sequence[Model], table: pd.DataFrame, fold_of: "pd.Series[int]", *, folder: Path, loss: float
+) -> Ensemble:
+    """Write the answers and the ensemble of the folds' models; its calibration stays where the answers are the same."""
+    unchanged = write_answers(table, fold_of, folder / TABLE)
+    ensemble = Ensemble([list(models)])
     ensemble.scores = {"out_of_fold_loss": loss}
     if unchanged and (folder / FACTS).is_file():
         ensemble.calibration = load_model(folder).calibration
-    ensemble.save_around(folder, members=[[f"fold{fold}" for fold in range(folds)]])
-    return FoldRun(
-        table.assign(fold=fold_of), tuple(histories), loss, aggregated_log_loss(labels[known], constant), folder,
-        ensemble,
-    )  # fmt: skip
+    ensemble.save_around(folder, members=[[f"fold{fold}" for fold in range(len(models))]])
+    return ensemble
 
 
 def write_answers(table: pd.DataFrame, fold_of: "pd.Series[int]", path: Path) -> bool:
@@ -136,7 +154,7 @@ def keep_folds(fold_of: "pd.Series[int]", path: Path) -> None:
         )
 
 
-def answer_fold(model: Model, part: Dataset, *, folder: Path, spec: TrainSpec | None) -> NDArray[np.float32]:
+def answer_fold(model: Model, part: Dataset, *, folder: Path, spec: TrainSpec) -> NDArray[np.float32]:
     """The model's probabilities (N, S) for the clips held out, kept in its folder with their statistics."""
     digest = read_facts(folder)["weights_sha256"]
     path, clips = folder / ANSWERS, part.X_test_ids.tolist()
@@ -146,7 +164,7 @@ def answer_fold(model: Model, part: Dataset, *, folder: Path, spec: TrainSpec | 
             return tensors["probabilities"].numpy()
     part.seek_test(0)
     parts = []
-    for probabilities, statistics in answer_batches(model, part, spec=spec or TrainSpec()):
+    for probabilities, statistics in answer_batches(model, part, spec=spec):
         failed = torch.tensor([name in part.bad_videos for name in part.test_batch_ids])
         probabilities[failed], statistics[failed] = torch.nan, torch.nan
         parts.append((probabilities, statistics))

@@ -5,11 +5,13 @@ import copy
 import dataclasses
 import logging
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from primatrix.disk import FACTS, STATE, check_output_folder, hold_alone, refuse_strange_files
 from primatrix.errors import ModelError
 from primatrix.models import (
     Model,
@@ -26,7 +28,10 @@ from primatrix.training.snapshot import keep_calibration
 from primatrix.training.streams import open_stream, use_sampling
 from primatrix.training.team import gather_team, is_leader
 
-__all__ = ["train"]
+__all__ = ["hold_run", "train"]
+
+LOCK = "training.lock"  # stays in the folder: a lock file that goes with its holder could be held twice
+WRITTEN = ("failures.csv", "folds.csv", "oof.csv")  # beside the model
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +52,9 @@ def train(
     about once a minute and the model after every epoch; the same call goes on from the last saved step, and on
     a CPU the weights are then bit-equal to those of an undisturbed run. The model is left in eval mode.
 
-    Raises InputError for settings that cannot be, ModelError for batches that do not fit the model, a loss
-    that is not finite, or a folder that holds a run with other settings.
+    Raises InputError for settings that cannot be and a folder in which another run trains, or that cannot be written or
+    is another's; ModelError for batches that do not fit the model, a loss that is not finite, or a folder that holds a
+    run with other settings.
 
     >>> import numpy as np
     >>> from primatrix import ClipSpec
@@ -73,6 +79,8 @@ def train(
     team = gather_team(choose_processor(spec.device, precision=spec.precision), size=spec.devices)
     logger.info("training %s on %s", model.name, team.processor.description)
     with contextlib.ExitStack() as stack:
+        if folder is not None and is_leader():
+            stack.enter_context(hold_run(folder))
         stack.enter_context(model.running_on(team.processor.torch_device, training=True))
         tell = stack.enter_context(show_progress(on_progress))
         run = Run(model, data, spec=spec, team=team, folder=folder, on_progress=tell)
@@ -92,6 +100,16 @@ def train(
         model.save(folder)
     team.wait()
     return History(tuple(run.state.epochs))
+
+
+@contextlib.contextmanager
+def hold_run(folder: Path | str) -> Iterator[None]:
+    """A scope in which no other run may train in the folder. InputError where one does, or the folder is another's."""
+    folder = check_output_folder(folder)
+    marks = (LOCK, FACTS, STATE)
+    refuse_strange_files(folder, (*WRITTEN, "run.json"), marks=marks, what="a training run")
+    with hold_alone(folder / LOCK, doing="training"):
+        yield
 
 
 def rehearse(model: Model, data: TrainingData, *, spec: TrainSpec, on_progress: OnProgress | None) -> History:
