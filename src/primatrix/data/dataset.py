@@ -276,6 +276,11 @@ class Dataset:
         return self._loader.list_failures()
 
     @property
+    def num_tried(self) -> int:
+        """How many clips were met so far, those that could not be decoded included."""
+        return self._loader.tried
+
+    @property
     def bad_videos(self) -> list[str]:
         """Names of the clips met so far that could not be decoded."""
         return list(self._loader.failed)

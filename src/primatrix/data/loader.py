@@ -12,7 +12,7 @@ from primatrix.data.store import PackSummary, Store
 from primatrix.disk import write_failures
 from primatrix.errors import StoreError
 from primatrix.progress import ShowProgress
-from primatrix.records import ClipSpec, Failure, Media, OnProgress, Video
+from primatrix.records import ClipSpec, Failure, Media, OnProgress, Video, say_lost
 from primatrix.video import DecodePool, PoolOptions, search_folder
 
 __all__ = ["ClipLoader", "PackRun", "pack_folder"]
@@ -89,6 +89,11 @@ class ClipLoader:
             return ""
         return self._store.key_of(self.videos[name]).hex() + " partial" * (name in self.partial)
 
+    @property
+    def tried(self) -> int:
+        """How many clips were prepared so far, those that failed included."""
+        return len(self._ready)
+
     def list_failures(self) -> tuple[Failure, ...]:
         """The clips that failed, in the order they were met, with stage and reason."""
         here = [self.videos[name] for name in self.failed if name in self.videos]
@@ -120,7 +125,8 @@ class PackRun:
         """Lines for the terminal."""
         counts = self.counts
         rate = counts.packed / counts.seconds if counts.seconds else 0.0
-        return (
+        lost = say_lost(self.failures, counts.present + counts.packed)
+        return f"{lost}\n" * bool(lost) + (
             f"{counts.packed} clips packed in {counts.seconds:.1f} s ({rate:.0f} clips/s), {counts.present} were "
             f"there: {self.store}\n{counts.ok} whole, {counts.partial} in part, {counts.failed} not readable"
         )

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from primatrix.disk import hold_alone, read_json, write_failures, write_json
 from primatrix.errors import DecodeError, InputError
 from primatrix.progress import ShowProgress, show_progress
-from primatrix.records import SIZES_PX, ClipSpec, Failure, Progress, Video
+from primatrix.records import SIZES_PX, ClipSpec, Failure, Progress, Video, say_lost
 from primatrix.video import FilePool, PoolOptions, decode_clip, sample_per_second, search_folder, write_clip
 
 __all__ = ["DownsampleRun", "downsample"]
@@ -32,7 +32,9 @@ class DownsampleRun:
 
     def summary(self) -> str:
         """Lines for the terminal."""
-        return (
+        unmade = sum(not failure.name.endswith("/") for failure in self.failures)
+        lost = say_lost(self.failures, self.written + self.present + unmade, unit="videos")
+        return f"{lost}\n" * bool(lost) + (
             f"{self.written} clips written, {self.present} were there: {self.target}\n"
             f"{len(self.partial)} from files that are damaged or cut short, {len(self.failures)} not readable"
         )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from primatrix.disk import check_output_file, write_json, write_table
 from primatrix.progress import ShowProgress, show_progress
-from primatrix.records import Failure, Media, Progress, Video
+from primatrix.records import Failure, Media, Progress, Video, say_lost
 from primatrix.video import FilePool, PoolOptions, VideoFacts, probe_video, search_folder
 
 __all__ = ["SCAN_ENDINGS", "ScanRun", "scan_folder"]
@@ -48,7 +48,11 @@ class ScanRun:
         readable = self.table[self.table["status"] != "failed"]
         columns = ("container", "codec", "width_px", "height_px")
         kinds = Counter(zip(*(readable[column] for column in columns), strict=True))
-        lines = [
+        lost = say_lost(
+            self._failed_rows(), int((~self.table["filename"].str.endswith("/")).sum()), unit="videos"
+        )
+        lines = [lost] if lost else []
+        lines += [
             f"{len(self.table)} videos: {len(readable)} readable ({(readable['status'] == 'partial').sum()} of them "
             f"cut short), {self.failed} not; {readable['duration_seconds'].sum() / 3600:.2f} h in all"
         ]

@@ -19,7 +19,7 @@ from primatrix.disk import FACTS, check_output_folder, hold_alone, refuse_strang
 from primatrix.errors import InputError
 from primatrix.models import Model, choose_processor
 from primatrix.progress import ShowProgress, show_progress
-from primatrix.records import Failure, Video
+from primatrix.records import Failure, Video, say_lost
 from primatrix.results import Results, summarise
 from primatrix.tagging.answers import Answer
 from primatrix.tagging.fingerprint import fingerprint_walk
@@ -50,8 +50,13 @@ class TagRun:
     growth: Growth
 
     def summary(self) -> str:
-        """Lines for the terminal: what was read, what is seen, what is left to watch, where and when, files."""
-        lines = [self.growth.summary(), summarise(self.results, self.path, seconds=self.seconds)]
+        """Lines for the terminal: what was read, what is seen, what is left to watch, where and when, files.
+
+        Before them stands what is new since the last run, and first of all that many videos could not be read.
+        """
+        failures = [Failure(*row) for row in self.results.failures.itertuples(index=False, name=None)]
+        lost = say_lost(failures, len(self.results.clips), unit="videos")
+        lines = [lost, self.growth.summary(), summarise(self.results, self.path, seconds=self.seconds)]
         return "\n".join(line for line in lines if line)
 
 

@@ -33,7 +33,7 @@ from primatrix.models import (
     predict_batches,
 )
 from primatrix.progress import ShowProgress, show_progress
-from primatrix.records import DatasetType, Failure, Progress
+from primatrix.records import DatasetType, Failure, Progress, say_lost
 from primatrix.tagging.fingerprint import fingerprint_model
 
 __all__ = ["PredictionRun", "predict", "predict_benchmark", "predict_to_file"]
@@ -56,7 +56,9 @@ class PredictionRun:
     def summary(self) -> str:
         """Lines for the terminal: how many, how fast, what failed, where everything lies."""
         rate = len(self.table) / self.seconds if self.seconds else 0.0
-        lines = [f"{len(self.table)} clips in {self.seconds:.0f} s ({rate:.0f} clips/s): {self.path}"]
+        lost = say_lost(self.failures, len(self.table))
+        lines = [lost] if lost else []
+        lines += [f"{len(self.table)} clips in {self.seconds:.0f} s ({rate:.0f} clips/s): {self.path}"]
         if self.partial:
             lines.append(f"{len(self.partial)} clips could be read in part only; what was read was predicted")
         if self.failures:

@@ -61,7 +61,12 @@ class FoldRun:
         """Lines for the terminal."""
         ends = [f"fold {i}: {history.summary().splitlines()[-1]}" for i, history in enumerate(self.histories)]
         score = f"out-of-fold aggregated log loss {self.loss:.4f}, constant {self.constant:.4f}"
-        return "\n".join([*ends, f"{score}: {self.folder / TABLE}"])
+        lines = [
+            self.histories[-1].lost,
+            *ends,
+            f"{score}: {self.folder / TABLE}",
+        ]  # the last has met all clips
+        return "\n".join(line for line in lines if line)
 
 
 def train_folds(

@@ -21,7 +21,7 @@ from primatrix.models import (
     predict_batches,
 )
 from primatrix.progress import ShowProgress, show_progress
-from primatrix.records import OnProgress
+from primatrix.records import OnProgress, say_lost
 from primatrix.training.recipe import History, TrainingData, TrainSpec, settle
 from primatrix.training.run import Run
 from primatrix.training.snapshot import keep_calibration
@@ -99,7 +99,8 @@ def train(
         keep_calibration(model, Path(folder))
         model.save(folder)
     team.wait()
-    return History(tuple(run.state.epochs))
+    lost = say_lost(getattr(data, "failures", ()), getattr(data, "num_tried", 0))
+    return History(tuple(run.state.epochs), lost)
 
 
 @contextlib.contextmanager
