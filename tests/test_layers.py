@@ -15,7 +15,7 @@ import primatrix
 SOURCE = Path(primatrix.__file__).parent
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = [
-    "choices", "errors", "records", "settings", "memory", "disk", "video", "footage", "labels", "results",
+    "choices", "errors", "records", "settings", "memory", "progress", "disk", "video", "footage", "labels", "results",
     "interchange", "measures", "trust", "data", "models", "training", "tagging", "report", "simulation", "demo",
     "cli", "__main__",
 ]  # fmt: skip

@@ -33,8 +33,8 @@ import torch
 
 import primatrix as pm
 from primatrix.choices import Device
-from primatrix.cli import ProgressDisplay
 from primatrix.disk import write_table
+from primatrix.progress import ProgressDisplay
 from primatrix.tagging import predict_to_file
 from primatrix.trust import score_predictions
 
@@ -125,15 +125,13 @@ def open_data(rung: Rung, data: Path) -> pm.Dataset:
     labels = data / "ladder_labels.csv"
     return pm.Dataset.from_folder(
         data / "parts" / rung.size / "train", rung.spec, labels=labels, species=pm.BENCHMARK_SPECIES,
-        held_out_sites=choose_held_out(labels), batch_size=rung.batch_size, store=data / ".primatrix" / rung.size,
-    )  # fmt: skip
+        held_out_sites=choose_held_out(labels), batch_size=rung.batch_size,    )  # fmt: skip
 
 
 def open_test(rung: Rung, data: Path) -> pm.Dataset:
     return pm.Dataset.from_folder(
-        data / "parts" / rung.size / "test", rung.spec, species=pm.BENCHMARK_SPECIES,
-        store=data / ".primatrix" / f"{rung.size}-test",
-    )  # fmt: skip
+        data / "parts" / rung.size / "test", rung.spec, species=pm.BENCHMARK_SPECIES
+    )
 
 
 def predict_validation(model: pm.Model, data: pm.Dataset, *, device: Device) -> pd.DataFrame:

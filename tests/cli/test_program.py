@@ -193,7 +193,7 @@ def test_the_whole_job_by_commands(data: Path, tmp_path: Path, run: Run) -> None
     assert [line.split(",")[0] for line in got] == [line.split(",")[0] for line in wanted]
     table = pd.read_csv(submission, index_col="filename")
     assert ((table > 0) & (table < 1)).all().all()
-    failures = tmp_path / "failures.csv"
+    failures = tmp_path / "submission.failures.csv"
     if ended.code:
         lost = pd.read_csv(failures)
         labels = pd.read_csv(data / "train_labels.csv", index_col=0)

@@ -103,7 +103,7 @@ def test_a_file_where_the_models_folder_should_be_is_refused_before_the_work(
     (tmp_path / "m").write_text("a file")
     ended = run(*command)
     assert (ended.code, ended.out) == (2, "")
-    assert f"--out {tmp_path / 'm'}: {tmp_path / 'm'} is a file, wanted a folder" in ended.err
+    assert f"{tmp_path / 'm'}: {tmp_path / 'm'} is a file, wanted a folder" in ended.err
     assert not (tmp_path / "s").exists()
     ended = run(*command[:-1], tmp_path / "m" / "deeper")
     assert (ended.code, ended.err.count("is a file, wanted a folder")) == (2, 1)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from primatrix.disk.tables import read_table, write_failures, write_table
+from primatrix.disk.tables import name_failures, read_failures, read_table, write_failures, write_table
 from primatrix.errors import InputError
 from primatrix.records import Failure
 
@@ -27,6 +27,31 @@ def test_failures_are_listed_and_an_old_list_goes_when_there_are_none(tmp_path: 
     assert path.read_text() == 'filename,stage,reason\n"a,b.mp4",open,empty file\n'
     assert write_failures([], path) is None
     assert not path.exists()
+
+
+def test_two_tables_of_a_folder_have_two_lists_of_failures() -> None:
+    assert name_failures(Path("runs", "first.csv")) == Path("runs", "first.failures.csv")
+    assert name_failures("second.v2.csv") == Path("second.v2.failures.csv")
+
+
+def test_failures_are_read_as_they_were_written(tmp_path: Path) -> None:
+    failures = [
+        Failure("NA", "read", "not readable: Permission denied"),
+        Failure('a "b"\r.mp4', "open", "empty"),
+    ]
+    write_failures(failures, tmp_path / "f.csv")
+    assert read_failures(tmp_path / "f.csv") == failures
+    assert read_failures(tmp_path / "none.csv") == []
+
+
+@pytest.mark.parametrize("text", ["", "name,why\na,b\n", "filename,stage,reason,mine\n"])
+def test_a_file_of_another_is_neither_replaced_nor_deleted(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "failures.csv"
+    path.write_text(text)
+    for failures in ([], [Failure("a.mp4", "open", "empty file")]):
+        with pytest.raises(InputError, match="is no list of failures that primatrix wrote"):
+            write_failures(failures, path)
+    assert path.read_text() == text
 
 
 def test_what_is_no_table_gets_one_line(tmp_path: Path) -> None:

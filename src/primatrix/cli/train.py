@@ -17,18 +17,18 @@ from primatrix.cli.options import (
     Look,
     OnDevice,
     Quiet,
+    RetryFailed,
     Size,
     StoreFolder,
     Workers,
-    check_folder,
     is_benchmark,
     make_spec,
     split_commas,
     tell_unused,
 )
 from primatrix.cli.program import finish
-from primatrix.cli.progress import ProgressDisplay
 from primatrix.errors import InputError
+from primatrix.progress import ProgressDisplay
 from primatrix.records import OnProgress
 
 if TYPE_CHECKING:  # they load torch
@@ -135,6 +135,7 @@ def train(
     device: OnDevice = "auto",
     devices: Devices = None,
     store: StoreFolder = None,
+    retry_failed: RetryFailed = False,
     workers: Workers = None,
 ) -> None:
     """Train a model; the same command again goes on after the last saved step.
@@ -142,10 +143,11 @@ def train(
     Example: primatrix train data --type micro --architecture motion --config train.yaml --epochs 5
     """
     from primatrix.data import Dataset
+    from primatrix.disk import check_output_folder
     from primatrix.models import build_model
 
     out = out or Path("runs", architecture)
-    check_folder(out)
+    check_output_folder(out)
     flags = {
         "epochs": epochs, "steps_per_epoch": steps, "validation_steps": validation_steps, "patience": patience,
         "learning_rate": learning_rate, "seed": seed, "devices": devices, "dry_run": dry_run or None,
@@ -159,14 +161,16 @@ def train(
         tell_unused(given)
         clips = make_spec(frames, None, colour, kind=kind)
         dataset = Dataset(
-            data, kind, batch_size=batch_size, seed=spec.seed, spec=clips, store=store, workers=workers
-        )
+            data, kind, batch_size=batch_size, seed=spec.seed, spec=clips, store=store, retry_failed=retry_failed,
+            workers=workers,
+        )  # fmt: skip
     elif labels is None:
         raise InputError(f"{data}: got no label file, wanted --labels FILE (or a benchmark folder)")
     else:
         dataset = Dataset.from_folder(
             data, make_spec(frames, size, colour), labels=labels, held_out_sites=split_commas(held_out_sites),
-            media=media, batch_size=batch_size, seed=spec.seed, store=store, workers=workers,
+            media=media, batch_size=batch_size, seed=spec.seed, store=store,
+            retry_failed=retry_failed, workers=workers,
         )  # fmt: skip
     if spec.dry_run:
         dataset.look_ahead_clips = batch_size

@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from primatrix.data.cache import default_store
 from primatrix.data.draws import Sampling, draw_epoch, weigh_clips
-from primatrix.data.loader import STORE_FOLDER, ClipLoader
+from primatrix.data.loader import ClipLoader
 from primatrix.errors import InputError
 from primatrix.interchange import read_labels
 from primatrix.labels import read_submission_format, split_clips, split_labels, split_sites
 from primatrix.measures import class_frequencies
-from primatrix.records import SIZES_PX, ClipSpec, DatasetType, Failure, Media, OnProgress
+from primatrix.progress import ShowProgress, show_progress
+from primatrix.records import SIZES_PX, ClipSpec, DatasetType, Failure, Media
 from primatrix.video import find_videos
 
 __all__ = ["Dataset"]
@@ -34,7 +36,9 @@ class Dataset:
     `datapath` holds train_labels.csv, submission_format.csv and the folder named by `dataset_type`
     ("nano" 16x16, "micro" 64x64, "raw" 404x720). Frames are uint8 (batch, num_frames, height, width, 1),
     grey, 0-255; `num_frames` is 15 with `reduce_frames`, else 30; a `spec` asks for others.
-    Clips are decoded on first use and kept in `store` (default: `.primatrix` inside datapath).
+    Clips are decoded on first use and kept in `store` (default: a folder in the user's cache). One that failed is
+    tried again where the disk or a permission had kept it from being read, where its file changed, or with
+    `retry_failed`.
 
     Training clips come in an order drawn from `seed` (`shuffle=False`: in file order), epoch after epoch
     without end. A training clip that cannot be decoded is replaced by the next one, a validation clip left
@@ -67,6 +71,7 @@ class Dataset:
         seed: int = 0,
         spec: ClipSpec | None = None,
         store: str | Path | None = None,
+        retry_failed: bool = False,
         workers: int | None = None,
     ) -> None:
         if dataset_type not in SIZES_PX:
@@ -96,9 +101,8 @@ class Dataset:
         self._set_parts(split_clips(labels, val_size=val_size, seed=0), wanted)
         self._set_batches(batch_size, shuffle=shuffle, seed=seed)
         videos = find_videos(self.datapath / dataset_type)
-        self._open(
-            ClipLoader(videos, spec, store=Path(store or self.datapath / STORE_FOLDER), workers=workers)
-        )
+        kept = Path(store or default_store(self.datapath))
+        self._open(ClipLoader(videos, spec, store=kept, retry_failed=retry_failed, workers=workers))
 
     @classmethod
     def from_folder(
@@ -114,6 +118,7 @@ class Dataset:
         batch_size: int = 16,
         seed: int = 0,
         store: str | Path | None = None,
+        retry_failed: bool = False,
         workers: int | None = None,
     ) -> Self:
         """A dataset over one's own folder of videos, in any depth of subfolders.
@@ -141,9 +146,8 @@ class Dataset:
         rows = pd.DataFrame(0.0, index=names, columns=parts[0].columns)
         self._set_parts(parts, rows)
         self._set_batches(batch_size, shuffle=True, seed=seed)
-        self._open(
-            ClipLoader(videos, spec, store=Path(store or self.datapath / STORE_FOLDER), workers=workers)
-        )
+        kept = Path(store or default_store(self.datapath))
+        self._open(ClipLoader(videos, spec, store=kept, retry_failed=retry_failed, workers=workers))
         return self
 
     def __repr__(self) -> str:
@@ -192,7 +196,7 @@ class Dataset:
             yield self._loader.read(self.test_batch_ids.tolist())
 
     def identify_test_batch(self) -> list[str]:
-        """What each file of the test batch last drawn is, in hexadecimal digits."""
+        """What each file of the test batch last drawn is and gave, in words."""
         return self._loader.identify(self.test_batch_ids.tolist())
 
     def update_predictions(self, results: ArrayLike) -> None:
@@ -243,9 +247,10 @@ class Dataset:
         seconds = float(np.median(pts[:, -1] - pts[:, 0]) * self.spec.frames / (self.spec.frames - 1))
         return round(seconds, 3) or None
 
-    def pack(self, *, on_progress: OnProgress | None = None) -> None:
+    def pack(self, *, on_progress: ShowProgress = "auto") -> None:
         """Decode every clip of the dataset now rather than on first use."""
-        self._loader.prepare([*self.X_train, *self.X_val, *self.X_test_ids], on_progress=on_progress)
+        with show_progress(on_progress) as tell:
+            self._loader.prepare([*self.X_train, *self.X_val, *self.X_test_ids], on_progress=tell)
 
     # --- what is known -----------------------------------------------------------------------------------
 
@@ -269,6 +274,11 @@ class Dataset:
     def failures(self) -> tuple[Failure, ...]:
         """Clips met so far that could not be decoded."""
         return self._loader.list_failures()
+
+    @property
+    def num_tried(self) -> int:
+        """How many clips were met so far, those that could not be decoded included."""
+        return self._loader.tried
 
     @property
     def bad_videos(self) -> list[str]:

@@ -11,9 +11,19 @@ from primatrix.disk.whole import write_whole
 from primatrix.errors import InputError
 from primatrix.records import Failure
 
-__all__ = ["NAME_COLUMNS", "read_table", "read_text_table", "write_failures", "write_table"]
+__all__ = [
+    "NAME_COLUMNS",
+    "name_failures",
+    "read_failures",
+    "read_table",
+    "read_text_table",
+    "refuse_other_list",
+    "write_failures",
+    "write_table",
+]
 
 NAME_COLUMNS = ("filename", "filepath")
+FAILURE_COLUMNS = ["filename", "stage", "reason"]
 # `007` is a name, not the number 7.
 TEXT_COLUMNS = (*NAME_COLUMNS, "label", "site")
 # What stands for no number, as spreadsheets, R and pandas write it. In text only an empty cell is none: a site may be
@@ -87,10 +97,49 @@ def _holds_return(table: pd.DataFrame, *, index: bool) -> bool:
     return any("\r" in str(cell) for cells in (*texts, *columns) for cell in cells)
 
 
+def name_failures(path: str | Path) -> Path:
+    """Where the list of failures beside a table stands: named after it, so that two tables in a folder have two lists.
+
+    >>> name_failures("runs/submission.csv").name
+    'submission.failures.csv'
+    """
+    path = Path(path)
+    return path.with_name(f"{path.stem}.failures.csv")
+
+
 def write_failures(failures: Iterable[Failure], path: str | Path) -> Path | None:
-    """Write `filename,stage,reason` of each failed clip; without failures, remove an older list instead."""
+    """Write `filename,stage,reason` of each failed clip; without failures, remove an older list instead.
+
+    InputError where a file of this name is there that is no such list: it is another's.
+    """
     rows = [(failure.name, failure.stage, failure.reason) for failure in failures]
+    refuse_other_list(path)
     if not rows:
         Path(path).unlink(missing_ok=True)
         return None
-    return write_table(pd.DataFrame(rows, columns=["filename", "stage", "reason"]), path, index=False)
+    return write_table(pd.DataFrame(rows, columns=FAILURE_COLUMNS), path, index=False)
+
+
+def read_failures(path: str | Path) -> list[Failure]:
+    """The failures that `write_failures` listed; none where there is no list.
+
+    >>> read_failures("nowhere.failures.csv")
+    []
+    """
+    if not Path(path).is_file():
+        return []
+    table = read_text_table(path, needed=FAILURE_COLUMNS)
+    return [Failure(*row) for row in table[FAILURE_COLUMNS].itertuples(index=False, name=None)]
+
+
+def refuse_other_list(path: str | Path) -> None:
+    """InputError where the file at `path` is no list of failures that this program wrote."""
+    path = Path(path)
+    if not path.exists():
+        return
+    head = b",".join(name.encode() for name in FAILURE_COLUMNS)
+    with path.open("rb") as file:
+        if file.readline().strip().replace(b'"', b"") != head:
+            raise InputError(
+                f"{path}: is no list of failures that primatrix wrote, wanted its place; move it away"
+            )

@@ -9,6 +9,7 @@ from .events import group_sites as group_sites
 from .events import list_species_events as list_species_events
 from .places import PLACE_COLUMNS as PLACE_COLUMNS
 from .places import match_sites as match_sites
+from .scan import SCAN_ENDINGS as SCAN_ENDINGS
 from .scan import scan_folder as scan_folder
 from .times import TimeSpec as TimeSpec
 from .times import find_recorded_time as find_recorded_time

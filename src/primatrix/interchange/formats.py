@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import get_args
 
 from primatrix.choices import Format
-from primatrix.disk import read_json, read_text_table
+from primatrix.disk import (
+    check_output_file,
+    check_output_folder,
+    read_json,
+    read_text_table,
+    refuse_strange_files,
+)
 from primatrix.errors import InputError
 from primatrix.interchange.camtrap import read_camtrap, write_camtrap
 from primatrix.interchange.checks import check_camtrap, check_megadetector, check_speciesnet
@@ -84,17 +90,23 @@ def export_results(
     """
     if to not in WRITERS:
         raise InputError(f"--to: got {to!r}, wanted one of {', '.join(get_args(Format))}")
-    options = options or ExportOptions()
+    options, out = options or ExportOptions(), check_place(Path(out), to)
     if not isinstance(results, Results):
         results = Results.read(results, frames=to == "megadetector")  # no other tells of single frames
-    out = Path(out)
-    if out.is_dir() != (to == "camtrap-dp") and out.exists():
-        raise InputError(f"--out: {out} is a {'folder' if out.is_dir() else 'file'}; wanted a "
-                         f"{'folder' if to == 'camtrap-dp' else 'file'} for {to}")  # fmt: skip
     left_out = WRITERS[to](results, out, options)
     unknown = options.taxonomy.find_unknown(results.species) if to in SPECIES_NAMED_BY else ()
     skipped = tuple(left_out) if isinstance(left_out, list) else ()
     return ExportRun(out, to, len(results.predictions) - len(skipped), unknown, skipped)
+
+
+def check_place(out: Path, to: Format) -> Path:
+    """The place, where this format can be written there and nothing of others is lost; else InputError."""
+    if to != "camtrap-dp":
+        return check_output_file(out)
+    check_output_folder(out)
+    tables = ("deployments.csv", "media.csv", "observations.csv")
+    refuse_strange_files(out, tables, marks=("datapackage.json",), what="a Camtrap DP package")
+    return out
 
 
 def find_format(path: str | Path) -> str:

@@ -1,6 +1,7 @@
 """Training fold by fold: every labelled clip answered by a model that has not seen it, nor its site."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from primatrix.measures import aggregated_log_loss, class_frequencies, constant_
 from primatrix.models import (
     Ensemble,
     Model,
+    choose_processor,
     combine_families,
     count_clips_at_once,
     describe_family,
@@ -26,10 +28,11 @@ from primatrix.models import (
     read_state,
     write_state,
 )
-from primatrix.records import OnProgress
-from primatrix.training.loop import train
+from primatrix.progress import ShowProgress, show_progress
+from primatrix.training.loop import hold_run, train
 from primatrix.training.recipe import History, TrainSpec
 from primatrix.training.stacking import Stack, fit_stack
+from primatrix.training.team import gather_team, is_leader
 
 __all__ = ["FoldRun", "stack_folds", "train_folds"]
 
@@ -58,7 +61,12 @@ class FoldRun:
         """Lines for the terminal."""
         ends = [f"fold {i}: {history.summary().splitlines()[-1]}" for i, history in enumerate(self.histories)]
         score = f"out-of-fold aggregated log loss {self.loss:.4f}, constant {self.constant:.4f}"
-        return "\n".join([*ends, f"{score}: {self.folder / TABLE}"])
+        lines = [
+            self.histories[-1].lost,
+            *ends,
+            f"{score}: {self.folder / TABLE}",
+        ]  # the last has met all clips
+        return "\n".join(line for line in lines if line)
 
 
 def train_folds(
@@ -68,7 +76,7 @@ def train_folds(
     folder: Path | str,
     folds: int = 5,
     spec: TrainSpec | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> FoldRun:
     """Train a model per fold on all other folds, and answer its fold's clips with it.
 
@@ -83,35 +91,48 @@ def train_folds(
         raise InputError(
             "dry_run: got it with folds; wanted it with `train`, which goes through the same in seconds"
         )
-    folder = Path(folder)
+    folder, spec = Path(folder), spec or TrainSpec.for_model(make_model().name)
     labels = data.labels.sort_index()
     fold_of = split_folds(labels, sites=data.sites, folds=folds)
-    keep_folds(fold_of, folder / "folds.csv")
+    gather_team(choose_processor(spec.device, precision=spec.precision), size=spec.devices)  # then one leads
     histories, tables, models = [], [], []
-    for fold in range(folds):
-        part = data.hold_out(fold_of.index[fold_of == fold])
-        model = make_model()
-        histories.append(
-            train(model, part, spec=spec, folder=folder / f"fold{fold}", on_progress=on_progress)
-        )
-        probabilities = answer_fold(model, part, folder=folder / f"fold{fold}", spec=spec)
-        table = pd.DataFrame(probabilities, index=part.X_test_ids, columns=part.class_names)
-        tables.append(table)
-        models.append(model)
-    table = pd.concat(tables).loc[labels.index]
-    unchanged = write_answers(table, fold_of, folder / TABLE)
+    with ExitStack() as stack:
+        if is_leader():
+            stack.enter_context(hold_run(folder))
+        tell = stack.enter_context(show_progress(on_progress))
+        keep_folds(fold_of, folder / "folds.csv")
+        for fold in range(folds):
+            part = data.hold_out(fold_of.index[fold_of == fold])
+            models.append(make_model())
+            place = folder / f"fold{fold}"
+            histories.append(train(models[fold], part, spec=spec, folder=place, on_progress=tell))
+            probabilities = answer_fold(models[fold], part, folder=place, spec=spec)
+            tables.append(pd.DataFrame(probabilities, index=part.X_test_ids, columns=part.class_names))
+        table = pd.concat(tables).loc[labels.index]
+        loss, constant = measure_answers(table, labels)
+        ensemble = save_ensemble(models, table, fold_of, folder=folder, loss=loss)
+    return FoldRun(table.assign(fold=fold_of), tuple(histories), loss, constant, folder, ensemble)
+
+
+def measure_answers(table: pd.DataFrame, labels: pd.DataFrame) -> tuple[float, float]:
+    """Aggregated log losses of out-of-fold answers and of the class frequencies, over the clips that could be read."""
     known = table.notna().all(axis=1)
-    loss = aggregated_log_loss(labels[known], table[known].clip(0, 1))
-    constant = constant_predictions(class_frequencies(labels[known]), labels.index[known])
-    ensemble = Ensemble([models])
+    true = labels[known]
+    constant = constant_predictions(class_frequencies(true), true.index)
+    return aggregated_log_loss(true, table[known].clip(0, 1)), aggregated_log_loss(true, constant)
+
+
+def save_ensemble(
+    models: Sequence[Model], table: pd.DataFrame, fold_of: "pd.Series[int]", *, folder: Path, loss: float
+) -> Ensemble:
+    """Write the answers and the ensemble of the folds' models; its calibration stays where the answers are the same."""
+    unchanged = write_answers(table, fold_of, folder / TABLE)
+    ensemble = Ensemble([list(models)])
     ensemble.scores = {"out_of_fold_loss": loss}
     if unchanged and (folder / FACTS).is_file():
         ensemble.calibration = load_model(folder).calibration
-    ensemble.save_around(folder, members=[[f"fold{fold}" for fold in range(folds)]])
-    return FoldRun(
-        table.assign(fold=fold_of), tuple(histories), loss, aggregated_log_loss(labels[known], constant), folder,
-        ensemble,
-    )  # fmt: skip
+    ensemble.save_around(folder, members=[[f"fold{fold}" for fold in range(len(models))]])
+    return ensemble
 
 
 def write_answers(table: pd.DataFrame, fold_of: "pd.Series[int]", path: Path) -> bool:
@@ -138,7 +159,7 @@ def keep_folds(fold_of: "pd.Series[int]", path: Path) -> None:
         )
 
 
-def answer_fold(model: Model, part: Dataset, *, folder: Path, spec: TrainSpec | None) -> NDArray[np.float32]:
+def answer_fold(model: Model, part: Dataset, *, folder: Path, spec: TrainSpec) -> NDArray[np.float32]:
     """The model's probabilities (N, S) for the clips held out, kept in its folder with their statistics."""
     digest = read_facts(folder)["weights_sha256"]
     path, clips = folder / ANSWERS, part.X_test_ids.tolist()
@@ -148,7 +169,7 @@ def answer_fold(model: Model, part: Dataset, *, folder: Path, spec: TrainSpec | 
             return tensors["probabilities"].numpy()
     part.seek_test(0)
     parts = []
-    for probabilities, statistics in answer_batches(model, part, spec=spec or TrainSpec()):
+    for probabilities, statistics in answer_batches(model, part, spec=spec):
         failed = torch.tensor([name in part.bad_videos for name in part.test_batch_ids])
         probabilities[failed], statistics[failed] = torch.nan, torch.nan
         parts.append((probabilities, statistics))

@@ -176,9 +176,10 @@ class EpochScores:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What training gave, epoch by epoch."""
+    """What training gave, epoch by epoch; `lost` says how many clips could not be read where those were many."""
 
     epochs: tuple[EpochScores, ...]
+    lost: str = ""
 
     @property
     def history(self) -> dict[str, list[float]]:
@@ -191,16 +192,17 @@ class History:
         return {name: [getattr(epoch, name) for epoch in self.epochs] for name in names}
 
     def summary(self) -> str:
-        """One line per epoch.
+        """One line per epoch, after what was lost.
 
         >>> print(History((EpochScores(0.5, 0.4, 10.0, 100.0),)).summary())
         epoch 1: loss 0.5000, val_loss 0.4000, 10 s, 100 clips/s
         """
-        return "\n".join(
+        lines = [
             f"epoch {i}: loss {epoch.loss:.4f}, val_loss {epoch.val_loss:.4f}, "
             f"{epoch.seconds:.0f} s, {epoch.clips_per_second:.0f} clips/s"
             for i, epoch in enumerate(self.epochs, start=1)
-        )
+        ]
+        return "\n".join([self.lost, *lines] if self.lost else lines)
 
 
 def best_epoch(epochs: list[EpochScores]) -> EpochScores:

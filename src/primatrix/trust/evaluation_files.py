@@ -1,7 +1,7 @@
 """Evaluates the tables a person has and says what came out: in lines, in files and in figures."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from primatrix.results import read_predictions
 from primatrix.trust.calibration import Calibration, say_share
 from primatrix.trust.evaluation import Evaluation, evaluate
 from primatrix.trust.figures import write_figures
+from primatrix.trust.score import say_lost_of
 
 __all__ = ["Beside", "check_figures", "describe_evaluation", "evaluate_files", "write_evaluation"]
 
@@ -47,7 +48,7 @@ def evaluate_files(labels: Path, predictions: Path, *, beside: Beside | None = N
     frequencies = class_frequencies(read_labels(beside.train_labels).table) if beside.train_labels else None
     calibration = read_calibration(beside.model) if beside.model else None
     table = read_deployments(beside.deployments) if beside.deployments else None
-    return evaluate(
+    evaluation = evaluate(
         add_species(known.table, calibration.species if calibration else ()),
         read_predictions(predictions),
         sites=table.sites_of(known.table.index) if table else known.sites,
@@ -56,6 +57,8 @@ def evaluate_files(labels: Path, predictions: Path, *, beside: Beside | None = N
         calibration=calibration,
         seconds=read_durations(beside.durations) if beside.durations else None,
     )
+    lost = say_lost_of(predictions, known.table.index)
+    return replace(evaluation, facts={**evaluation.facts, "lost": lost}) if lost else evaluation
 
 
 def add_species(labels: pd.DataFrame, species: Sequence[str]) -> pd.DataFrame:
@@ -108,7 +111,8 @@ def check_figures() -> None:
 def describe_evaluation(evaluation: Evaluation) -> str:
     """Lines for the terminal: a line per species, the measures over all, and what operating points did."""
     facts = evaluation.facts
-    lines = [*species_lines(evaluation.species), ""]
+    lines = [facts["lost"], ""] if facts.get("lost") else []
+    lines += [*species_lines(evaluation.species), ""]
     where = f" of {facts['sites']} sites" if facts["sites"] else ""
     lines.append(f"{facts['clips']} clips{where}; interval: {facts['interval']}")
     if facts["unscored"]:
