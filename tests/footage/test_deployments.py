@@ -28,6 +28,18 @@ def test_a_row_per_folder_is_of_all_clips_below_it_the_deepest_first(tmp_path: P
     assert table.look_up(names)["deployment"].tolist() == ["d1", "d2", "", ""]
 
 
+def test_clips_and_folders_are_found_however_the_table_writes_them(tmp_path: Path) -> None:
+    names = ["card 1/a.mp4", "card 1/DCIM/b.mp4", "card 2/c.mp4"]
+    table = read(tmp_path, "filename,site\nD:\\trip\\CARD 1\\A.MP4,north\nD:\\trip\\card 2\\c,south\n")
+    assert table.look_up(names)["site"].tolist() == ["north", "", "south"]
+    table = read(tmp_path, "folder,site\nTrip\\Card 1\\,north\n./trip/card 2,south\n")
+    assert table.look_up(names)["site"].tolist() == ["north", "north", "south"]
+    table = read(tmp_path, "folder,site\ncard 1,north\nother/trip,south\n")
+    assert table.look_up(names, root="/data/trip")["site"].tolist() == ["north", "north", ""]
+    with pytest.raises(InputError, match=r"d\.csv: a\.mp4 may be x/a\.mp4 or y/a\.mp4"):
+        read(tmp_path, "filename,site\na.mp4,north\n").look_up(["x/a.mp4", "y/a.mp4"])
+
+
 def test_a_row_per_deployment_is_found_by_what_paths_tell(tmp_path: Path) -> None:
     names = ["north/1/a.mp4", "north/2/b.mp4", "south/1/c.mp4", "stray.mp4"]
     known = match_sites(names, "{site}/{visit}/{file}")

@@ -1,6 +1,6 @@
 """Label tables: which species are in which clip, read from the files of many programs and checked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +41,15 @@ class Labels:
     def species(self) -> tuple[str, ...]:
         """Species in column order."""
         return tuple(self.table.columns)
+
+    def rename(self, names: Mapping[str, str]) -> "Labels":
+        """The same with other names of clips; a clip that `names` does not have keeps its own.
+
+        >>> Labels(pd.DataFrame({"hog": [1.0]}, index=["./a.mp4"])).rename({"./a.mp4": "a.mp4"}).table.index.tolist()
+        ['a.mp4']
+        """
+        sites = None if self.sites is None else self.sites.rename(names)
+        return Labels(self.table.rename(index=names), sites)
 
 
 def read_submission_format(path: str | Path) -> pd.DataFrame:
