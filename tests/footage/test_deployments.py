@@ -28,6 +28,13 @@ def test_a_row_per_folder_is_of_all_clips_below_it_the_deepest_first(tmp_path: P
     assert table.look_up(names)["deployment"].tolist() == ["d1", "d2", "", ""]
 
 
+def test_a_table_of_excel_with_decimal_commas_is_read(tmp_path: Path) -> None:
+    text = "site;latitude;longitude;start\r\nTaï;5,5;-3,25;2023-04-15T06:30:12\r\n"
+    (tmp_path / "d.csv").write_bytes(text.encode("cp1252"))
+    facts = read_deployments(tmp_path / "d.csv").by_deployment()
+    assert facts.loc["Taï", ["latitude", "longitude"]].tolist() == ["5.5", "-3.25"]
+
+
 def test_clips_and_folders_are_found_however_the_table_writes_them(tmp_path: Path) -> None:
     names = ["card 1/a.mp4", "card 1/DCIM/b.mp4", "card 2/c.mp4"]
     table = read(tmp_path, "filename,site\nD:\\trip\\CARD 1\\A.MP4,north\nD:\\trip\\card 2\\c,south\n")

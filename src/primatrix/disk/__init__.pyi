@@ -14,6 +14,8 @@ from .model_folder import update_facts as update_facts
 from .model_folder import write_facts as write_facts
 from .parts import Answers as Answers
 from .tables import NAME_COLUMNS as NAME_COLUMNS
+from .tables import parse_table as parse_table
+from .tables import read_header as read_header
 from .tables import read_table as read_table
 from .tables import read_text_table as read_text_table
 from .tables import write_failures as write_failures

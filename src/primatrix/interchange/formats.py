@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from primatrix.choices import Format
-from primatrix.disk import read_json, read_text_table
+from primatrix.disk import read_header, read_json
 from primatrix.errors import InputError
 from primatrix.interchange.camtrap import read_camtrap, write_camtrap
 from primatrix.interchange.checks import check_camtrap, check_megadetector, check_speciesnet
@@ -124,7 +124,7 @@ def find_format(path: str | Path) -> str:
                 return name
         raise InputError(f"{path}: JSON with {', '.join(list(found)[:5]) or 'nothing'}; wanted `images` (MegaDetector)"
                          ", `predictions` (SpeciesNet) or `resources` (Camtrap DP)")  # fmt: skip
-    columns = read_text_table(path, needed=()).columns.tolist()
+    columns = read_header(path)
     return "long-csv" if is_long(columns) else "list-csv" if "labels" in columns else "csv"
 
 
