@@ -16,7 +16,7 @@ import pandas as pd
 
 from primatrix.disk import read_text_table
 from primatrix.errors import InputError
-from primatrix.footage.names import match_names
+from primatrix.footage.matching import match_names
 
 __all__ = ["CAMTRAP_NAMES", "Deployments", "read_deployments"]
 

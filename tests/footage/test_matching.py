@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from primatrix.errors import InputError
-from primatrix.footage.names import leads_outside, match_names, pick_like
+from primatrix.footage.matching import leads_outside, match_names, pick_like
 
 FILES = ["a.MP4", "card 1/b.avi", "card 1/é.mp4", "card 2/b.avi"]
 
