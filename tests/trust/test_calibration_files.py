@@ -75,6 +75,13 @@ def test_labels_of_a_species_the_model_does_not_know_are_refused(folder: Path) -
         calibrate(folder)
 
 
+def test_labels_that_spell_species_otherwise_than_the_model_are_of_its_species(folder: Path) -> None:
+    plain = calibrate(folder)
+    labels = pd.read_csv(folder / "labels.csv", index_col="filename")
+    labels.rename(columns={"blank": "Empty", "duiker": "DUIKER", "hog": "hog "}).to_csv(folder / "labels.csv")
+    assert calibrate(folder).fitted_on.positives == plain.fitted_on.positives
+
+
 def test_sites_of_other_clips_are_refused(folder: Path) -> None:
     sites = pd.read_csv(folder / "sites.csv", index_col="filename").rename(lambda name: f"other{name}")
     sites.to_csv(folder / "sites.csv")

@@ -82,8 +82,8 @@ class Dataset:
         if not self.datapath.is_dir():
             raise InputError(f"{datapath}: no such folder; wanted one with train_labels.csv, "
                              f"submission_format.csv and {dataset_type}/")  # fmt: skip
-        labels = read_labels(self.datapath / "train_labels.csv").table
         wanted = read_submission_format(self.datapath / "submission_format.csv")
+        labels = read_labels(self.datapath / "train_labels.csv").spell(wanted.columns).table
         if set(labels.columns) != set(wanted.columns):
             differing = sorted(set(labels.columns) ^ set(wanted.columns))
             raise InputError(

@@ -140,6 +140,7 @@ def read_deployments(path: str | Path) -> Deployments:
         raise InputError(f"{path}: {key} {twice.iloc[0]!r} has several rows or no name; wanted one row each")
     missing = [name for name in COLUMNS if name not in raw.columns]
     table = raw.assign(**dict.fromkeys(missing, "")).set_index(index)
+    table[["site", "deployment"]] = table[["site", "deployment"]].apply(lambda column: column.str.strip())
     table["deployment"] = table["deployment"].where(table["deployment"] != "", table["site"])
     _check_cells(table, path)
     return Deployments(table, key, path)

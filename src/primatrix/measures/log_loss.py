@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from primatrix.errors import InputError
 from primatrix.footage import match_names, pick_like
+from primatrix.labels import match_species
 
 __all__ = [
     "EPSILON",
@@ -110,7 +111,7 @@ def constant_predictions(frequencies: "pd.Series[float]", index: pd.Index) -> pd
 def match_rows(labels: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
     """Predictions in the rows and columns of `labels`; InputError where one is missing, or labels are not 0 and 1.
 
-    Clips may be written otherwise in one than in the other (see `match_names`).
+    Clips and species may be written otherwise in one than in the other (see `match_names`, `match_species`).
 
     >>> labels = pd.DataFrame({"hog": [1, 0]}, index=["a", "b"])
     >>> match_rows(labels * 0.8 + 0.1, labels)
@@ -123,14 +124,16 @@ def match_rows(labels: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
         where = f"{labels.index[row]}, {labels.columns[column]}"
         raise InputError(f"labels: got {labels.iloc[row, column]} for {where}, wanted 0 and 1; labels come first, "
                          "predictions second")  # fmt: skip
-    for what, have in (("species", predictions.columns), ("clips", predictions.index)):
-        if have.has_duplicates:
-            raise InputError(f"predictions: {what} occur twice, the first {have[have.duplicated()][0]}")
     predictions = _rename_clips(predictions, labels.index)
+    if len(labels.columns.difference(predictions.columns)):
+        meant = match_species(map(str, predictions.columns), map(str, labels.columns))
+        predictions = predictions.rename(columns=meant)
     for what, have, want in (
         ("species", predictions.columns, labels.columns),
         ("clips", predictions.index, labels.index),
     ):
+        if have.has_duplicates:
+            raise InputError(f"predictions: {what} occur twice, the first {have[have.duplicated()][0]}")
         missing = want.difference(have)
         if len(missing):
             got = pick_like(str(missing[0]), map(str, have))

@@ -146,7 +146,7 @@ def write_report(
 
 def match_labels(path: Path, results: Results) -> pd.DataFrame:
     """The labels (clips, species) of the clips among the results; InputError where there are none."""
-    table, names = read_labels(path).table, results.predictions["filepath"]
+    table, names = read_labels(path).spell(results.species).table, results.predictions["filepath"]
     table = table.rename(
         index=match_names(table.index, names, root=results.facts["folder"] or None, table=path)
     )

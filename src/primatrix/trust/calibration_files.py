@@ -37,8 +37,8 @@ def calibrate_model(
     """
     facts = read_facts(folder)
     known, table = read_labels(labels), read_predictions(predictions)
-    known = known.rename(match_names(known.table.index, table.index, table=labels))
     species = list(facts["species"])
+    known = known.rename(match_names(known.table.index, table.index, table=labels)).spell(species)
     missing = sorted(set(species) - set(table.columns))
     if missing:
         raise InputError(f"{predictions}: no column for {', '.join(missing[:5])}; wanted the model's {len(species)} "

@@ -43,15 +43,15 @@ class Beside:
 def evaluate_files(labels: Path, predictions: Path, *, beside: Beside | None = None) -> Evaluation:
     """Evaluate a predictions CSV against a label file (see `read_labels`); other files as `beside` names them."""
     beside = beside or Beside()
-    known = read_labels(labels)
-    frequencies = class_frequencies(read_labels(beside.train_labels).table) if beside.train_labels else None
     calibration = read_calibration(beside.model) if beside.model else None
+    known = read_labels(labels).spell(calibration.species if calibration else ())
+    train = read_labels(beside.train_labels).spell(known.species).table if beside.train_labels else None
     table = read_deployments(beside.deployments) if beside.deployments else None
     return evaluate(
         add_species(known.table, calibration.species if calibration else ()),
         read_predictions(predictions),
         sites=table.sites_of(known.table.index) if table else known.sites,
-        train_frequencies=frequencies,
+        train_frequencies=None if train is None else class_frequencies(train),
         against=read_predictions(beside.against) if beside.against else None,
         calibration=calibration,
         seconds=read_durations(beside.durations, clips=known.table.index) if beside.durations else None,
