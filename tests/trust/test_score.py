@@ -64,3 +64,13 @@ def test_files_are_scored_by_name(tmp_path: Path) -> None:
     )
     scores = score_files(tmp_path / "labels.csv", tmp_path / "predictions.csv")
     assert scores.model == pytest.approx(-np.log(0.9))
+
+
+def test_species_of_labels_and_predictions_need_not_be_spelt_alike(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("filepath,label\na.mp4,HOG\nb.mp4,Empty\n")
+    (tmp_path / "train.csv").write_text("filename,Hog,Blank\nc.mp4,1,0\nd.mp4,0,1\n")
+    (tmp_path / "p.csv").write_text("filepath,Nothing,hog\na.mp4,0.1,0.9\nb.mp4,0.9,0.1\n")
+    scores = score_files(tmp_path / "labels.csv", tmp_path / "p.csv", train_labels=tmp_path / "train.csv")
+    assert scores.model == pytest.approx(-np.log(0.9))
+    assert scores.constant == pytest.approx(-np.log(0.5))
+    assert scores.table["positives"].to_dict() == {"HOG": 1, "blank": 1}

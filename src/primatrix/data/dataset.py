@@ -13,6 +13,7 @@ from primatrix.data.cache import default_store
 from primatrix.data.draws import Sampling, draw_epoch, weigh_clips
 from primatrix.data.loader import ClipLoader
 from primatrix.errors import InputError
+from primatrix.footage import match_names, pick_like
 from primatrix.interchange import read_labels
 from primatrix.labels import read_submission_format, split_clips, split_labels, split_sites
 from primatrix.measures import class_frequencies
@@ -86,14 +87,17 @@ class Dataset:
         if not self.datapath.is_dir():
             raise InputError(f"{datapath}: no such folder; wanted one with train_labels.csv, "
                              f"submission_format.csv and {dataset_type}/")  # fmt: skip
-        labels = read_labels(self.datapath / "train_labels.csv").table
         wanted = read_submission_format(self.datapath / "submission_format.csv")
+        labels = read_labels(self.datapath / "train_labels.csv").spell(wanted.columns).table
         if set(labels.columns) != set(wanted.columns):
             differing = sorted(set(labels.columns) ^ set(wanted.columns))
             raise InputError(
                 f"{datapath}: train_labels.csv and submission_format.csv differ in {', '.join(differing)}"
             )
-        labels = labels[wanted.columns]
+        videos = find_videos(self.datapath / dataset_type)
+        files = match_names(labels.index, [v.name for v in videos], root=self.datapath / dataset_type,
+                            table=self.datapath / "train_labels.csv")  # fmt: skip
+        labels = labels[wanted.columns].rename(index=files)
         if test:
             labels, wanted = labels.iloc[: TRIAL_CLIPS[0]], wanted.iloc[: TRIAL_CLIPS[1]]
         height, width = SIZES_PX[dataset_type]
@@ -136,6 +140,8 @@ class Dataset:
             parts = (empty, empty)
         else:
             known = read_labels(labels, species=species)
+            files = [video.name for video in videos]
+            known = known.rename(match_names(known.table.index, files, root=self.datapath, table=labels))
             self.sites = known.sites
             parts = (
                 split_sites(known, held_out=held_out_sites)
@@ -333,7 +339,8 @@ class Dataset:
         if absent:
             raise InputError(
                 f"{self.datapath}: {len(absent)} of {len(labelled)} labelled clips are not there, the first "
-                f"{absent[0]}; copy them in, or take their rows out of the label file"
+                f"{absent[0]} (got {pick_like(absent[0], self._loader.videos)}); copy them in, or take their rows out "
+                "of the label file"
             )
         if not any(name in self._loader.videos for name in self.X_test_ids):
             raise InputError(

@@ -19,7 +19,9 @@ from .outputs import refuse_strange_files as refuse_strange_files
 from .parts import Answers as Answers
 from .tables import NAME_COLUMNS as NAME_COLUMNS
 from .tables import name_failures as name_failures
+from .tables import parse_table as parse_table
 from .tables import read_failures as read_failures
+from .tables import read_header as read_header
 from .tables import read_table as read_table
 from .tables import read_text_table as read_text_table
 from .tables import refuse_other_list as refuse_other_list

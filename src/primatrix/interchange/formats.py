@@ -11,8 +11,8 @@ from primatrix.choices import Format
 from primatrix.disk import (
     check_output_file,
     check_output_folder,
+    read_header,
     read_json,
-    read_text_table,
     refuse_strange_files,
 )
 from primatrix.errors import InputError
@@ -136,7 +136,7 @@ def find_format(path: str | Path) -> str:
                 return name
         raise InputError(f"{path}: JSON with {', '.join(list(found)[:5]) or 'nothing'}; wanted `images` (MegaDetector)"
                          ", `predictions` (SpeciesNet) or `resources` (Camtrap DP)")  # fmt: skip
-    columns = read_text_table(path, needed=()).columns.tolist()
+    columns = read_header(path)
     return "long-csv" if is_long(columns) else "list-csv" if "labels" in columns else "csv"
 
 

@@ -1,12 +1,11 @@
 """Labels in a file of any format, which its content tells."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from primatrix.disk import read_table
+from primatrix.disk import read_header, read_table
 from primatrix.interchange.formats import find_format, read_export
 from primatrix.labels import Labels, parse_labels
 
@@ -42,7 +41,6 @@ def read_labels(path: str | Path, *, species: Sequence[str] | None = None) -> La
 def _is_exchange(path: Path) -> bool:
     """Whether a file is neither a wide nor a plain long table (a long one may have a row per stretch of a label)."""
     if path.suffix.lower() == ".csv":
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            header = next(csv.reader(file), [])
+        header = read_header(path)
         return "labels" in header or {"label", "start_seconds"} <= set(header)
     return find_format(path) not in ("csv", "long-csv")

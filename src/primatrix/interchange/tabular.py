@@ -12,7 +12,7 @@ from primatrix.errors import InputError
 from primatrix.interchange.findings import Finding, find_all
 from primatrix.interchange.options import ExportOptions
 from primatrix.interchange.reading import Reading, make_table
-from primatrix.labels import BLANK
+from primatrix.labels import BLANK, fold_name
 from primatrix.results import Results, read_predictions
 
 __all__ = ["check_table", "is_long", "read_lists", "read_long", "read_wide", "write_long", "write_wide"]
@@ -119,7 +119,7 @@ def _split_labels(cell: str, path: Path) -> list[str]:
     text = cell.strip()
     if text.startswith("["):
         try:
-            labels = [str(label) for label in json.loads(text)]
+            labels = [str(label) for label in json.loads(text) if label is not None]
         except ValueError as error:
             raise InputError(
                 f'{path}: {text!r} is not a JSON list; wanted ["duiker", "hog"] or duiker;hog'
@@ -172,7 +172,8 @@ def check_stretches(reading: Reading) -> list[str]:
         for row in table[wrong].itertuples(index=False)
     ]
     for clip, group in reading.rows.groupby("filepath", sort=False)["label"]:
-        if BLANK in set(group) and len(group) > 1:
+        folded = {fold_name(label) for label in group}
+        if BLANK in folded and len(folded) > 1:
             problems.append(f"{clip}: `blank` together with a species")
     unlikely = table[~(table["probability"].between(0, 1) | table["probability"].isna())]  # people give none
     return problems + [

@@ -1,3 +1,5 @@
+from .cleaning import fold_name as fold_name
+from .cleaning import match_species as match_species
 from .species import BENCHMARK_SPECIES as BENCHMARK_SPECIES
 from .species import BLANK as BLANK
 from .species import MULTI_SPECIES_CLIPS as MULTI_SPECIES_CLIPS

@@ -1,6 +1,7 @@
 """Label tables: which species are in which clip, read from the files of many programs and checked."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from primatrix.disk import NAME_COLUMNS, read_table
 from primatrix.errors import InputError
+from primatrix.labels.cleaning import clean_names, match_species
 from primatrix.labels.species import BLANK
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "parse_labels",
     "read_submission_format",
 ]
+
+_log = logging.getLogger(__name__)
 
 SHOWN = 3  # how many offending clips an error names
 
@@ -41,6 +45,23 @@ class Labels:
     def species(self) -> tuple[str, ...]:
         """Species in column order."""
         return tuple(self.table.columns)
+
+    def rename(self, names: Mapping[str, str]) -> "Labels":
+        """The same with other names of clips; a clip that `names` does not have keeps its own.
+
+        >>> Labels(pd.DataFrame({"hog": [1.0]}, index=["./a.mp4"])).rename({"./a.mp4": "a.mp4"}).table.index.tolist()
+        ['a.mp4']
+        """
+        sites = None if self.sites is None else self.sites.rename(names)
+        return Labels(self.table.rename(index=names), sites)
+
+    def spell(self, species: Iterable[str]) -> "Labels":
+        """The same with species spelt as in `species`, where they are known there (see `match_species`).
+
+        >>> Labels(pd.DataFrame({"Hog": [1.0], "okapi": [0.0]})).spell(["hog", "lion"]).species
+        ('hog', 'okapi')
+        """
+        return Labels(self.table.rename(columns=match_species(self.table.columns, species)), self.sites)
 
 
 def read_submission_format(path: str | Path) -> pd.DataFrame:
@@ -112,14 +133,35 @@ def parse_labels(raw: pd.DataFrame, path: Path, *, species: Sequence[str] | None
     >>> parse_labels(pd.DataFrame({"filepath": ["a.mp4"], "label": ["hog"]}), Path("labels.csv")).species
     ('hog',)
     """
+    notes: list[str] = []
+    if "site" in raw.columns:
+        cleaned = clean_names(raw["site"], species=False)
+        raw, notes = raw.assign(site=cleaned.names), list(cleaned.notes)
     if {"filepath", "label"} <= set(raw.columns) or {"filename", "label"} <= set(raw.columns):
-        labels = _from_long(raw, path, species)
+        labels = _from_long(raw, path, species, notes)
     else:
         _refuse_probabilities(raw, path)
         sites = _sites_of(raw, raw.columns[0], path)
-        labels = Labels(_from_wide(raw.drop(columns="site", errors="ignore"), path), sites)
+        table = _from_wide(raw.drop(columns="site", errors="ignore"), path)
+        labels = Labels(_clean_columns(table, notes), sites)
+    if notes:
+        _log.warning("%s: %s", path, "; ".join(notes))
     _check_blank(labels.table, path)
     return labels
+
+
+def _clean_columns(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """A wide table with one column per species; clips that only a column for no label speaks of are left out."""
+    cleaned = clean_names(table.columns.to_series(), unit="column")
+    notes += cleaned.notes
+    meant = cleaned.names.dropna()
+    said = (table.sum(axis=1) == 0) | (table[meant.index].sum(axis=1) > 0)
+    columns = {
+        name: table.loc[said, words.index].max(axis=1) for name, words in meant.groupby(meant, sort=False)
+    }
+    return (
+        table if len(meant) == table.shape[1] == len(columns) and not cleaned.notes else pd.DataFrame(columns)
+    )
 
 
 def _refuse_probabilities(raw: pd.DataFrame, path: Path) -> None:
@@ -157,7 +199,7 @@ def _from_wide(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     return clean
 
 
-def _from_long(raw: pd.DataFrame, path: Path, species: Sequence[str] | None) -> Labels:
+def _from_long(raw: pd.DataFrame, path: Path, species: Sequence[str] | None, notes: list[str]) -> Labels:
     names = "filepath" if "filepath" in raw.columns else "filename"
     _refuse_missing_names(raw[names], path)
     twice = raw.duplicated([names, "label"])
@@ -165,10 +207,12 @@ def _from_long(raw: pd.DataFrame, path: Path, species: Sequence[str] | None) -> 
         clips = raw.loc[twice, names]
         raise InputError(f"{path}: {twice.sum()} duplicate rows (clip and label), the first {clips.iloc[0]}; "
                          "wanted each label of a clip once")  # fmt: skip
-    labelled = raw[raw["label"].notna()]
+    cleaned = clean_names(raw["label"], known=species or ())
+    notes += cleaned.notes
+    labelled = raw.assign(label=cleaned.names).dropna(subset="label")
     if labelled.empty:
         raise InputError(f"{path}: no row has a label; wanted at least one")
-    table = pd.crosstab(labelled[names], labelled["label"]).astype(np.float32)
+    table = pd.crosstab(labelled[names], labelled["label"]).clip(upper=1).astype(np.float32)
     table = table.reindex(labelled[names].unique())  # file order, not alphabetical
     if species is not None:
         unknown = sorted(set(table.columns) - set(species))

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from primatrix.disk import check_output_file, read_epochs, write_whole
 from primatrix.errors import InputError
+from primatrix.footage import match_names, pick_like
 from primatrix.interchange import read_labels
 from primatrix.labels import BLANK
 from primatrix.progress import ShowProgress, show_progress
@@ -147,12 +148,15 @@ def write_report(
 
 def match_labels(path: Path, results: Results) -> pd.DataFrame:
     """The labels (clips, species) of the clips among the results; InputError where there are none."""
-    table = read_labels(path).table
-    clips = table.index[table.index.isin(results.predictions["filepath"])]
+    table, names = read_labels(path).spell(results.species).table, results.predictions["filepath"]
+    table = table.rename(
+        index=match_names(table.index, names, root=results.facts["folder"] or None, table=path)
+    )
+    clips = table.index[table.index.isin(names)]
     if not len(clips):
         raise InputError(
             f"{path}: none of its {len(table)} clips is among the results, as {table.index[0]}; wanted names as in "
-            f"predictions.csv, as {next(iter(results.predictions['filepath']), 'none')}"
+            f"predictions.csv, as {pick_like(table.index[0], names)}"
         )
     if not set(table.columns) & set(results.species):
         raise InputError(

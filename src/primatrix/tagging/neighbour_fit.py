@@ -39,7 +39,8 @@ def learn_neighbours(
     where the model is; the out-of-fold answers of `train_folds` (oof.csv) are calibrated here. Raises InputError
     where files do not fit together, ModelError where `model` is no folder of a model.
     """
-    labelled, table = read_labels(labels).table, _read_as_predicted(predictions, Path(model))
+    table = _read_as_predicted(predictions, Path(model))
+    labelled = read_labels(labels).spell(table.columns).table
     # A species that no label names is in no clip; one that was not predicted is refused by match_rows.
     columns = [*table.columns, *labelled.columns.difference(table.columns)]
     known = labelled.reindex(columns=columns, fill_value=0.0)

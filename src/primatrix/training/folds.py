@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from primatrix.data import Dataset
 from primatrix.disk import FACTS, read_facts, read_table, write_table
 from primatrix.errors import InputError, ModelError
+from primatrix.footage import match_names
 from primatrix.labels import split_folds
 from primatrix.measures import aggregated_log_loss, class_frequencies, constant_predictions
 from primatrix.models import (
@@ -209,6 +210,7 @@ def stack_folds(folders: Sequence[Path | str], labels: pd.DataFrame) -> tuple[En
             raise ModelError(
                 f"{path}: its folds are not those of {paths[0]}; train both on the same clips and folds"
             )
+    labels = labels.rename(index=match_names(labels.index, tables[0].index, table="labels"))
     families = [[load_model(path / f"fold{i}") for i in range(tables[0].nunique())] for path in paths]
     species = list(families[0][0].species)
     missing = sorted(set(tables[0].index) - set(labels.index)) or sorted(set(species) - set(labels.columns))

@@ -10,7 +10,7 @@ import pandas as pd
 from primatrix.choices import PredictedBy
 from primatrix.disk import read_facts, update_facts
 from primatrix.errors import InputError
-from primatrix.footage import read_deployments
+from primatrix.footage import match_names, read_deployments
 from primatrix.interchange import read_labels
 from primatrix.results import read_predictions
 from primatrix.trust.calibration import Calibration
@@ -38,6 +38,7 @@ def calibrate_model(
     facts = read_facts(folder)
     known, table = read_labels(labels), read_predictions(predictions)
     species = list(facts["species"])
+    known = known.rename(match_names(known.table.index, table.index, table=labels)).spell(species)
     missing = sorted(set(species) - set(table.columns))
     if missing:
         raise InputError(f"{predictions}: no column for {', '.join(missing[:5])}; wanted the model's {len(species)} "

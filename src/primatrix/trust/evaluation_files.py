@@ -1,6 +1,6 @@
 """Evaluates the tables a person has and says what came out: in lines, in files and in figures."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +11,7 @@ import pandas as pd
 
 from primatrix.disk import NAME_COLUMNS, read_epochs, read_facts, read_table
 from primatrix.errors import InputError
-from primatrix.footage import read_deployments
+from primatrix.footage import match_names, read_deployments
 from primatrix.interchange import read_labels
 from primatrix.measures import class_frequencies
 from primatrix.results import read_predictions
@@ -44,18 +44,18 @@ class Beside:
 def evaluate_files(labels: Path, predictions: Path, *, beside: Beside | None = None) -> Evaluation:
     """Evaluate a predictions CSV against a label file (see `read_labels`); other files as `beside` names them."""
     beside = beside or Beside()
-    known = read_labels(labels)
-    frequencies = class_frequencies(read_labels(beside.train_labels).table) if beside.train_labels else None
     calibration = read_calibration(beside.model) if beside.model else None
+    known = read_labels(labels).spell(calibration.species if calibration else ())
+    train = read_labels(beside.train_labels).spell(known.species).table if beside.train_labels else None
     table = read_deployments(beside.deployments) if beside.deployments else None
     evaluation = evaluate(
         add_species(known.table, calibration.species if calibration else ()),
         read_predictions(predictions),
         sites=table.sites_of(known.table.index) if table else known.sites,
-        train_frequencies=frequencies,
+        train_frequencies=None if train is None else class_frequencies(train),
         against=read_predictions(beside.against) if beside.against else None,
         calibration=calibration,
-        seconds=read_durations(beside.durations) if beside.durations else None,
+        seconds=read_durations(beside.durations, clips=known.table.index) if beside.durations else None,
     )
     lost = say_lost_of(predictions, known.table.index)
     return replace(evaluation, facts={**evaluation.facts, "lost": lost}) if lost else evaluation
@@ -78,15 +78,19 @@ def read_calibration(folder: Path) -> Calibration | None:
     return Calibration.from_dict(values) if values else None
 
 
-def read_durations(path: Path) -> "pd.Series[float]":
-    """Seconds of each clip, from any CSV with `filepath` (or `filename`) and `duration_seconds`."""
+def read_durations(path: Path, *, clips: Iterable[str] = ()) -> "pd.Series[float]":
+    """Seconds of each clip, from any CSV with `filepath` (or `filename`) and `duration_seconds`.
+
+    Those that are among `clips` have their names, however the file writes them (see `match_names`).
+    """
     raw = read_table(path)
     names = next((name for name in NAME_COLUMNS if name in raw.columns), None)
     if names is None or "duration_seconds" not in raw.columns:
         raise InputError(f"{path}: got columns {', '.join(map(str, raw.columns[:5]))}; wanted `filepath` (or "
                          "`filename`) and `duration_seconds`")  # fmt: skip
     unique = raw.drop_duplicates(names).set_index(names)["duration_seconds"]
-    return pd.to_numeric(unique, errors="coerce").astype(float)
+    named = unique.rename(match_names(unique.index, clips, table=path))
+    return pd.to_numeric(named, errors="coerce").astype(float)
 
 
 def write_evaluation(

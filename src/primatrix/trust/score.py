@@ -92,10 +92,11 @@ def score_predictions(
 
 def score_files(labels: Path, predictions: Path, *, train_labels: Path | None = None) -> Scores:
     """Score a predictions CSV against a label file (see `read_labels` for what both may look like)."""
-    known = read_labels(labels).table
-    frequencies = class_frequencies(read_labels(train_labels).table) if train_labels else None
-    scores = score_predictions(known, read_predictions(predictions), frequencies=frequencies)
-    return replace(scores, lost=say_lost_of(predictions, known.index))
+    known = read_labels(labels)
+    train = read_labels(train_labels).spell(known.species).table if train_labels else None
+    frequencies = None if train is None else class_frequencies(train)
+    scores = score_predictions(known.table, read_predictions(predictions), frequencies=frequencies)
+    return replace(scores, lost=say_lost_of(predictions, known.table.index))
 
 
 def say_lost_of(predictions: Path, clips: pd.Index) -> str:
