@@ -7,9 +7,11 @@ from .events import check_interval as check_interval
 from .events import find_events as find_events
 from .events import group_sites as group_sites
 from .events import list_species_events as list_species_events
+from .names import read_times_in_names as read_times_in_names
 from .places import PLACE_COLUMNS as PLACE_COLUMNS
 from .places import match_sites as match_sites
 from .scan import scan_folder as scan_folder
+from .shifts import parse_shift as parse_shift
 from .times import TimeSpec as TimeSpec
 from .times import find_recorded_time as find_recorded_time
 from .times import is_doubted as is_doubted

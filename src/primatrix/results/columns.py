@@ -47,6 +47,7 @@ COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
         "recorded_at": "text",  # ISO 8601, with its zone where that is known
         "time_source": "text",
         "time_warning": "text",
+        "time_shift": "text",  # what was added to what the clock said, as `+1d 02:00:00`; empty where nothing was
         "site": "text",
         "deployment": "text",
         "event": "text",
@@ -66,7 +67,7 @@ COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
 """The columns of each table, in order, and what each holds. Numbers may be missing, text may be empty."""
 
 
-MAY_LACK = {"clips": ("digest",)}  # columns that tables made by hand may do without
+MAY_LACK = {"clips": ("time_shift", "digest")}  # columns that tables made by hand may do without
 PER_SPECIES = ("predictions", "frames")  # tables with a column of probabilities for each species
 
 
