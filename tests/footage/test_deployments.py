@@ -16,8 +16,8 @@ def read(folder: Path, text: str) -> Deployments:
 def test_a_row_per_clip_tells_its_site_deployment_and_time(tmp_path: Path) -> None:
     table = read(tmp_path, "filename,site,recorded_at,mood\na.mp4,007,2016-03-19T09:36:38,good\n")
     assert table.look_up(["a.mp4", "b.mp4"]).to_numpy().tolist() == [
-        ["007", "007", "2016-03-19T09:36:38"],
-        ["", "", ""],
+        ["007", "007", "2016-03-19T09:36:38", ""],
+        ["", "", "", ""],
     ]
 
 
@@ -59,7 +59,20 @@ def test_a_row_per_deployment_is_found_by_what_paths_tell(tmp_path: Path) -> Non
     found = table.look_up(names, known=known)
     assert found["site"].tolist() == ["Baobab", "", "Ridge", ""]
     assert found["deployment"].tolist() == ["north/1", "", "south/1", ""]
-    assert table.look_up(names).to_numpy().tolist() == [["", "", ""]] * 4
+    assert table.look_up(names).to_numpy().tolist() == [[""] * 4] * 4
+
+
+def test_a_shift_of_a_clock_is_found_by_clip_folder_or_deployment(tmp_path: Path) -> None:
+    names = ["north/1/a.mp4", "south/1/c.mp4"]
+    assert read(tmp_path, "filepath,time_shift\nnorth/1/a.mp4,+01:00\n").look_up(names)["time_shift"].tolist() == [
+        "+01:00", ""]  # fmt: skip
+    assert read(tmp_path, "folder,time_shift\nsouth,-3d\n").look_up(names)["time_shift"].tolist() == [
+        "",
+        "-3d",
+    ]
+    known = match_sites(names, "{site}/{visit}/{file}")
+    table = read(tmp_path, "site,time_shift\nnorth,+01:00\n")
+    assert table.look_up(names, known=known)["time_shift"].tolist() == ["+01:00", ""]
 
 
 def test_one_camera_at_each_site_needs_no_name_of_its_own(tmp_path: Path) -> None:
@@ -113,6 +126,10 @@ def test_sites_of_other_clips_are_refused(tmp_path: Path) -> None:
         ),
         ("filepath,recorded_at\na,2023-04-15\n", "recorded_at '2023-04-15', wanted day and time of day"),
         ("deployment,start\nn,2023-04-15\n", "n: start '2023-04-15', wanted day and time of day"),
+        (
+            "site,time_shift\na,an hour\n",
+            "a: time_shift 'an hour', wanted hours and minutes to add, as +01:00",
+        ),
         ("site,latitude,longitude\na,95,0\n", "a: latitude '95', wanted degrees as a number from -90 to 90"),
         (
             'site,latitude,longitude\na,5,"3,25"\n',

@@ -36,6 +36,20 @@ def test_interval_of_a_mean_over_clips_is_the_textbooks() -> None:
     assert high - low == pytest.approx(2 * 1.96 * values.std() / np.sqrt(5000), rel=0.1)
 
 
+@pytest.mark.parametrize("sized", [1, 3000, 5000])
+def test_more_units_than_are_drawn_one_by_one_are_drawn_in_groups(sized: int) -> None:
+    names = pd.Index([f"{i}.mp4" for i in range(5000)])
+    sites = pd.Series([f"s{i // 2}" if i < sized else "" for i in range(5000)], index=names)
+    values = np.random.default_rng(1).normal(size=5000)
+    drawn = Resample.draw(names, sites=sites, replicates=2000)
+    assert drawn.weights.shape == (2000, 1000)
+    whole = sized // 2 * 2
+    assert (drawn.unit_of_clip[0:whole:2] == drawn.unit_of_clip[1:whole:2]).all()  # sites stay whole
+    means = drawn.replicate_sums(values) / drawn.replicate_sums(np.ones(5000))
+    low, high = percentiles(means)
+    assert high - low == pytest.approx(2 * 1.96 * values.std() / np.sqrt(5000), rel=0.1)
+
+
 def test_sites_that_differ_widen_the_interval() -> None:
     rng = np.random.default_rng(2)
     values = np.repeat(rng.normal(size=30), 10) + 0.1 * rng.normal(size=300)

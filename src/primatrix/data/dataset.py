@@ -383,6 +383,8 @@ class Dataset:
 
     def _rows_at(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows of X_train at places of the stream: each epoch is drawn by itself."""
+        if not self.shuffle and self._weights is None:
+            return places % self.num_samples
         rows = np.empty(len(places), np.int64)
         for epoch in np.unique(places // self.num_samples):
             here = places // self.num_samples == epoch
@@ -390,8 +392,6 @@ class Dataset:
         return rows
 
     def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
-        if not self.shuffle and self._weights is None:
-            return np.arange(self.num_samples)
         if epoch not in self._orders:
             rng = np.random.default_rng([self.seed, epoch])
             order: NDArray[np.int64] = (

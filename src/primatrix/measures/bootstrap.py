@@ -12,9 +12,9 @@ __all__ = ["Resample", "percentiles"]
 
 Floats = NDArray[np.float64]
 REPLICATES = 1000
-MOST_UNITS = (
-    1000  # single clips are dealt into this many groups: same variance, 1/90 of the work at 90,000 clips
-)
+# More units (sites, or clips without one) are dealt into so many groups: same variance, 1/90 of the memory and the work
+# at 90,000 clips.
+MOST_UNITS = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +35,8 @@ class Resample:
     ) -> "Resample":
         """Draw the sites of these clips, or the clips themselves where no site is known.
 
-        A clip whose site alone is not known is drawn by itself, and `unit` says so.
+        A clip whose site alone is not known is drawn by itself, and `unit` says so. More than MOST_UNITS of either are
+        drawn in groups, whole sites in each.
 
         >>> sites = pd.Series({"a": "north", "b": "north", "c": "south"})
         >>> drawn = Resample.draw(pd.Index(list("abc")), sites=sites, replicates=2)
@@ -46,8 +47,8 @@ class Resample:
         sites = sites if count_sites(index, sites) else None
         units = number_units(index, sites)
         count = int(units.max(initial=-1)) + 1
-        if count > MOST_UNITS and sites is None:
-            units, count = rng.permutation(len(index)) % MOST_UNITS, MOST_UNITS
+        if count > MOST_UNITS:
+            units, count = (rng.permutation(count) % MOST_UNITS)[units], MOST_UNITS
         weights = rng.multinomial(count, np.full(count, 1 / count), size=replicates).astype(np.float64)
         unit = "sites and clips without one" if count_without_site(index, sites) else "sites"
         return cls(weights, units, "clips" if sites is None else unit)

@@ -62,12 +62,14 @@ def draw_filmstrips(
     found, drawn = _find_clips(moments, Path(folder))
     options = PoolOptions(batch=1) if workers is None else PoolOptions(workers=workers, batch=1)
     cut = partial(_cut_all, {name: tuple(seconds) for name, seconds in moments.items()})
+    size_bytes = 0
     with FilePool(cut, options=options) as pool:
         for done, (video, result) in enumerate(zip(found, pool.map(found), strict=True), start=1):
             drawn[video.name] = f"{result.stage}: {result.reason}" if isinstance(result, Failure) else result
             if on_progress:
                 on_progress(Progress("pictures", done, len(found)))
-            if sum(_size(result) for result in drawn.values()) > budget_bytes:
+            size_bytes += _size(drawn[video.name])
+            if size_bytes > budget_bytes:
                 break
     return _share_budget(strips, drawn, budget_bytes)
 
@@ -137,7 +139,8 @@ def _find_clips(names: Iterable[str], folder: Path) -> tuple[list[Video], dict[s
     if spelt_out and folder.is_dir():
         listed = [video for video in find_videos(folder, media="both") if video.name in spelt_out]
         found += listed
-        missing = {name: why for name, why in missing.items() if name not in {v.name for v in listed}}
+        for video in listed:
+            del missing[video.name]
     return found, missing
 
 

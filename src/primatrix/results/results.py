@@ -170,10 +170,11 @@ def _check_rows(results: Results) -> None:
         raise InputError(f"clips: {len(results.clips)} rows, not those of predictions ({len(clips)}); wanted the same "
                          "clips in the same order")  # fmt: skip
     of_clips = results.failures[~results.failures["filename"].str.endswith("/")]  # the others are folders
-    check_known(of_clips, "failures", clips)
-    check_known(results.sightings, "sightings", clips)
+    known = frozenset(clips)
+    check_known(of_clips, "failures", known)
+    check_known(results.sightings, "sightings", known)
     if results.frames is not None:
-        check_known(results.frames, "frames", clips)
+        check_known(results.frames, "frames", known)
     check_predictions(results.predictions, results.species, set(of_clips["filename"]))
     check_sightings(results.sightings, results.species)
     check_clips(results.clips)
@@ -212,12 +213,13 @@ def _write_frames(tables: Iterable[pd.DataFrame] | None, path: Path, results: Re
         return
     columns = columns_of("frames", results.species)
     schema = pa.schema([(column, ARROW_TYPES[kind]) for column, kind in columns.items()])
+    known = frozenset(results.predictions["filepath"])
 
     def write(temporary: Path) -> None:
         with pq.ParquetWriter(temporary, schema) as writer:
             for table in tables:
                 typed = type_table(table, "frames", results.species)
-                check_known(typed, "frames", results.predictions["filepath"])
+                check_known(typed, "frames", known)
                 writer.write_table(pa.Table.from_pandas(typed, schema=schema, preserve_index=False))
 
     write_whole(path, write)

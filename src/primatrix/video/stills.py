@@ -10,6 +10,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from primatrix.choices import Stage
 from primatrix.errors import DecodeError
+from primatrix.video.dates import parse_date
 from primatrix.video.reading import may_pass
 
 __all__ = ["Still", "find_still_time", "open_still", "read_still"]
@@ -17,7 +18,6 @@ __all__ = ["Still", "find_still_time", "open_still", "read_still"]
 Still = Image.Image
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")
 WIDE_MODES = ("I", "F")  # 32 bits per pixel: nobody knows which value is white
-EXIF_TIME_FORMAT = "%Y:%m:%d %H:%M:%S"
 # What Pillow's readers raise on damaged files: they parse with struct and indices.
 DAMAGE = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError, OverflowError,
@@ -75,9 +75,8 @@ def find_still_time(picture: Still) -> datetime | None:
     """When the picture was taken, by its EXIF, with a time zone only where it names one."""
     try:
         tags = picture.getexif().get_ifd(ExifTags.IFD.Exif)
-        time = datetime.strptime(str(tags[ExifTags.Base.DateTimeOriginal]).strip("\0 "), EXIF_TIME_FORMAT)
-        zone = str(tags.get(ExifTags.Base.OffsetTimeOriginal, "")).strip("\0 ")
-        return datetime.fromisoformat(f"{time.isoformat()}{zone}")
+        time = str(tags[ExifTags.Base.DateTimeOriginal]).strip("\0 ")
+        return parse_date(time + str(tags.get(ExifTags.Base.OffsetTimeOriginal, "")))
     except DAMAGE:
         return None
 
