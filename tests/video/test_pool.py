@@ -14,7 +14,7 @@ from primatrix.errors import PrimatrixError
 from primatrix.records import Clip, ClipSpec, Failure, Video
 from primatrix.video.decode import decode_clip
 from primatrix.video.files import describe_video
-from primatrix.video.pool import DecodePool, PoolOptions, decode_clips
+from primatrix.video.pool import DecodePool, PoolOptions, _Batch, _Task, decode_clips
 
 SPEC = ClipSpec(frames=4)
 # What a worker runs in these tests instead of decode_clip: real crashes, chosen by the video's name.
@@ -129,6 +129,18 @@ def test_workers_killed_from_outside_at_any_time_lose_nothing(video: Video) -> N
         assert len(list(pool.map(videos[:5]))) == 5
     assert names == [video.name for video in videos]
     assert killed == 6
+
+
+def test_a_worker_that_was_killed_while_idle_costs_no_second_try(video: Video) -> None:
+    with DecodePool(SPEC, options=PoolOptions(workers=1)) as pool:
+        list(pool.map([video]))
+        pool._workers[0].process.kill()
+        pool._workers[0].process.join()
+        batch: _Batch[Video, Clip] = _Batch([video], [None], 1)
+        pool._queue.append(_Task(batch, [0], alone=True))
+        while batch.missing:
+            pool._advance()
+    assert isinstance(batch.results[0], Clip)
 
 
 def test_an_endless_input_is_read_only_as_far_as_needed(video: Video) -> None:

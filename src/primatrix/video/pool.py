@@ -226,7 +226,14 @@ class FilePool(Generic[Item, Result]):
             self._lose(worker, "time limit", f"not done after {self.options.time_limit_seconds:g} s")
 
     def _hand_out(self) -> None:
-        """Start workers while there is more to do than hands to do it, and give each idle one a task."""
+        """Start workers while there is more to do than hands to do it, and give each idle one a task.
+
+        One that died while it was idle gets none: it would count against the file.
+        """
+        for worker in [
+            worker for worker in self._workers if worker not in self._tasks and worker.has_ended()
+        ]:
+            self._lose(worker, "worker", f"the worker process died ({worker.describe_exit()})")
         while len(self._workers) < min(self.options.workers, len(self._queue) + len(self._tasks)):
             answer = partial(_run_batch, self._work)
             self._workers.append(start_worker(answer, memory_limit_bytes=self.options.memory_limit_bytes))
