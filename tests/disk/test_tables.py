@@ -141,7 +141,7 @@ cell = st.text(st.characters(codec="cp1252", categories=("L", "N", "P", "Zs")), 
 
 @given(st.lists(st.tuples(cell.filter(bool), cell), min_size=1, max_size=5), st.sampled_from(",;\t"),
        st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]))  # fmt: skip
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_cell_changes_with_the_way_a_table_is_written(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], separator: str, encoding: str
 ) -> None:

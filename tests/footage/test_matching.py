@@ -144,7 +144,7 @@ WRITERS: list[Callable[[str], str]] = [
 
 
 @given(st.lists(paths, min_size=1, max_size=6, unique=True), st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_however_a_name_is_written_it_is_never_another_file(files: list[str], data: st.DataObject) -> None:
     written = {data.draw(st.sampled_from(WRITERS))(file): file for file in files}
     assume(len(written) == len(files))
@@ -161,7 +161,7 @@ def test_however_a_name_is_written_it_is_never_another_file(files: list[str], da
 
 @given(st.lists(paths, min_size=1, max_size=6, unique_by=lambda name: unicodedata.normalize("NFKC", name).casefold()),
        st.sampled_from(WRITERS[:6]))  # fmt: skip
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_names_all_written_in_one_way_are_all_found(files: list[str], write: Callable[[str], str]) -> None:
     assume(not any("footage" in file.casefold() for file in files))
     found = match_names(map(write, files), files, root="/data/footage", table="/data/labels.csv")

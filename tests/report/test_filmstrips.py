@@ -12,7 +12,7 @@ from primatrix.report.filmstrips import Filmstrip, choose_moments, cut_filmstrip
 from primatrix.report.selection import Strip
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(0.001, 5), min_size=1, max_size=50), st.one_of(st.none(), st.floats(-10, 300)))
 def test_moments_rise_are_never_doubled_and_lie_in_the_clip(steps: list[float], centre: float | None) -> None:
     pts = np.cumsum(steps).tolist()
