@@ -38,7 +38,10 @@ Json = Any  # JSON values of several types
 
 
 def check_megadetector(path: Path) -> list[str]:
-    """Problems of a MegaDetector JSON by https://lila.science/megadetector-output-format, 1.3 to 1.6."""
+    """Problems of a MegaDetector JSON by https://lila.science/megadetector-output-format, 1.0 to 1.6.
+
+    Of videos, versions before 1.4 tell no frames, and those before 1.5 not which frames were looked at.
+    """
     found = read_json(path)
     info, images = found.get("info"), found.get("images")
     version = info.get("format_version") if isinstance(info, dict) else None
@@ -58,6 +61,12 @@ def check_megadetector(path: Path) -> list[str]:
         if isinstance(name, str):
             problems += [f"{name}: {line}" for line in _check_image(image, found)]
     return problems
+
+
+def _version_of(found: Mapping[str, Json]) -> tuple[int, ...]:
+    """The version a file states, the newest where it states none."""
+    stated = str((found.get("info") or {}).get("format_version"))
+    return tuple(map(int, stated.split("."))) if re.fullmatch(r"\d+\.\d+", stated) else (1, 6)
 
 
 def _check_categories(found: Json, key: str) -> Iterator[str]:
@@ -85,12 +94,14 @@ def _check_image(image: Mapping[str, Json], found: Mapping[str, Json]) -> Iterat
         yield "failure with detections; wanted null, or none of them"
     if failure is None and not isinstance(detections, list):
         yield f"detections: got {detections!r}, wanted a list"
-    is_video = Path(image["file"]).suffix.lower() not in STILL_SUFFIXES
+    version = _version_of(found)
+    is_video = version >= (1, 4) and Path(image["file"]).suffix.lower() not in STILL_SUFFIXES
     if is_video:
         rate, frames = image.get("frame_rate"), image.get("frames_processed")
         if not isinstance(rate, int | float) or (rate <= 0 and failure is None):
             yield f"frame_rate: got {rate!r}, wanted a number above 0"
-        if not isinstance(frames, list) or not all(_is_count(frame) for frame in frames):
+        is_listed = isinstance(frames, list) and all(_is_count(frame) for frame in frames)
+        if not is_listed and (version >= (1, 5) or frames is not None):
             yield "frames_processed: wanted a list of whole numbers"
     for detection in detections if isinstance(detections, list) else []:
         yield from _check_detection(detection, found, is_video)
@@ -132,7 +143,10 @@ def check_speciesnet(path: Path) -> list[str]:
 
 
 def _check_prediction(image: Mapping[str, Json]) -> Iterator[str]:
-    if not isinstance(image.get("model_version"), str):
+    alone = "prediction" not in image and ("classifications" in image) != ("detections" in image)
+    if (
+        not isinstance(image.get("model_version"), str) and not alone
+    ):  # of the classifier or the detector alone
         yield f"model_version: got {image.get('model_version')!r}, wanted text"
     failures = image.get("failures")
     if failures is not None and (

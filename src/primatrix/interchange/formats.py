@@ -15,7 +15,7 @@ from primatrix.interchange.checks import check_camtrap, check_megadetector, chec
 from primatrix.interchange.frictionless_judge import ask_frictionless, has_frictionless
 from primatrix.interchange.megadetector import read_megadetector, write_megadetector
 from primatrix.interchange.options import ExportOptions, ExportRun
-from primatrix.interchange.reading import Reading
+from primatrix.interchange.reading import MalformedError, Reading
 from primatrix.interchange.speciesnet import read_speciesnet, write_speciesnet
 from primatrix.interchange.tabular import (
     check_table,
@@ -111,9 +111,9 @@ def find_format(path: str | Path) -> str:
         raise InputError(f"{path}: a folder without datapackage.json; wanted a Camtrap DP package, or a file")
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path")
-    with path.open("rb") as file:
-        is_json = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
-    if is_json:
+    with path.open("rb") as file:  # UTF-16, as some programs write it, has zero bytes between
+        first = file.read(64).lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")[:1]
+    if first in (b"{", b"["):
         found = read_json(path)
         for key, name in (
             ("images", "megadetector"),
@@ -160,4 +160,5 @@ def check_export(path: str | Path, *, schemas: str | Path | None = None, outside
 
 
 def _describe(error: Exception, kind: str) -> str:
-    return f"not built as {kind} is ({type(error).__name__}: {error})"
+    known = isinstance(error, MalformedError)
+    return f"not built as {kind} is: {error if known else 'a part of it is of another kind than the format says'}"
