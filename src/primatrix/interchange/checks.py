@@ -11,6 +11,8 @@ import pandas as pd
 
 from primatrix.disk import read_json, read_text_table
 from primatrix.errors import InputError
+from primatrix.footage import leads_outside
+from primatrix.interchange.camtrap_package import DESCRIPTION, find_table, find_version, open_package
 from primatrix.interchange.camtrap_rules import (
     CAPTURE_METHODS,
     CONTRIBUTOR_ROLES,
@@ -19,6 +21,7 @@ from primatrix.interchange.camtrap_rules import (
     SAMPLING_DESIGNS,
     check_column,
 )
+from primatrix.interchange.reading import MalformedError
 from primatrix.video import STILL_SUFFIXES
 
 __all__ = ["check_camtrap", "check_megadetector", "check_speciesnet"]
@@ -189,25 +192,19 @@ def _check_label(label: Json) -> Iterator[str]:
 
 def check_camtrap(path: Path) -> list[str]:
     """Problems of a Camtrap DP 1.0 package: its description, every column, and what must agree between tables."""
-    folder = path.parent if path.is_file() else path
-    package = read_json(folder / "datapackage.json")
+    with open_package(path) as folder:
+        return [line.replace(str(folder), str(path)) for line in _check_camtrap(folder)]
+
+
+def _check_camtrap(folder: Path) -> list[str]:
+    package = read_json(folder / DESCRIPTION)
     problems = list(_check_package(package))
-    resources = package.get("resources")
-    where = (
-        {part.get("name"): part for part in resources if isinstance(part, dict)}
-        if isinstance(resources, list)
-        else {}
-    )
     tables = {}
     for name, rules in RULES.items():
-        if name not in where:
-            problems.append(f"resources: no {name}; wanted deployments, media and observations")
-            continue
         try:
-            table = read_text_table(
-                folder / str(where[name].get("path")), needed=[k for k, r in rules.items() if r.required]
-            )
-        except InputError as error:
+            place = find_table(package, name, folder)
+            table = read_text_table(place, needed=[key for key, rule in rules.items() if rule.required])
+        except (InputError, MalformedError) as error:
             problems.append(str(error))
             continue
         tables[name] = table
@@ -224,7 +221,9 @@ def _check_package(package: Mapping[str, Json]) -> Iterator[str]:
     project, profile = package.get("project") or {}, str(package.get("profile"))
     design, methods = project.get("samplingDesign"), project.get("captureMethod") or []
     if not re.search(r"1\.0(\.\d+)?/camtrap-dp-profile\.json$", profile):
-        yield f"datapackage.json: profile {profile!r}; wanted the address of Camtrap DP 1.0's profile"
+        version = find_version({"profile": profile})
+        got = f"profile of Camtrap DP {version}, {profile!r}" if version else f"profile {profile!r}"
+        yield f"datapackage.json: {got}; wanted the address of Camtrap DP 1.0's profile"
     yield from (f"datapackage.json: project: no `{key}`" for key in PROJECT_KEYS if key not in project)
     if design not in (None, *SAMPLING_DESIGNS):
         yield f"datapackage.json: samplingDesign {design!r}; wanted one of {', '.join(SAMPLING_DESIGNS)}"
@@ -268,6 +267,9 @@ def _check_links(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
         late = times[0] > times[1]
         if late.any():
             yield f"{name}.{end}: {tables[name].loc[late, end].iloc[0]!r} is before {start}"
+    outside = [path for path in tables["media"]["filePath"] if leads_outside(path)]
+    if outside:
+        yield f"media.filePath: {outside[0]!r} leads outside the package"
     seen = tables["observations"]
     if "mediaID" in seen and ((seen["observationLevel"] == "media") & seen["mediaID"].isin(MISSING)).any():
         yield "observations.mediaID: nothing for an observation of level media"

@@ -10,7 +10,9 @@ from typing import get_args
 from primatrix.choices import Format
 from primatrix.disk import read_header, read_json
 from primatrix.errors import InputError
-from primatrix.interchange.camtrap import read_camtrap, write_camtrap
+from primatrix.interchange.camtrap import write_camtrap
+from primatrix.interchange.camtrap_package import is_archive, is_package
+from primatrix.interchange.camtrap_reading import read_camtrap
 from primatrix.interchange.checks import check_camtrap, check_megadetector, check_speciesnet
 from primatrix.interchange.frictionless_judge import ask_frictionless, has_frictionless
 from primatrix.interchange.megadetector import read_megadetector, write_megadetector
@@ -105,10 +107,11 @@ def find_format(path: str | Path) -> str:
     primatrix.errors.InputError: nowhere.json: no such file; check the path
     """
     path = Path(path)
-    if path.is_dir():
-        if (path / "datapackage.json").is_file():
-            return "camtrap-dp"
-        raise InputError(f"{path}: a folder without datapackage.json; wanted a Camtrap DP package, or a file")
+    if is_package(path):
+        return "camtrap-dp"
+    if path.is_dir() or is_archive(path):
+        kind = "folder" if path.is_dir() else "zip archive"
+        raise InputError(f"{path}: a {kind} without datapackage.json; wanted a Camtrap DP package, or a file")
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path")
     with path.open("rb") as file:  # UTF-16, as some programs write it, has zero bytes between
