@@ -186,6 +186,13 @@ def test_labels_may_name_the_clips_as_another_system_does(tmp_path: Path, make_r
     assert labels.loc["north/a.mp4"].to_dict() == {"blank": 0, "duiker": 1, "hog<b>": 0}
 
 
+def test_labels_of_clips_that_trained_do_not_measure_the_model(tmp_path: Path, make_results: Make) -> None:
+    results = make_results(tmp_path, names=("a.mp4", "b.mp4"))
+    path = tmp_path / "labels.csv"
+    path.write_text("filepath,label,split\na.mp4,duiker,train\nb.mp4,Duiker,test\n")
+    assert match_labels(path, results)["duiker"].to_dict() == {"b.mp4": 1}
+
+
 def test_the_training_curve_is_drawn_from_the_model_folder(tmp_path: Path, make_results: Make) -> None:
     from safetensors.numpy import save_file
 

@@ -82,6 +82,18 @@ def test_labels_that_spell_species_otherwise_than_the_model_are_of_its_species(f
     assert calibrate(folder).fitted_on.positives == plain.fitted_on.positives
 
 
+@pytest.mark.parametrize(("source", "clips"), [("validation", 150), ("out-of-fold", 450)])
+def test_clips_that_trained_or_are_held_out_calibrate_nothing(folder: Path, source: str, clips: int) -> None:
+    labels = pd.read_csv(folder / "labels.csv", index_col="filename")
+    labels["split"] = (["train", "val", "train", "holdout"] * 163)[:650]
+    labels.to_csv(folder / "labels.csv")
+    calibration = calibrate_model(
+        folder / "model", labels=folder / "labels.csv", predictions=folder / "predictions.csv",
+        source=source,  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert calibration.fitted_on.clips == clips
+
+
 def test_sites_of_other_clips_are_refused(folder: Path) -> None:
     sites = pd.read_csv(folder / "sites.csv", index_col="filename").rename(lambda name: f"other{name}")
     sites.to_csv(folder / "sites.csv")

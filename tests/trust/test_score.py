@@ -74,3 +74,15 @@ def test_species_of_labels_and_predictions_need_not_be_spelt_alike(tmp_path: Pat
     assert scores.model == pytest.approx(-np.log(0.9))
     assert scores.constant == pytest.approx(-np.log(0.5))
     assert scores.table["positives"].to_dict() == {"HOG": 1, "blank": 1}
+
+
+def test_a_model_is_scored_on_clips_it_has_not_trained_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("filepath,label,split\na,hog,train\nb,lion,val\nc,hog,holdout\nd,lion,holdout\n")
+    LABELS.rename_axis("filepath").to_csv(tmp_path / "p.csv")
+    scores = score_files(path, tmp_path / "p.csv", train_labels=path)
+    assert (scores.clips, scores.table["positives"].to_dict()) == (2, {"hog": 1, "lion": 1})
+    assert scores.constant == pytest.approx(-np.log(0.5))  # of a and b
+    assert caplog.messages[0] == "labels: 2 of 4 clips are used, those of holdout by the column `split`"

@@ -49,9 +49,7 @@ class Dataset:
     Raises InputError where folders, labels or clips are missing or do not fit.
     """
 
-    _train_position: int = (
-        0  # in clips, as the other two; the state of batches(), val_batches(), test_batches()
-    )
+    _train_position: int = 0  # in clips, as the other two: where batches() and its like go on
     _val_position: int = 0
     _test_position: int = 0
     look_ahead_clips: int | None = None  # decoded in one go; None: AHEAD
@@ -104,7 +102,6 @@ class Dataset:
         spec = spec or ClipSpec(15 if reduce_frames else 30, height, width)
         self._set_parts(split_clips(labels, val_size=val_size, seed=0), wanted)
         self._set_batches(batch_size, shuffle=shuffle, seed=seed)
-        videos = find_videos(self.datapath / dataset_type)
         kept = Path(store or default_store(self.datapath))
         self._open(ClipLoader(videos, spec, store=kept, retry_failed=retry_failed, workers=workers))
 

@@ -16,8 +16,9 @@ def read_labels(path: str | Path, *, species: Sequence[str] | None = None) -> La
     """Read a label file of any format, which its content tells, and check it.
 
     Wide CSV: `filename` (or `filepath`), then one column of 0/1 per species, as the benchmark's train_labels.csv.
-    Long CSV: `filepath,label[,site]`, one row per species of a clip, as zamba's label files; a row without label
-    lists a clip nobody has labelled. Lists: `filepath,labels`, with `duiker;hog` in a cell, or a JSON list.
+    Long CSV: `filepath,label[,site][,split]`, one row per species of a clip, as zamba's label files; a row without
+    label lists a clip nobody has labelled. Lists: `filepath,labels`, with `duiker;hog` in a cell, or a JSON list.
+    `split` says what a clip is for: train, val or holdout (test). It may stand in a wide file too, and so may `site`.
     Camtrap DP (its folder or datapackage.json), MegaDetector's JSON, SpeciesNet's JSON: see `docs/formats.md`.
     `species` fixes the columns and their order (all but wide files; by default the labels that occur, sorted).
 

@@ -1,8 +1,9 @@
 """Label tables: which species are in which clip, read from the files of many programs and checked."""
 
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,12 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
+BESIDE = ("site", "split")  # columns that stand beside those of species
+# Words of a column `split`, zamba's and others', without spaces, _ and -.
+PARTS: Mapping[str, str] = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "validate": "val",
+    "dev": "val", "holdout": "holdout", "heldout": "holdout", "test": "holdout", "testing": "holdout",
+}  # fmt: skip
 SHOWN = 3  # how many offending clips an error names
 
 
@@ -34,12 +41,13 @@ class Labels:
     """Who is in which clip.
 
     `table` has one row per clip (index: the clip's name) and one float32 column of 0/1 per species.
-    `sites` has the same index, or is None where sites are not known. Clips that a file lists without a label are in
-    neither.
+    `sites` has the same index, or is None where sites are not known; so has `parts`, what the file says each clip is
+    for: train, val or holdout. Clips that a file lists without a label are in none of them.
     """
 
     table: pd.DataFrame
     sites: "pd.Series[str] | None" = None
+    parts: "pd.Series[str] | None" = None
 
     @property
     def species(self) -> tuple[str, ...]:
@@ -52,8 +60,8 @@ class Labels:
         >>> Labels(pd.DataFrame({"hog": [1.0]}, index=["./a.mp4"])).rename({"./a.mp4": "a.mp4"}).table.index.tolist()
         ['a.mp4']
         """
-        sites = None if self.sites is None else self.sites.rename(names)
-        return Labels(self.table.rename(index=names), sites)
+        beside = [None if known is None else known.rename(names) for known in (self.sites, self.parts)]
+        return Labels(self.table.rename(index=names), *beside)
 
     def spell(self, species: Iterable[str]) -> "Labels":
         """The same with species spelt as in `species`, where they are known there (see `match_species`).
@@ -61,7 +69,16 @@ class Labels:
         >>> Labels(pd.DataFrame({"Hog": [1.0], "okapi": [0.0]})).spell(["hog", "lion"]).species
         ('hog', 'okapi')
         """
-        return Labels(self.table.rename(columns=match_species(self.table.columns, species)), self.sites)
+        return replace(self, table=self.table.rename(columns=match_species(self.table.columns, species)))
+
+    def keep(self, clips: pd.Index) -> "Labels":
+        """The labels of these clips alone.
+
+        >>> Labels(pd.DataFrame({"hog": [1.0, 0.0]}, index=["a", "b"])).keep(pd.Index(["b"])).table.index.tolist()
+        ['b']
+        """
+        beside = [None if known is None else known.loc[clips] for known in (self.sites, self.parts)]
+        return Labels(self.table.loc[clips], *beside)
 
 
 def read_submission_format(path: str | Path) -> pd.DataFrame:
@@ -141,9 +158,9 @@ def parse_labels(raw: pd.DataFrame, path: Path, *, species: Sequence[str] | None
         labels = _from_long(raw, path, species, notes)
     else:
         _refuse_probabilities(raw, path)
-        sites = _sites_of(raw, raw.columns[0], path)
-        table = _from_wide(raw.drop(columns="site", errors="ignore"), path)
-        labels = Labels(_clean_columns(table, notes), sites)
+        names = str(raw.columns[0])
+        table = _clean_columns(_from_wide(raw.drop(columns=list(BESIDE), errors="ignore"), path), notes)
+        labels = Labels(table, _sites_of(raw, names, path), _parts_of(raw, names, path)).keep(table.index)
     if notes:
         _log.warning("%s: %s", path, "; ".join(notes))
     _check_blank(labels.table, path)
@@ -182,7 +199,7 @@ def _from_wide(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     table = raw.set_index(names)
     _refuse_missing_names(table.index, path)
     _refuse_duplicates(table.index, path)
-    extra = [c for c in ("site", "split") if c in table.columns]
+    extra = [c for c in BESIDE if c in table.columns]
     if extra:
         raise InputError(
             f"{path}: column `{extra[0]}` is not a species; wide files hold species only: remove it"
@@ -222,19 +239,40 @@ def _from_long(raw: pd.DataFrame, path: Path, species: Sequence[str] | None, not
             )
         table = table.reindex(columns=list(species), fill_value=np.float32(0))
     table.index.name, table.columns.name = None, None
-    return Labels(table, _sites_of(labelled, names, path))
+    return Labels(table, _sites_of(labelled, names, path), _parts_of(labelled, names, path))
 
 
 def _sites_of(rows: pd.DataFrame, names: str, path: Path) -> "pd.Series[str] | None":
     if "site" not in rows.columns or rows["site"].isna().all():
         return None
-    pairs = rows[[names, "site"]].drop_duplicates()
-    several = pairs[names].duplicated()
+    return _one_each(
+        rows[names], rows["site"].fillna(""), f"{path}: %s has several sites; wanted one per clip"
+    )
+
+
+def _parts_of(rows: pd.DataFrame, names: str, path: Path) -> "pd.Series[str] | None":
+    """What the column `split` says that each clip is for; None where there is none, or nothing in it."""
+    if "split" not in rows.columns or rows["split"].isna().all():
+        return None
+    words = rows["split"].fillna("").astype(str)
+    parts = words.map(lambda word: PARTS.get(re.sub("[ _-]", "", word).lower(), ""))
+    wrong = np.flatnonzero(parts == "")
+    if len(wrong):
+        clip, word = rows[names].iloc[wrong[0]], words.iloc[wrong[0]]
+        raise InputError(f"{path}: {clip} has {word or 'nothing'!r} in its column `split`; wanted train, val or "
+                         "holdout for every labelled clip, or no such column")  # fmt: skip
+    return _one_each(
+        rows[names], parts, f"{path}: %s is in several parts of the column `split`; wanted one per clip"
+    )
+
+
+def _one_each(clips: "pd.Series[str]", values: "pd.Series[str]", refusal: str) -> "pd.Series[str]":
+    """The value of each clip; InputError, with the clip's name in `refusal`, where it has several."""
+    pairs = pd.DataFrame({"clip": clips, "value": values}).drop_duplicates()
+    several = pairs["clip"].duplicated()
     if several.any():
-        raise InputError(
-            f"{path}: {pairs.loc[several, names].iloc[0]} has several sites; wanted one per clip"
-        )
-    return pairs.set_index(names)["site"].fillna("")
+        raise InputError(refusal % pairs.loc[several, "clip"].iloc[0])
+    return pd.Series(pairs["value"].to_numpy(), index=pairs["clip"].to_list(), name=values.name)
 
 
 def _refuse_missing_names(names: "pd.Series[str] | pd.Index", path: Path) -> None:

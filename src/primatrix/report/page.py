@@ -15,7 +15,7 @@ from primatrix.disk import check_output_file, read_epochs, write_whole
 from primatrix.errors import InputError
 from primatrix.footage import match_names, pick_like
 from primatrix.interchange import read_labels
-from primatrix.labels import BLANK
+from primatrix.labels import BLANK, choose_scored
 from primatrix.progress import ShowProgress, show_progress
 from primatrix.report.accuracy import describe_accuracy
 from primatrix.report.charts import (
@@ -148,7 +148,8 @@ def write_report(
 
 def match_labels(path: Path, results: Results) -> pd.DataFrame:
     """The labels (clips, species) of the clips among the results; InputError where there are none."""
-    table, names = read_labels(path).spell(results.species).table, results.predictions["filepath"]
+    table = choose_scored(read_labels(path)).spell(results.species).table
+    names = results.predictions["filepath"]
     table = table.rename(
         index=match_names(table.index, names, root=results.facts["folder"] or None, table=path)
     )

@@ -13,6 +13,7 @@ from primatrix.disk import NAME_COLUMNS, read_epochs, read_facts, read_table
 from primatrix.errors import InputError
 from primatrix.footage import match_names, read_deployments
 from primatrix.interchange import read_labels
+from primatrix.labels import choose_scored, choose_trained
 from primatrix.measures import class_frequencies
 from primatrix.results import read_predictions
 from primatrix.trust.calibration import Calibration, say_share
@@ -45,8 +46,9 @@ def evaluate_files(labels: Path, predictions: Path, *, beside: Beside | None = N
     """Evaluate a predictions CSV against a label file (see `read_labels`); other files as `beside` names them."""
     beside = beside or Beside()
     calibration = read_calibration(beside.model) if beside.model else None
-    known = read_labels(labels).spell(calibration.species if calibration else ())
-    train = read_labels(beside.train_labels).spell(known.species).table if beside.train_labels else None
+    known = choose_scored(read_labels(labels)).spell(calibration.species if calibration else ())
+    told = choose_trained(read_labels(beside.train_labels)) if beside.train_labels else None
+    train = told.spell(known.species).table if told else None
     table = read_deployments(beside.deployments) if beside.deployments else None
     evaluation = evaluate(
         add_species(known.table, calibration.species if calibration else ()),
