@@ -14,7 +14,7 @@ from primatrix.data.draws import Sampling, draw_epoch, weigh_clips
 from primatrix.data.loader import ClipLoader
 from primatrix.errors import InputError
 from primatrix.interchange import read_labels
-from primatrix.labels import read_submission_format, split_clips, split_labels, split_sites
+from primatrix.labels import describe_split, read_submission_format, split_clips, split_labels, split_sites
 from primatrix.measures import class_frequencies
 from primatrix.progress import ShowProgress, show_progress
 from primatrix.records import SIZES_PX, ClipSpec, DatasetType, Failure, Media
@@ -48,9 +48,8 @@ class Dataset:
     Raises InputError where folders, labels or clips are missing or do not fit.
     """
 
-    _train_position: int = (
-        0  # in clips, as the other two; the state of batches(), val_batches(), test_batches()
-    )
+    # In clips, as the other two: the state of batches(), val_batches(), test_batches().
+    _train_position: int = 0
     _val_position: int = 0
     _test_position: int = 0
     look_ahead_clips: int | None = None  # decoded in one go; None: AHEAD
@@ -77,12 +76,8 @@ class Dataset:
         if dataset_type not in SIZES_PX:
             raise InputError(f"dataset_type: got {dataset_type!r}, wanted one of {', '.join(SIZES_PX)}")
         self.datapath = Path(datapath)
-        self.dataset_type, self.reduce_frames, self.val_size, self.test = (
-            dataset_type,
-            reduce_frames,
-            val_size,
-            test,
-        )
+        self.dataset_type, self.reduce_frames = dataset_type, reduce_frames
+        self.val_size, self.test = val_size, test
         if not self.datapath.is_dir():
             raise InputError(f"{datapath}: no such folder; wanted one with train_labels.csv, "
                              f"submission_format.csv and {dataset_type}/")  # fmt: skip
@@ -258,6 +253,10 @@ class Dataset:
     def labels(self) -> pd.DataFrame:
         """The label table of all labelled clips, training clips first."""
         return pd.concat([self.y_train, self.y_val])
+
+    def describe_split(self) -> list[str]:
+        """Lines for people: how many clips of what train and validate, and what is too little."""
+        return describe_split(self.y_train, self.y_val, sites=self.sites)
 
     def hold_out(self, clips: Iterable[str]) -> Self:
         """The same clips, decoded once, in which exactly these labelled clips validate and are to be predicted."""

@@ -4,6 +4,8 @@ from .species import MULTI_SPECIES_CLIPS as MULTI_SPECIES_CLIPS
 from .species import TEST_CLIPS as TEST_CLIPS
 from .species import TRAIN_CLIPS as TRAIN_CLIPS
 from .species import TRAIN_POSITIVES as TRAIN_POSITIVES
+from .splits import describe_folds as describe_folds
+from .splits import describe_split as describe_split
 from .splits import split_clips as split_clips
 from .splits import split_folds as split_folds
 from .splits import split_labels as split_labels
