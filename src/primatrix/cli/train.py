@@ -26,7 +26,7 @@ from primatrix.cli.options import (
     split_commas,
     tell_unused,
 )
-from primatrix.cli.program import finish
+from primatrix.cli.program import finish, tell
 from primatrix.errors import InputError
 from primatrix.progress import ProgressDisplay
 from primatrix.records import OnProgress
@@ -183,7 +183,7 @@ def train(
         **read_options(option or []),
     )
     with ProgressDisplay(quiet=quiet) as display, closing(dataset):
-        run_training(make_model, dataset, spec=spec, folds=folds, out=out,
+        run_training(make_model, dataset, spec=spec, folds=folds, out=out, quiet=quiet,
                      on_progress=display.on_progress)  # fmt: skip
 
 
@@ -221,27 +221,34 @@ def run_training(
     spec: "TrainSpec",
     folds: int | None,
     out: Path,
+    quiet: bool,
     on_progress: OnProgress,
 ) -> None:
-    """Train once or by folds, and say what came of it."""
+    """Train once or by folds, and say what came of it; the last line says whether that is better than the constant."""
     from primatrix.disk import write_failures
-    from primatrix.labels import split_folds
+    from primatrix.labels import describe_folds, split_folds
     from primatrix.training import is_leader, train_folds
     from primatrix.training import train as run
 
-    if folds is not None and spec.dry_run:  # refuses folds that cannot be, as `train_folds` does
+    split = dataset.describe_split()
+    if folds is not None:  # refuses folds that cannot be, in a dry run too
         split_folds(dataset.labels, sites=dataset.sites, folds=folds)
+        split = describe_folds(dataset.labels, sites=dataset.sites, folds=folds)
+    model = make_model()
+    for line in [] if quiet else split:  # before hours of work, not only after them
+        tell(line)
     if folds is not None and not spec.dry_run:
         done = train_folds(make_model, dataset, folder=out, folds=folds, spec=spec, on_progress=on_progress)
         text = done.summary()
     else:
-        text = run(make_model(), dataset, spec=spec, folder=out, on_progress=on_progress).summary()
+        text = run(model, dataset, spec=spec, folder=out, on_progress=on_progress).summary()
     if not is_leader():  # one of several processes that train together
         return
-    typer.echo(text)
+    *lines, verdict = text.splitlines()
     if spec.dry_run:
+        typer.echo("\n".join(lines))
         typer.echo("dry run: trained, validated, saved, loaded and predicted; nothing was kept")
         finish(len(dataset.failures))
     else:
-        typer.echo(f"model: {out}")
+        typer.echo("\n".join([*lines, f"model: {out}", verdict]))
         finish(len(dataset.failures), write_failures(dataset.failures, out / "failures.csv"))

@@ -15,7 +15,7 @@ from primatrix.data.loader import ClipLoader
 from primatrix.errors import InputError
 from primatrix.footage import match_names, pick_like
 from primatrix.interchange import read_labels
-from primatrix.labels import read_submission_format, split_clips, split_labels, split_sites
+from primatrix.labels import describe_split, read_submission_format, split_clips, split_labels, split_sites
 from primatrix.measures import class_frequencies
 from primatrix.progress import ShowProgress, show_progress
 from primatrix.records import SIZES_PX, ClipSpec, DatasetType, Failure, Media
@@ -76,12 +76,8 @@ class Dataset:
         if dataset_type not in SIZES_PX:
             raise InputError(f"dataset_type: got {dataset_type!r}, wanted one of {', '.join(SIZES_PX)}")
         self.datapath = Path(datapath)
-        self.dataset_type, self.reduce_frames, self.val_size, self.test = (
-            dataset_type,
-            reduce_frames,
-            val_size,
-            test,
-        )
+        self.dataset_type, self.reduce_frames = dataset_type, reduce_frames
+        self.val_size, self.test = val_size, test
         if not self.datapath.is_dir():
             raise InputError(f"{datapath}: no such folder; wanted one with train_labels.csv, "
                              f"submission_format.csv and {dataset_type}/")  # fmt: skip
@@ -261,6 +257,10 @@ class Dataset:
     def labels(self) -> pd.DataFrame:
         """The label table of all labelled clips, training clips first."""
         return pd.concat([self.y_train, self.y_val])
+
+    def describe_split(self) -> list[str]:
+        """Lines for people: how many clips of what train and validate, and what is too little."""
+        return describe_split(self.y_train, self.y_val, sites=self.sites)
 
     def hold_out(self, clips: Iterable[str]) -> Self:
         """The same clips, decoded once, in which exactly these labelled clips validate and are to be predicted."""

@@ -9,6 +9,8 @@ from .species import TRAIN_POSITIVES as TRAIN_POSITIVES
 from .splits import choose_fitted as choose_fitted
 from .splits import choose_scored as choose_scored
 from .splits import choose_trained as choose_trained
+from .splits import describe_folds as describe_folds
+from .splits import describe_split as describe_split
 from .splits import split_clips as split_clips
 from .splits import split_folds as split_folds
 from .splits import split_labels as split_labels

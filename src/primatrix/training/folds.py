@@ -1,39 +1,33 @@
 """Training fold by fold: every labelled clip answered by a model that has not seen it, nor its site."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 
 from primatrix.data import Dataset
-from primatrix.disk import FACTS, read_facts, read_table, write_table
+from primatrix.disk import FACTS, read_table, write_table
 from primatrix.errors import InputError, ModelError
 from primatrix.footage import match_names
-from primatrix.labels import split_folds
+from primatrix.labels import describe_folds, split_folds
 from primatrix.measures import aggregated_log_loss, class_frequencies, constant_predictions
 from primatrix.models import (
     Ensemble,
     Model,
     choose_processor,
     combine_families,
-    count_clips_at_once,
-    describe_family,
     load_model,
-    predict_batches,
-    predict_frames,
     read_state,
-    write_state,
 )
 from primatrix.progress import ShowProgress, show_progress
-from primatrix.training.loop import hold_run, train
-from primatrix.training.recipe import History, TrainSpec
+from primatrix.training.answers import answer_held_out
+from primatrix.training.loop import hold_run, train_one
+from primatrix.training.recipe import History, TrainSpec, settle
 from primatrix.training.stacking import Stack, fit_stack
-from primatrix.training.team import gather_team, is_leader
+from primatrix.training.team import gather_team
 
 __all__ = ["FoldRun", "stack_folds", "train_folds"]
 
@@ -48,7 +42,8 @@ class FoldRun:
     """What training by folds gave: `table` has each clip's fold and probabilities (NaN where it failed).
 
     `loss` and `constant` are aggregated log losses over all clips that could be read: of the answers, and of
-    the class frequencies of the same clips. `ensemble` averages the folds' models.
+    the class frequencies of the same clips. `ensemble` averages the folds' models, `split` says how many clips of what
+    there were.
     """
 
     table: pd.DataFrame
@@ -57,16 +52,17 @@ class FoldRun:
     constant: float
     folder: Path
     ensemble: Ensemble
+    split: tuple[str, ...] = ()
 
     def summary(self) -> str:
         """Lines for the terminal."""
         ends = [f"fold {i}: {history.summary().splitlines()[-1]}" for i, history in enumerate(self.histories)]
-        score = f"out-of-fold aggregated log loss {self.loss:.4f}, constant {self.constant:.4f}"
-        lines = [
-            self.histories[-1].lost,
-            *ends,
-            f"{score}: {self.folder / TABLE}",
-        ]  # the last has met all clips
+        word = "better" if self.loss < self.constant else "worse"
+        score = (
+            f"out-of-fold aggregated log loss {self.loss:.4f}, {word} than the constant's {self.constant:.4f} "
+            f"({self.loss / self.constant:.2f} of it): {self.folder / TABLE}"
+        )
+        lines = [self.histories[-1].lost, *self.split, *ends, score]  # the last fold has met all clips
         return "\n".join(line for line in lines if line)
 
 
@@ -97,22 +93,24 @@ def train_folds(
     fold_of = split_folds(labels, sites=data.sites, folds=folds)
     gather_team(choose_processor(spec.device, precision=spec.precision), size=spec.devices)  # then one leads
     histories, tables, models = [], [], []
-    with ExitStack() as stack:
-        if is_leader():
-            stack.enter_context(hold_run(folder))
-        tell = stack.enter_context(show_progress(on_progress))
+    with hold_run(folder), show_progress(on_progress) as tell:
         keep_folds(fold_of, folder / "folds.csv")
         for fold in range(folds):
             part = data.hold_out(fold_of.index[fold_of == fold])
             models.append(make_model())
-            place = folder / f"fold{fold}"
-            histories.append(train(models[fold], part, spec=spec, folder=place, on_progress=tell))
-            probabilities = answer_fold(models[fold], part, folder=place, spec=spec)
+            place, own = folder / f"fold{fold}", settle(spec, settings={}, data=part)
+            with hold_run(place):
+                history = train_one(models[fold], part, spec=own, folder=place, on_progress=tell)
+                probabilities = answer_held_out(models[fold], part, folder=place, name=ANSWERS, spec=own)
+            histories.append(history)
             tables.append(pd.DataFrame(probabilities, index=part.X_test_ids, columns=part.class_names))
         table = pd.concat(tables).loc[labels.index]
         loss, constant = measure_answers(table, labels)
         ensemble = save_ensemble(models, table, fold_of, folder=folder, loss=loss)
-    return FoldRun(table.assign(fold=fold_of), tuple(histories), loss, constant, folder, ensemble)
+    split = describe_folds(labels, sites=data.sites, folds=folds)
+    return FoldRun(
+        table.assign(fold=fold_of), tuple(histories), loss, constant, folder, ensemble, tuple(split)
+    )
 
 
 def measure_answers(table: pd.DataFrame, labels: pd.DataFrame) -> tuple[float, float]:
@@ -158,41 +156,6 @@ def keep_folds(fold_of: "pd.Series[int]", path: Path) -> None:
             f"{path}: holds {saved['fold'].nunique()} folds of {len(saved)} clips, other than these "
             f"{table['fold'].nunique()} of {len(table)}; use the same labels and folds, or another folder"
         )
-
-
-def answer_fold(model: Model, part: Dataset, *, folder: Path, spec: TrainSpec) -> NDArray[np.float32]:
-    """The model's probabilities (N, S) for the clips held out, kept in its folder with their statistics."""
-    digest = read_facts(folder)["weights_sha256"]
-    path, clips = folder / ANSWERS, part.X_test_ids.tolist()
-    if path.is_file():
-        tensors, facts = read_state(path)
-        if (facts.get("weights_sha256"), facts.get("clips")) == (digest, clips):
-            return tensors["probabilities"].numpy()
-    part.seek_test(0)
-    parts = []
-    for probabilities, statistics in answer_batches(model, part, spec=spec):
-        failed = torch.tensor([name in part.bad_videos for name in part.test_batch_ids])
-        probabilities[failed], statistics[failed] = torch.nan, torch.nan
-        parts.append((probabilities, statistics))
-    probabilities, statistics = (torch.cat(both) for both in zip(*parts, strict=True))
-    write_state(
-        path, tensors={"probabilities": probabilities, "statistics": statistics},
-        facts={"weights_sha256": digest, "clips": clips},
-    )  # fmt: skip
-    return probabilities.numpy()
-
-
-def answer_batches(
-    model: Model, part: Dataset, *, spec: TrainSpec
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Probabilities (B, S) and statistics (B, S, 7) of the clips to be predicted, batch by batch."""
-    batches = part.test_batches(count_clips_at_once(part.spec))
-    if model.gives_frames:
-        for clips, frames in predict_frames(model, batches, device=spec.device, precision=spec.precision):
-            yield torch.from_numpy(clips), describe_family(torch.from_numpy(clips), torch.from_numpy(frames))
-    else:
-        for clips in predict_batches(model, batches, device=spec.device, precision=spec.precision):
-            yield torch.from_numpy(clips), describe_family(torch.from_numpy(clips), None)
 
 
 def stack_folds(folders: Sequence[Path | str], labels: pd.DataFrame) -> tuple[Ensemble, Stack]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from primatrix.data import Dataset
 from primatrix.disk import FACTS, STATE, check_output_folder, hold_alone, refuse_strange_files
 from primatrix.errors import ModelError
 from primatrix.models import (
@@ -22,16 +23,18 @@ from primatrix.models import (
 )
 from primatrix.progress import ShowProgress, show_progress
 from primatrix.records import OnProgress, say_lost
+from primatrix.training.answers import judge, keep_split, keep_validation
 from primatrix.training.recipe import History, TrainingData, TrainSpec, settle
 from primatrix.training.run import Run
 from primatrix.training.snapshot import keep_calibration
 from primatrix.training.streams import open_stream, use_sampling
 from primatrix.training.team import gather_team, is_leader
 
-__all__ = ["hold_run", "train"]
+__all__ = ["hold_run", "train", "train_one"]
 
 LOCK = "training.lock"  # stays in the folder: a lock file that goes with its holder could be held twice
-WRITTEN = ("failures.csv", "folds.csv", "oof.csv")  # beside the model
+# What is written beside the model, and what tells that a folder holds results, which have a failures.csv of their own.
+WRITTEN = ("failures.csv", "folds.csv", "oof.csv", "split.csv", "validation.csv", "run.json")
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +53,9 @@ def train(
     `settings` are fields of TrainSpec (epochs, steps_per_epoch, ...), changed in `spec` or, without one, in what is
     recommended for the model's architecture (`TrainSpec.for_model`). With a `folder`, the state is saved there
     about once a minute and the model after every epoch; the same call goes on from the last saved step, and on
-    a CPU the weights are then bit-equal to those of an undisturbed run. The model is left in eval mode.
+    a CPU the weights are then bit-equal to those of an undisturbed run. Of a Dataset, the folder also gets split.csv,
+    which clips train and which validate, and validation.csv, the model's own probabilities for the latter, for
+    `calibrate_model`. The model is left in eval mode.
 
     Raises InputError for settings that cannot be and a folder in which another run trains, or that cannot be written or
     is another's; ModelError for batches that do not fit the model, a loss that is not finite, or a folder that holds a
@@ -72,20 +77,39 @@ def train(
     1
     """
     spec = settle(spec or TrainSpec.for_model(model.name), settings=settings, data=data)
-    if spec.dry_run:
-        with show_progress(on_progress) as tell:
+    with contextlib.ExitStack() as stack:
+        tell = stack.enter_context(show_progress(on_progress))
+        if spec.dry_run:
             return rehearse(model, data, spec=spec, on_progress=tell)
+        gather_team(
+            choose_processor(spec.device, precision=spec.precision), size=spec.devices
+        )  # then one leads
+        stack.enter_context(hold_run(folder))
+        history = train_one(model, data, spec=spec, folder=folder, on_progress=tell)
+        if folder is not None and is_leader() and isinstance(data, Dataset):
+            keep_validation(model, data, folder=Path(folder), spec=spec)
+    return history
+
+
+def train_one(
+    model: Model,
+    data: TrainingData,
+    *,
+    spec: TrainSpec,
+    folder: Path | str | None,
+    on_progress: OnProgress | None,
+) -> History:
+    """Train with settings that are settled; the folder, where there is one, is held."""
     use_sampling(data, spec=spec)
     team = gather_team(choose_processor(spec.device, precision=spec.precision), size=spec.devices)
     logger.info("training %s on %s", model.name, team.processor.description)
     with contextlib.ExitStack() as stack:
-        if folder is not None and is_leader():
-            stack.enter_context(hold_run(folder))
         stack.enter_context(model.running_on(team.processor.torch_device, training=True))
-        tell = stack.enter_context(show_progress(on_progress))
-        run = Run(model, data, spec=spec, team=team, folder=folder, on_progress=tell)
+        run = Run(model, data, spec=spec, team=team, folder=folder, on_progress=on_progress)
         stack.callback(run.close)
         run.resume()
+        if folder is not None and is_leader() and isinstance(data, Dataset):
+            keep_split(data, Path(folder))
         while not run.is_finished():
             run.finish_epoch(run.train_epoch())
             run.save_state()
@@ -99,16 +123,29 @@ def train(
         keep_calibration(model, Path(folder))
         model.save(folder)
     team.wait()
-    lost = say_lost(getattr(data, "failures", ()), getattr(data, "num_tried", 0))
-    return History(tuple(run.state.epochs), lost)
+    return tell_history(run, data)
+
+
+def tell_history(run: Run, data: TrainingData) -> History:
+    """What came of a run, and of a Dataset's clips: what was lost, how they were split, and what the constant is."""
+    epochs = tuple(run.state.epochs)
+    if not isinstance(data, Dataset):
+        return History(epochs)
+    verdict = judge(data, epochs, kept=run.kept, steps=run.validation_steps)
+    return History(epochs, say_lost(data.failures, data.num_tried), tuple(data.describe_split()), verdict)
 
 
 @contextlib.contextmanager
-def hold_run(folder: Path | str) -> Iterator[None]:
-    """A scope in which no other run may train in the folder. InputError where one does, or the folder is another's."""
+def hold_run(folder: Path | str | None) -> Iterator[None]:
+    """A scope in which no other run may train in the folder. InputError where one does, or the folder is another's.
+
+    Of processes that train together the first holds it for all.
+    """
+    if folder is None or not is_leader():
+        yield
+        return
     folder = check_output_folder(folder)
-    marks = (LOCK, FACTS, STATE)
-    refuse_strange_files(folder, (*WRITTEN, "run.json"), marks=marks, what="a training run")
+    refuse_strange_files(folder, WRITTEN, marks=(LOCK, FACTS, STATE), what="a training run")
     with hold_alone(folder / LOCK, doing="training"):
         yield
 

@@ -176,10 +176,16 @@ class EpochScores:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What training gave, epoch by epoch; `lost` says how many clips could not be read where those were many."""
+    """What training gave, epoch by epoch, and of a Dataset's clips in words: what was lost, the split, the verdict.
+
+    `lost` says how many clips could not be read where those were many, `verdict` whether the weights that were kept are
+    better than the constant class frequencies.
+    """
 
     epochs: tuple[EpochScores, ...]
     lost: str = ""
+    split: tuple[str, ...] = ()
+    verdict: str = ""
 
     @property
     def history(self) -> dict[str, list[float]]:
@@ -192,7 +198,7 @@ class History:
         return {name: [getattr(epoch, name) for epoch in self.epochs] for name in names}
 
     def summary(self) -> str:
-        """One line per epoch, after what was lost.
+        """What was lost, how clips were split, a line per epoch, and whether the constant was beaten.
 
         >>> print(History((EpochScores(0.5, 0.4, 10.0, 100.0),)).summary())
         epoch 1: loss 0.5000, val_loss 0.4000, 10 s, 100 clips/s
@@ -202,7 +208,7 @@ class History:
             f"{epoch.seconds:.0f} s, {epoch.clips_per_second:.0f} clips/s"
             for i, epoch in enumerate(self.epochs, start=1)
         ]
-        return "\n".join([self.lost, *lines] if self.lost else lines)
+        return "\n".join(line for line in (self.lost, *self.split, *lines, self.verdict) if line)
 
 
 def best_epoch(epochs: list[EpochScores]) -> EpochScores:

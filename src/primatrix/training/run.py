@@ -243,6 +243,12 @@ class Run:
             with holding_weights(self.model.network, self.state.averaged):
                 self.state.best = {name: t.cpu() for name, t in copy_weights(self.model.network).items()}
 
+    @property
+    def kept(self) -> int:
+        """The epoch, counted from 0, whose weights the run stands for now."""
+        epochs = self.state.epochs
+        return epochs.index(best_epoch(epochs)) if self.spec.keep == "best" else len(epochs) - 1
+
     def choose_weights(self) -> dict[str, Tensor] | None:
         """The weights the run stands for now, as `keep` and `ema` say; None: those the network holds."""
         if self.spec.keep == "best":
@@ -251,7 +257,7 @@ class Run:
 
     def describe_model(self) -> None:
         """Note in the model how it was trained, and the losses of the epoch whose weights it gets."""
-        chosen = best_epoch(self.state.epochs) if self.spec.keep == "best" else self.state.epochs[-1]
+        chosen = self.state.epochs[self.kept]
         values = {"epochs": float(len(self.state.epochs)), "loss": chosen.loss, "val_loss": chosen.val_loss}
         self.model.scores = {name: value for name, value in values.items() if math.isfinite(value)}
         self.model.recipe = self.spec.to_dict()
