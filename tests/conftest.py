@@ -20,6 +20,8 @@ os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports keras
 hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no fault
 hypothesis.settings.load_profile("untimed")
 
+collect_ignore = ["windows"]  # what Python itself loads in processes of tests/test_systems.py
+
 
 def find_shared_data() -> Path | None:
     named = os.environ.get("PRIMATRIX_SHARED_DATA")
