@@ -30,11 +30,15 @@ from .measures import aggregated_log_loss as aggregated_log_loss
 from .measures import class_frequencies as class_frequencies
 from .measures import constant_predictions as constant_predictions
 from .measures import species_log_losses as species_log_losses
+from .models import Encoder as Encoder
+from .models import EncoderFacts as EncoderFacts
 from .models import Ensemble as Ensemble
 from .models import Model as Model
 from .models import build_model as build_model
 from .models import describe_device as describe_device
+from .models import list_encoders as list_encoders
 from .models import list_models as list_models
+from .models import load_encoder as load_encoder
 from .models import load_model as load_model
 from .models import predict_batches as predict_batches
 from .models import read_keras_weights as read_keras_weights

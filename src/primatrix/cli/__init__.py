@@ -11,6 +11,7 @@ from primatrix.cli import (
     calibrate,
     demo,
     downsample,
+    encoders,
     evaluate,
     export,
     info,
@@ -28,7 +29,7 @@ from primatrix.cli.program import Command, app, main
 __all__ = ["app", "main"]
 
 IN_ORDER_OF_WORK: dict[str, tuple[Callable[..., None], ...]] = {
-    "Trying it out": (demo.demo, simulate.simulate, info.info),
+    "Trying it out": (demo.demo, simulate.simulate, info.info, encoders.encoders),
     "Footage": (scan.scan, downsample.downsample, pack.pack),
     "Learning": (train.train,),
     "Answers": (predict.predict,),

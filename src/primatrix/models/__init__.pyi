@@ -17,6 +17,10 @@ from .devices import choose_processor as choose_processor
 from .devices import compile_network as compile_network
 from .devices import describe_device as describe_device
 from .devices import seeded as seeded
+from .encoders import Encoder as Encoder
+from .encoders import EncoderFacts as EncoderFacts
+from .encoders import list_encoders as list_encoders
+from .encoders import load_encoder as load_encoder
 from .ensemble import Ensemble as Ensemble
 from .ensemble import combine_families as combine_families
 from .ensemble import describe_family as describe_family
