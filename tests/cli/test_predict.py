@@ -28,7 +28,8 @@ def test_a_folder_of_ones_own_gets_a_row_per_video_and_no_invented_number(
     words = ("predict", footage.parent, "--model", model, "--out", out, "--workers", 0)
     ended = run(*words, "--site-from", "{site}/{file}")
     assert ended.code == 1
-    lines = ended.out.splitlines()
+    lost, *lines = ended.out.splitlines()
+    assert lost.startswith("1 of 5 videos (20 %) could not be read: not readable as video: ")
     assert len(lines) == 5
     assert lines[0].startswith("5 videos, 60 s of footage")
     assert lines[0].endswith("4 read, 1 not (failures.csv says why)")

@@ -21,11 +21,35 @@ def test_a_row_per_clip_tells_its_site_deployment_and_time(tmp_path: Path) -> No
     ]
 
 
+def test_a_site_with_a_space_at_its_end_is_no_other_site(tmp_path: Path) -> None:
+    table = read(tmp_path, "filename,site\na.mp4,north\nb.mp4,north \n")
+    assert table.look_up(["a.mp4", "b.mp4"]).to_numpy().tolist() == [["north", "north", ""]] * 2
+
+
 def test_a_row_per_folder_is_of_all_clips_below_it_the_deepest_first(tmp_path: Path) -> None:
     table = read(tmp_path, "folder,locationID,deploymentID\ncard\\,north,d1\ncard/2,south,d2\n")
     names = ["card/1/a.mp4", "card/2/x/b.mp4", "other/c.mp4", "d.mp4"]
     assert table.look_up(names)["site"].tolist() == ["north", "south", "", ""]
     assert table.look_up(names)["deployment"].tolist() == ["d1", "d2", "", ""]
+
+
+def test_a_table_of_excel_with_decimal_commas_is_read(tmp_path: Path) -> None:
+    text = "site;latitude;longitude;start\r\nTaï;5,5;-3,25;2023-04-15T06:30:12\r\n"
+    (tmp_path / "d.csv").write_bytes(text.encode("cp1252"))
+    facts = read_deployments(tmp_path / "d.csv").by_deployment()
+    assert facts.loc["Taï", ["latitude", "longitude"]].tolist() == ["5.5", "-3.25"]
+
+
+def test_clips_and_folders_are_found_however_the_table_writes_them(tmp_path: Path) -> None:
+    names = ["card 1/a.mp4", "card 1/DCIM/b.mp4", "card 2/c.mp4"]
+    table = read(tmp_path, "filename,site\nD:\\trip\\CARD 1\\A.MP4,north\nD:\\trip\\card 2\\c,south\n")
+    assert table.look_up(names)["site"].tolist() == ["north", "", "south"]
+    table = read(tmp_path, "folder,site\nTrip\\Card 1\\,north\n./trip/card 2,south\n")
+    assert table.look_up(names)["site"].tolist() == ["north", "north", "south"]
+    table = read(tmp_path, "folder,site\ncard 1,north\nother/trip,south\n")
+    assert table.look_up(names, root="/data/trip")["site"].tolist() == ["north", "north", ""]
+    with pytest.raises(InputError, match=r"d\.csv: a\.mp4 may be x/a\.mp4 or y/a\.mp4"):
+        read(tmp_path, "filename,site\na.mp4,north\n").look_up(["x/a.mp4", "y/a.mp4"])
 
 
 def test_a_row_per_deployment_is_found_by_what_paths_tell(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def labels(odd_names: tuple[str, ...]) -> pd.DataFrame:
 
 @pytest.fixture
 def accuracy(labels: pd.DataFrame, make_results: Make, tmp_path: Path) -> Accuracy:
-    described = describe_accuracy(make_results(tmp_path), labels)
+    described = describe_accuracy(labels, make_results(tmp_path))
     assert described is not None
     return described
 
@@ -52,7 +52,7 @@ def test_intervals_are_by_site_where_sites_are_known_and_it_is_said(
         "Measured on 4 labelled clips (95 % bootstrap over sites, 1000 draws of 2)"
     )
     results = make_results(tmp_path)
-    without = describe_accuracy(replace(results, clips=results.clips.assign(site="")), labels)
+    without = describe_accuracy(labels, replace(results, clips=results.clips.assign(site="")))
     assert without is not None
     assert "bootstrap over clips, 1000 draws of 4" in without.paragraphs[0]
 
@@ -73,7 +73,7 @@ def test_a_species_neither_labelled_nor_tagged_has_no_row(
 ) -> None:
     results = make_results(tmp_path)
     nowhere = replace(results, predictions=results.predictions.assign(duiker=[0.1, 0.1, 0.1, 0.1, None]))
-    described = describe_accuracy(nowhere, labels[labels["duiker"] == 0])
+    described = describe_accuracy(labels[labels["duiker"] == 0], nowhere)
     assert described is not None
     assert [row[0] for row in described.rows] == ["hog<b>", "blank"]
     assert len(described.small) == 2
@@ -82,8 +82,8 @@ def test_a_species_neither_labelled_nor_tagged_has_no_row(
 def test_without_a_labelled_clip_that_could_be_read_there_is_nothing_to_say(
     labels: pd.DataFrame, make_results: Make, tmp_path: Path
 ) -> None:
-    assert describe_accuracy(make_results(tmp_path), labels.loc[["b/broken.mp4"]]) is None
-    assert describe_accuracy(make_results(tmp_path), labels.head(0)) is None
+    assert describe_accuracy(labels.loc[["b/broken.mp4"]], make_results(tmp_path)) is None
+    assert describe_accuracy(labels.head(0), make_results(tmp_path)) is None
 
 
 def test_small_losses_keep_their_digits(labels: pd.DataFrame, make_results: Make, tmp_path: Path) -> None:
@@ -91,8 +91,7 @@ def test_small_losses_keep_their_digits(labels: pd.DataFrame, make_results: Make
     for sure, words in ((0.995, "0.0050"), (0.99999, "1e-05"), (0.9, "0.105")):
         right = (labels * (2 * sure - 1) + 1 - sure).reset_index(drop=True)
         right.loc[4] = None
-        described = describe_accuracy(
-            replace(results, predictions=results.predictions.assign(**right)), labels
-        )
+        sure_results = replace(results, predictions=results.predictions.assign(**right))
+        described = describe_accuracy(labels, sure_results)
         assert described is not None
         assert described.measures[0][1] == words

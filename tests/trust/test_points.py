@@ -83,7 +83,7 @@ def test_a_promise_in_the_mean_has_no_confidence_and_counts_sites() -> None:
 def test_a_promise_over_sites_wants_the_site_of_every_clip() -> None:
     labels, prob = make(BLANKS[:40], DUIKERS[:60])
     with pytest.raises(
-        InputError, match="got 'sites' and no sites, wanted the site of every clip; give --sites"
+        InputError, match="got 'sites' and no sites, wanted the site of every clip; give --deployments"
     ):
         choose_points(labels, prob, promise=Promise(unit="sites"))
     sites = pd.Series("north", index=labels.index[:60])

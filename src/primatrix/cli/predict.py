@@ -11,18 +11,19 @@ from primatrix.cli.options import (
     PLACES,
     Data,
     Deployments,
-    Device,
     Kind,
     Look,
     ModelFolder,
+    OnDevice,
     Quiet,
+    RetryFailed,
     Workers,
     is_benchmark,
     tell_unused,
 )
 from primatrix.cli.program import finish, tell
-from primatrix.cli.progress import ProgressDisplay
 from primatrix.errors import InputError
+from primatrix.progress import ProgressDisplay
 
 if TYPE_CHECKING:
     from primatrix.models import Model
@@ -113,11 +114,12 @@ def predict(
             rich_help_panel=ANSWERS,
         ),
     ] = False,
-    device: Device = "auto",
+    device: OnDevice = "auto",
     store: Annotated[
         Path | None,
         typer.Option(help="Where a benchmark folder's decoded clips are kept.", rich_help_panel=MACHINE),
     ] = None,
+    retry_failed: RetryFailed = False,
     workers: Workers = None,
 ) -> None:
     """Tag every video of a folder: what is seen, when, where; for a benchmark folder, write the submission.
@@ -138,7 +140,9 @@ def predict(
         per_frame=per_frame,
     )
     with ProgressDisplay(quiet=quiet) as display:
-        shared = {"device": device, "workers": workers, "on_progress": display.on_progress}
+        shared = {
+            "device": device, "retry_failed": retry_failed, "workers": workers, "on_progress": display.on_progress,
+        }  # fmt: skip
         loaded = load_for_prediction(model, raw=raw)
         if is_benchmark(data):
             tell_unused(options_of_footage(spec))

@@ -17,6 +17,7 @@ import pandas as pd
 
 from primatrix.disk import read_text_table
 from primatrix.errors import InputError
+from primatrix.footage.matching import match_names
 from primatrix.footage.shifts import WANTED_SHIFT, parse_shift
 
 __all__ = ["CAMTRAP_NAMES", "Deployments", "read_deployments"]
@@ -47,15 +48,29 @@ class Deployments:
     key: str
     path: Path
 
-    def look_up(self, names: Sequence[str] | pd.Index, *, known: pd.DataFrame | None = None) -> pd.DataFrame:
+    def look_up(
+        self,
+        names: Sequence[str] | pd.Index,
+        *,
+        known: pd.DataFrame | None = None,
+        root: str | Path | None = None,
+    ) -> pd.DataFrame:
         """Site, deployment, recorded_at and time_shift of each clip (index: names), empty where the table has it not.
 
-        Of several folders that fit, the deepest counts. A table by deployment needs `known`, the site and deployment
+        Clips and folders are found as `match_names` finds them; `root` is the folder that `names` are paths below. Of
+        several folders that fit, the deepest counts. A table by deployment needs `known`, the site and deployment
         that paths tell of each clip; a row of the site stands for its deployments that have none.
         """
         if self.key == "deployment":
             return self._look_up_known(names, known)
-        keys = [self._folder_of(name) for name in names] if self.key == "folder" else list(names)
+        above = {name: _list_folders(name) for name in names} if self.key == "folder" else {}
+        places = {folder: None for folders in above.values() for folder in folders} if above else names
+        rows = match_names(self.table.index, places, root=root, table=self.path)
+        row_of = {place: row for row, place in rows.items()}
+        if above:
+            keys = [next((row_of[place] for place in above[name] if place in row_of), "") for name in names]
+        else:
+            keys = [row_of.get(name, "") for name in names]
         found = self.table[OF_A_CLIP].reindex(keys).fillna("")
         found.index = pd.Index(names)
         return found
@@ -96,11 +111,6 @@ class Deployments:
             found["deployment"] = known["deployment"].where(rows.isin(self.table.index), "").to_numpy()
         return found
 
-    def _folder_of(self, name: str) -> str:
-        parts = name.split("/")[:-1]
-        paths = ("/".join(parts[:depth]) for depth in range(len(parts), 0, -1))
-        return next((path for path in paths if path in self.table.index), "")
-
 
 def read_deployments(path: str | Path) -> Deployments:
     """Read a table of deployments (CSV): a row per clip, folder or deployment, as this module describes them.
@@ -133,9 +143,16 @@ def read_deployments(path: str | Path) -> Deployments:
         raise InputError(f"{path}: {key} {twice.iloc[0]!r} has several rows or no name; wanted one row each")
     missing = [name for name in COLUMNS if name not in raw.columns]
     table = raw.assign(**dict.fromkeys(missing, "")).set_index(index)
+    table[["site", "deployment"]] = table[["site", "deployment"]].apply(lambda column: column.str.strip())
     table["deployment"] = table["deployment"].where(table["deployment"] != "", table["site"])
     _check_cells(table, path)
     return Deployments(table, key, path)
+
+
+def _list_folders(name: str) -> list[str]:
+    """The folders a clip lies in, the deepest first."""
+    parts = name.split("/")[:-1]
+    return ["/".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
 
 
 def _check_cells(table: pd.DataFrame, path: Path) -> None:

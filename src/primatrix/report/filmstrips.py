@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from primatrix.errors import InputError
+from primatrix.footage import leads_outside
 from primatrix.records import ClipSpec, Failure, OnProgress, Progress, Video
 from primatrix.report.selection import Strip
 from primatrix.video import FilePool, PoolOptions, decode_clip, describe_video, find_videos, probe_video
@@ -26,6 +27,7 @@ STEP_SECONDS = 1.0  # between frames, less in a clip shorter than that takes
 TILE_WIDTH_PX, TILE_HEIGHT_PX = 200, 150  # the most of one frame
 GAP_PX = 2
 QUALITY = 60
+OUTSIDE = "its path leads outside the folder of footage, so it was not opened"
 BUDGET_BYTES = 13_500_000  # of all pictures: a third more as text in the page, which must stay below 20 MB
 
 
@@ -127,10 +129,13 @@ Drawn = dict[float | None, Filmstrip] | str
 
 
 def _find_clips(names: Iterable[str], folder: Path) -> tuple[list[Video], dict[str, Drawn]]:
-    """The videos that are there, and for the others why not."""
+    """The videos that are there, and for the others why not. Only files below the folder are looked at."""
     found: list[Video] = []
     missing: dict[str, Drawn] = {}
     for name in names:
+        if leads_outside(name):
+            missing[name] = OUTSIDE
+            continue
         try:
             found.append(describe_video(folder / name, name=name))
         except InputError as error:

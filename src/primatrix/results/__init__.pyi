@@ -2,6 +2,7 @@ from .columns import COLUMNS as COLUMNS
 from .columns import DEFAULT_THRESHOLD as DEFAULT_THRESHOLD
 from .columns import RESERVED as RESERVED
 from .columns import complete_facts as complete_facts
+from .predictions import find_failures as find_failures
 from .predictions import read_predictions as read_predictions
 from .results import Results as Results
 from .results import read_frames as read_frames

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from primatrix.disk import read_json, write_failures, write_json, write_table, write_whole
+from primatrix.disk import parse_table, read_json, write_failures, write_json, write_table, write_whole
 from primatrix.errors import InputError
 from primatrix.records import Failure
 from primatrix.results.columns import (
@@ -199,12 +199,11 @@ def _read_csv(path: Path, name: str, species: Sequence[str]) -> pd.DataFrame:
             return pd.DataFrame(columns=list(wanted), dtype=str)
         raise InputError(f"{path}: no such file; run `primatrix predict` again")
     text = [column for column, kind in wanted.items() if kind == "text"]
-    empty = {column: [""] for column, kind in wanted.items() if kind != "text"}
-    try:
-        return pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=empty)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"{path}: not a CSV table ({reason}); run `primatrix predict` again") from error
+    empty = {column: ("",) for column, kind in wanted.items() if kind != "text"}
+    return parse_table(
+        path, dtype=dict.fromkeys(text, str), missing=lambda column: empty.get(column, ()),
+        advice="run `primatrix predict` again",
+    )  # fmt: skip
 
 
 def _write_frames(tables: Iterable[pd.DataFrame] | None, path: Path, results: Results) -> None:

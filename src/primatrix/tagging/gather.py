@@ -48,7 +48,8 @@ def find_places(videos: Sequence[Video], spec: TagSpec) -> pd.DataFrame:
     if spec.site_from:
         places[list(PLACE_COLUMNS)] = match_sites(names, spec.site_from)
     if spec.deployments:
-        table = read_deployments(spec.deployments).look_up(names, known=places)
+        root = videos[0].path.parents[names[0].count("/")]
+        table = read_deployments(spec.deployments).look_up(names, known=places, root=root)
         if not (table != "").any(axis=None):
             raise InputError(f"--deployments: {spec.deployments} has none of the {len(names)} files, the first "
                              f"{names[0]!r}; wanted their paths below the folder as `filepath`, its folders as "

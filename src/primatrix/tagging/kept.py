@@ -83,7 +83,7 @@ class KeptAnswers:
 
     def remove_others(self) -> None:
         """Delete what other models answered, or this one under other settings: results of theirs are replaced."""
-        for folder in self._all.iterdir() if self._all.is_dir() else []:
+        for folder in self._all.glob("*/"):
             if folder != self.folder:
                 shutil.rmtree(folder, ignore_errors=True)
 

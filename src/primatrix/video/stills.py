@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from primatrix.choices import Stage
 from primatrix.errors import DecodeError
 from primatrix.video.dates import parse_date
 from primatrix.video.reading import may_pass
@@ -33,12 +34,12 @@ def open_still(path: str | Path) -> Still:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # on large pictures and odd metadata: nothing to be done about them
+            # On large pictures and odd metadata: nothing to be done about them.
+            warnings.simplefilter("ignore")
             return Image.open(path, formats=FORMATS)
     except UnidentifiedImageError:
-        reason, stage = "no jpeg, png, tiff or webp", "open"
+        reason = "no jpeg, png, tiff or webp"
+        stage: Stage = "open"
     except DAMAGE as error:
         reason, stage = _say(error), "read" if may_pass(error) else "open"
     raise DecodeError(f"{path}: not readable as a picture: {reason}", stage=stage)
@@ -66,7 +67,7 @@ def read_still(path: str | Path) -> NDArray[np.uint8]:
             upright = _make_narrow(ImageOps.exif_transpose(picture))
             return np.asarray(upright.convert("RGB"))
         except DAMAGE as error:
-            stage = "read" if may_pass(error) else "decode"
+            stage: Stage = "read" if may_pass(error) else "decode"
             raise DecodeError(f"{path}: damaged or cut short: {_say(error)}", stage=stage) from error
 
 
