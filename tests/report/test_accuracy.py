@@ -22,7 +22,7 @@ def labels(odd_names: tuple[str, ...]) -> pd.DataFrame:
 
 @pytest.fixture
 def accuracy(labels: pd.DataFrame, make_results: Make, tmp_path: Path) -> Accuracy:
-    described = describe_accuracy(make_results(tmp_path), labels)
+    described = describe_accuracy(labels, make_results(tmp_path))
     assert described is not None
     return described
 
@@ -41,7 +41,7 @@ def test_measures_are_said_in_words_beside_the_constant(accuracy: Accuracy) -> N
         "Log loss (less is better)", "Average precision", "Area under the ROC curve",
         "Calibration error (less is better)", "Clips whose likeliest species are right",
     ]  # fmt: skip
-    assert accuracy.measures[1] == ("Average precision", "0.500", "0.500–1.00", "0.333")
+    assert accuracy.measures[1] == ("Average precision", "0.500", "–", "0.333")
     assert accuracy.measures[0][3] == "0.610"
 
 
@@ -49,12 +49,12 @@ def test_intervals_are_by_site_where_sites_are_known_and_it_is_said(
     accuracy: Accuracy, labels: pd.DataFrame, make_results: Make, tmp_path: Path
 ) -> None:
     assert accuracy.paragraphs[0].startswith(
-        "Measured on 4 labelled clips (95 % bootstrap over sites, 1000 draws of 2)"
+        "Measured on 4 labelled clips (intervals: 95 %, jackknife over 2 sites; –: too few sites, or no interval)"
     )
     results = make_results(tmp_path)
-    without = describe_accuracy(replace(results, clips=results.clips.assign(site="")), labels)
+    without = describe_accuracy(labels, replace(results, clips=results.clips.assign(site="")))
     assert without is not None
-    assert "bootstrap over clips, 1000 draws of 4" in without.paragraphs[0]
+    assert "jackknife over 4 clips, taken as independent: no site is known" in without.paragraphs[0]
 
 
 def test_charts_say_what_they_show(accuracy: Accuracy) -> None:
@@ -73,7 +73,7 @@ def test_a_species_neither_labelled_nor_tagged_has_no_row(
 ) -> None:
     results = make_results(tmp_path)
     nowhere = replace(results, predictions=results.predictions.assign(duiker=[0.1, 0.1, 0.1, 0.1, None]))
-    described = describe_accuracy(nowhere, labels[labels["duiker"] == 0])
+    described = describe_accuracy(labels[labels["duiker"] == 0], nowhere)
     assert described is not None
     assert [row[0] for row in described.rows] == ["hog<b>", "blank"]
     assert len(described.small) == 2
@@ -82,8 +82,8 @@ def test_a_species_neither_labelled_nor_tagged_has_no_row(
 def test_without_a_labelled_clip_that_could_be_read_there_is_nothing_to_say(
     labels: pd.DataFrame, make_results: Make, tmp_path: Path
 ) -> None:
-    assert describe_accuracy(make_results(tmp_path), labels.loc[["b/broken.mp4"]]) is None
-    assert describe_accuracy(make_results(tmp_path), labels.head(0)) is None
+    assert describe_accuracy(labels.loc[["b/broken.mp4"]], make_results(tmp_path)) is None
+    assert describe_accuracy(labels.head(0), make_results(tmp_path)) is None
 
 
 def test_small_losses_keep_their_digits(labels: pd.DataFrame, make_results: Make, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_small_losses_keep_their_digits(labels: pd.DataFrame, make_results: Make
         right = (labels * (2 * sure - 1) + 1 - sure).reset_index(drop=True)
         right.loc[4] = None
         described = describe_accuracy(
-            replace(results, predictions=results.predictions.assign(**right)), labels
+            labels, replace(results, predictions=results.predictions.assign(**right))
         )
         assert described is not None
         assert described.measures[0][1] == words

@@ -20,6 +20,7 @@ __all__ = [
     "Calibration",
     "FittedOn",
     "OperatingPoint",
+    "Share",
     "bend",
     "drop_clips",
     "logit_features",
@@ -35,6 +36,9 @@ NAMES_KEPT = 256
 ROUNDING = 1e-6  # tables hold 7 digits: a clip at the threshold itself must not be dropped for its last one
 
 Task = Literal["skip", "find"]
+Share = tuple[
+    float, float | None, float | None
+]  # with the ends of its interval, None where sites are too few
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,8 @@ class OperatingPoint:
     clips: int
     units: int
     lost: int
-    saved: tuple[float, float, float] | None = None
-    footage: tuple[float, float, float] | None = None
+    saved: Share | None = None
+    footage: Share | None = None
     recall: dict[str, float | None] = field(default_factory=dict)
 
     def summary(self) -> str:

@@ -13,7 +13,7 @@ from primatrix.errors import InputError
 from primatrix.footage import read_deployments
 from primatrix.interchange import read_labels
 from primatrix.results import read_predictions
-from primatrix.trust.calibration import Calibration
+from primatrix.trust.calibration import Calibration, Share
 from primatrix.trust.fit import fit_calibration
 from primatrix.trust.points import Promise
 
@@ -107,11 +107,16 @@ def describe_calibration(calibration: Calibration) -> str:
     return "\n".join(lines)
 
 
-def percent(share: tuple[float, float, float], *, unit: str = " %") -> str:
+def percent(share: Share, *, unit: str = " %") -> str:
     """A share with its interval.
 
-    >>> percent((0.634, 0.61, 0.66))
-    '63.4 % (61.0 to 66.0)'
+    >>> percent((0.634, 0.61, 0.66)), percent((0.5, None, None), unit="")
+    ('63.4 % (61.0 to 66.0)', '50.0 (too few sites for an interval)')
     """
-    value, low, high = (100 * edge for edge in share)
-    return f"{value:.1f}{unit} ({low:.1f} to {high:.1f})"
+    value, low, high = share
+    ends = (
+        "too few sites for an interval"
+        if low is None or high is None
+        else f"{100 * low:.1f} to {100 * high:.1f}"
+    )
+    return f"{100 * value:.1f}{unit} ({ends})"
