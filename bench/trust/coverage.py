@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from primatrix.trust import Calibration, evaluate, fit_calibration, skip_scores
+from primatrix.results import skip_scores
+from primatrix.trust import Calibration, evaluate, fit_calibration
 
 SPECIES = ["blank", "common", "medium", "rare"]
 RATES = np.array([0.6, 0.28, 0.1, 0.02])

@@ -89,6 +89,14 @@ def test_a_model_differs_from_itself_by_nothing() -> None:
     assert (low[:2].tolist(), high[:2].tolist()) == ([0, 0], [0, 0])
 
 
+def test_clips_of_one_site_are_measured_without_an_interval() -> None:
+    sites = pd.Series("only", index=NAMES)
+    measured = measure(TRUE, PROB, thresholds=HALF, groups=Jackknife.over(NAMES, sites=sites))
+    for name in ("log_loss", "brier", "average_precision"):
+        assert np.isfinite(measured.overall[name][0]), name
+        assert np.isnan(measured.overall_interval(name)).all(), name
+
+
 def test_a_clip_with_n_species_is_asked_for_n() -> None:
     true = np.array([[1.0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]])
     prob = np.array([[0.9, 0.2, 0.8, 0.1], [0.1, 0.5, 0.4, 0.3], [0.9, 0.9, 0.9, 0.9]])

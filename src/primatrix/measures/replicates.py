@@ -140,11 +140,11 @@ def measure(true: Floats, prob: Floats, *, thresholds: Floats, groups: Jackknife
     gaps, tagged = prob - true, (prob >= thresholds).astype(np.float64)
     precision, area = rank_measures(true, prob, groups)
     by_species = {
-        "log_loss": groups.replicate_sums(log_losses(true, prob)) / clips[:, None],
+        "log_loss": quiet_divide(groups.replicate_sums(log_losses(true, prob)), clips[:, None]),
         "average_precision": precision,
         "roc_auc": area,
         **tag_measures(true, tagged, groups),
-        "brier": groups.replicate_sums(gaps * gaps) / clips[:, None],
+        "brier": quiet_divide(groups.replicate_sums(gaps * gaps), clips[:, None]),
         "calibration_error": species_errors(true, prob)[None],
     }
     shown = np.asarray(true.any(axis=1), np.float64)

@@ -1,8 +1,5 @@
 from .calibration import Calibration as Calibration
 from .calibration import OperatingPoint as OperatingPoint
-from .calibration import drop_clips as drop_clips
-from .calibration import say_share as say_share
-from .calibration import skip_scores as skip_scores
 from .calibration_files import calibrate_model as calibrate_model
 from .calibration_files import describe_calibration as describe_calibration
 from .evaluation import ALL as ALL

@@ -26,7 +26,8 @@ from primatrix.measures import (
     reliability_table,
     species_log_losses,
 )
-from primatrix.trust.calibration import Calibration, skip_scores
+from primatrix.results import skip_scores
+from primatrix.trust.calibration import Calibration
 from primatrix.trust.followup import follow_points
 from primatrix.trust.points import shows_something, skip_curve
 

@@ -14,8 +14,8 @@ from primatrix.errors import InputError
 from primatrix.footage import read_deployments
 from primatrix.interchange import read_labels
 from primatrix.measures import class_frequencies
-from primatrix.results import read_predictions
-from primatrix.trust.calibration import Calibration, say_share
+from primatrix.results import read_predictions, say_share
+from primatrix.trust.calibration import Calibration
 from primatrix.trust.evaluation import Evaluation, evaluate
 from primatrix.trust.figures import write_figures
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primatrix.trust.calibration import Calibration, OperatingPoint, skip_scores
+from primatrix.results import skip_scores
+from primatrix.trust.calibration import Calibration, OperatingPoint
 from primatrix.trust.points import share_skipped, shows_something
 
 __all__ = ["follow_points"]

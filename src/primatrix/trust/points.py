@@ -10,7 +10,8 @@ from primatrix.choices import Unit
 from primatrix.errors import InputError
 from primatrix.labels import BLANK, count_sites, count_without_site, number_units
 from primatrix.measures import Jackknife, Spread, clopper_pearson, share_interval
-from primatrix.trust.calibration import OperatingPoint, Share, skip_scores
+from primatrix.results import skip_scores
+from primatrix.trust.calibration import OperatingPoint, Share
 from primatrix.trust.promises import certify_cut, check_unit
 
 __all__ = ["Promise", "choose_points", "share_skipped", "shows_something", "skip_curve"]
