@@ -1,5 +1,7 @@
 """What doctests and tests share: the smallest results there are, as `example`."""
 
+import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,6 +36,14 @@ def make_example() -> "Results":
 def example() -> "Results":
     """Results of two clips: a duiker in one, the other broken. Made once: they say when, to the second."""
     return make_example()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keep_clips_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Decoded clips of tests, and of the programs they start, are not kept in the user's cache."""
+    os.environ["PRIMATRIX_STORE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    del os.environ["PRIMATRIX_STORE"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,11 +11,16 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import hypothesis
 import numpy as np
 import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch loads, as the command line does
 os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports keras
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no fault
+hypothesis.settings.load_profile("untimed")
+
+collect_ignore = ["windows"]  # what Python itself loads in processes of tests/test_systems.py
 
 
 def find_shared_data() -> Path | None:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pandas as pd
 import pytest
 
-from primatrix.choices import ContainerClock, DeviceName, Format, PredictedBy, TestSites, Unit
+from primatrix.choices import ContainerClock, Device, Format, PredictedBy, TestSites, Unit
 from primatrix.errors import InputError
 from primatrix.footage import TimeSpec
 from primatrix.interchange import ExportOptions, export_results
@@ -40,8 +40,8 @@ def test_each_word_is_taken_and_no_other(take: Callable[[str], object], choice: 
 
 
 def test_a_device_is_one_of_its_words_or_not_here() -> None:
-    assert get_args(DeviceName)[:2] == ("auto", "cpu")
-    for word in get_args(DeviceName)[:2]:
+    assert get_args(Device)[:2] == ("auto", "cpu")
+    for word in get_args(Device)[:2]:
         assert describe_device(word)
     with pytest.raises(InputError, match="device: got 'neither', wanted one of auto, cpu, cuda, mps"):
         describe_device("neither")  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from primatrix import Clip, ClipSpec, Failure, InputError
+from primatrix.records import say_lost
 
 
 def test_spec_key_is_a_function_of_its_values() -> None:
@@ -64,3 +65,30 @@ def test_status_of_clip_and_failure() -> None:
     assert Clip("a.mp4", frames, np.zeros(1)).status == "ok"
     assert Clip("a.mp4", frames, np.zeros(1), note="1 of 30 frames").status == "partial"
     assert Failure("a.mp4", "open", "empty file").status == "failed"
+
+
+def make_failures(count: int, reason: str = "empty file", *, first: int = 0) -> list[Failure]:
+    return [Failure(f"{i}.mp4", "open", reason) for i in range(first, first + count)]
+
+
+def test_much_that_is_lost_is_said_with_its_reason_and_a_few_are_not() -> None:
+    assert say_lost(make_failures(1684), 1840) == "1,684 of 1,840 clips (92 %) could not be read: empty file"
+    assert (
+        say_lost(make_failures(4), 100, unit="videos")
+        == "4 of 100 videos (4 %) could not be read: empty file"
+    )
+    assert say_lost(make_failures(3), 100) == ""
+    assert say_lost([], 0) == ""
+
+
+def test_the_commonest_reason_is_said_whatever_numbers_stand_in_it() -> None:
+    cut = [Failure(f"c{i}.mp4", "decode", f"only {i} of 30 frames") for i in range(3, 6)]
+    assert say_lost([*make_failures(2), *cut], 10) == (
+        "5 of 10 clips (50 %) could not be read, 3 of them: only 3 of 30 frames"
+    )
+
+
+def test_a_folder_that_may_not_be_listed_is_no_clip() -> None:
+    locked = Failure("locked/", "read", "folder not readable: Permission denied")
+    assert say_lost([locked], 10) == ""
+    assert say_lost([locked, *make_failures(1)], 10) == "1 of 10 clips (10 %) could not be read: empty file"

@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 
 import primatrix as pm
-from primatrix.data import Store
+from primatrix.data import Store, default_store
 from primatrix.models import predict_batches
 from primatrix.video import find_videos
 
@@ -44,7 +44,7 @@ def main() -> None:
     model = pm.load_model(options.model)
     truth = pd.read_csv(options.truth, index_col="filename")[list(model.species)]
     names = np.sort(np.random.default_rng(0).choice(truth.index, options.count, replace=False))
-    store = Store(options.store or options.clips / ".primatrix", model.spec)
+    store = Store(options.store or default_store(options.clips), model.spec)
     videos = {video.name: video for video in find_videos(options.clips)}
     chosen = [videos[name] for name in names]
     store.pack(chosen)

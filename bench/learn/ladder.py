@@ -32,9 +32,9 @@ import pandas as pd
 import torch
 
 import primatrix as pm
-from primatrix.choices import DeviceName
-from primatrix.cli import ProgressDisplay
+from primatrix.choices import Device
 from primatrix.disk import write_table
+from primatrix.progress import ProgressDisplay
 from primatrix.tagging import predict_to_file
 from primatrix.trust import score_predictions
 
@@ -125,18 +125,16 @@ def open_data(rung: Rung, data: Path) -> pm.Dataset:
     labels = data / "ladder_labels.csv"
     return pm.Dataset.from_folder(
         data / "parts" / rung.size / "train", rung.spec, labels=labels, species=pm.BENCHMARK_SPECIES,
-        held_out_sites=choose_held_out(labels), batch_size=rung.batch_size, store=data / ".primatrix" / rung.size,
-    )  # fmt: skip
+        held_out_sites=choose_held_out(labels), batch_size=rung.batch_size,    )  # fmt: skip
 
 
 def open_test(rung: Rung, data: Path) -> pm.Dataset:
     return pm.Dataset.from_folder(
-        data / "parts" / rung.size / "test", rung.spec, species=pm.BENCHMARK_SPECIES,
-        store=data / ".primatrix" / f"{rung.size}-test",
-    )  # fmt: skip
+        data / "parts" / rung.size / "test", rung.spec, species=pm.BENCHMARK_SPECIES
+    )
 
 
-def predict_validation(model: pm.Model, data: pm.Dataset, *, device: DeviceName) -> pd.DataFrame:
+def predict_validation(model: pm.Model, data: pm.Dataset, *, device: Device) -> pd.DataFrame:
     """Probabilities of the held-out cameras' clips, which calibration is fitted on."""
     batches = (next(data.val_batches())[0] for _ in range(data.num_val_batches))
     data.seek_val(0)
@@ -145,7 +143,7 @@ def predict_validation(model: pm.Model, data: pm.Dataset, *, device: DeviceName)
     return pd.DataFrame(probabilities, index=names, columns=data.class_names)
 
 
-def count_seconds(device: DeviceName) -> float:
+def count_seconds(device: Device) -> float:
     """Processor seconds of this process so far, all threads; on a GPU seconds by the clock, its work done."""
     if device == "cuda":
         torch.cuda.synchronize()
@@ -154,7 +152,7 @@ def count_seconds(device: DeviceName) -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measure_step(rung: Rung, data: pm.Dataset, *, device: DeviceName) -> tuple[float, float]:
+def measure_step(rung: Rung, data: pm.Dataset, *, device: Device) -> tuple[float, float]:
     """Seconds of a training step and of a validation pass, from a pilot run that is thrown away."""
     seconds = []
     pilot_steps = rung.pilot_steps if device == "cpu" else GPU_PILOT_STEPS
@@ -183,14 +181,14 @@ def build(rung: Rung, data: pm.Dataset) -> pm.Model:
     )
 
 
-def peak_gib(device: DeviceName) -> float:
+def peak_gib(device: Device) -> float:
     """The most memory this process has had, or has had of the GPU."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 2**30
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def climb(name: str, *, data_folder: Path, out: Path, minutes: float, device: DeviceName) -> None:
+def climb(name: str, *, data_folder: Path, out: Path, minutes: float, device: Device) -> None:
     """Train one rung for its time, predict all clips, write what came out."""
     rung = RUNGS[name]
     out.mkdir(parents=True, exist_ok=True)
@@ -226,7 +224,7 @@ def count(model: pm.Model) -> int:
 
 
 def plan_training(
-    rung: Rung, data: pm.Dataset, *, out: Path, minutes: float, device: DeviceName
+    rung: Rung, data: pm.Dataset, *, out: Path, minutes: float, device: Device
 ) -> dict[str, int]:
     """Epochs and steps that take the time; kept, so that a run taken up again is the same run."""
     path = out / "plan.json"

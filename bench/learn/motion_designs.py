@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from primatrix import ClipSpec
-from primatrix.data import Store
+from primatrix.data import Store, default_store
 from primatrix.models import Model, build_model, choose_processor
 from primatrix.training import WeightAverage, build_optimiser, set_learning_rate
 from primatrix.video import find_videos
@@ -48,7 +48,7 @@ def load(folder: Path, *, parts: int, seed: int) -> tuple[np.ndarray, pd.DataFra
     """Training clips, their labels and whether each validates: whole sites, drawn from the seed."""
     labels = pd.read_csv(folder / "train_labels.csv", index_col=0)
     sites = pd.read_csv(folder / "deployments.csv", index_col=0)["site"].loc[labels.index]
-    store = Store(folder / ".primatrix", SPEC)
+    store = Store(default_store(folder), SPEC)
     videos = {video.name: video for video in find_videos(folder / "micro")}
     store.pack(list(videos.values()))
     names = np.sort(sites.unique())

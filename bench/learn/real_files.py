@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 import primatrix as pm
-from primatrix.cli import ProgressDisplay
+from primatrix.progress import ProgressDisplay
 from primatrix.tagging import predict_to_file
 from primatrix.trust import score_predictions
 

@@ -24,8 +24,8 @@ from pathlib import Path
 import psutil
 
 import primatrix as pm
-from primatrix.cli import ProgressDisplay
 from primatrix.labels import TEST_CLIPS, TRAIN_CLIPS
+from primatrix.progress import ProgressDisplay
 from primatrix.simulation import SimulationSpec, simulate
 from primatrix.tagging import predict_to_file
 from primatrix.trust import score_files

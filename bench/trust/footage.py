@@ -26,9 +26,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primatrix.cli import ProgressDisplay
 from primatrix.disk import write_whole
 from primatrix.labels import BENCHMARK_SPECIES
+from primatrix.progress import ProgressDisplay
 from primatrix.results import Results
 from primatrix.simulation import (
     SimulationSpec,

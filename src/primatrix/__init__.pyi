@@ -1,5 +1,6 @@
 __version__: str
 
+from .choices import Device as Device
 from .data import Dataset as Dataset
 from .data import Sampling as Sampling
 from .data import Store as Store
@@ -9,6 +10,7 @@ from .errors import InputError as InputError
 from .errors import ModelError as ModelError
 from .errors import PrimatrixError as PrimatrixError
 from .errors import StoreError as StoreError
+from .footage import Deployments as Deployments
 from .footage import TimeSpec as TimeSpec
 from .footage import downsample as downsample
 from .footage import find_events as find_events

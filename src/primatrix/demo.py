@@ -6,7 +6,7 @@ from pathlib import Path
 from primatrix.data import Dataset
 from primatrix.disk import write_failures
 from primatrix.models import build_model, load_model
-from primatrix.records import OnProgress
+from primatrix.progress import ShowProgress, show_progress
 from primatrix.simulation import SimulationSpec, simulate
 from primatrix.tagging import predict_to_file
 from primatrix.training import train
@@ -42,7 +42,7 @@ class DemoResult:
         ])  # fmt: skip
 
 
-def run_demo(folder: str | Path, *, seed: int = 0, on_progress: OnProgress | None = None) -> DemoResult:
+def run_demo(folder: str | Path, *, seed: int = 0, on_progress: ShowProgress = "auto") -> DemoResult:
     """Simulate a small benchmark below `folder`, pack, train LRCN, predict every test clip, write and score.
 
     The same call again goes on where an interrupted one stopped.
@@ -50,13 +50,16 @@ def run_demo(folder: str | Path, *, seed: int = 0, on_progress: OnProgress | Non
     folder = Path(folder)
     data_folder = folder / "data"
     spec = SimulationSpec(train_clips=TRAIN_CLIPS, test_clips=TEST_CLIPS, seed=seed, broken=BROKEN_FILES)
-    simulate(data_folder, spec=spec, on_progress=on_progress)
-    data = Dataset(data_folder, "nano", val_size=0.15, batch_size=BATCH_SIZE, seed=seed)
-    data.pack(on_progress=on_progress)
-    model = build_model("lrcn", species=data.class_names, spec=data.spec, seed=seed, input_scale=INPUT_SCALE)
-    train(model, data, epochs=EPOCHS, steps_per_epoch=STEPS, validation_steps=VALIDATION_STEPS,
-          schedule="cosine", seed=seed, folder=folder / "model", on_progress=on_progress)  # fmt: skip
-    predict_to_file(load_model(folder / "model"), data, folder / "submission.csv", on_progress=on_progress)
+    with show_progress(on_progress) as tell:
+        simulate(data_folder, spec=spec, on_progress=tell)
+        data = Dataset(data_folder, "nano", val_size=0.15, batch_size=BATCH_SIZE, seed=seed)
+        data.pack(on_progress=tell)
+        model = build_model(
+            "lrcn", species=data.class_names, spec=data.spec, seed=seed, input_scale=INPUT_SCALE
+        )
+        train(model, data, epochs=EPOCHS, steps_per_epoch=STEPS, validation_steps=VALIDATION_STEPS,
+              schedule="cosine", seed=seed, folder=folder / "model", on_progress=tell)  # fmt: skip
+        predict_to_file(load_model(folder / "model"), data, folder / "submission.csv", on_progress=tell)
     write_failures(data.failures, folder / "failures.csv")  # those met in training too
     data.close()
     scores = score_files(data_folder / "test_labels.csv", folder / "submission.csv",

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from numbers import Real
 from pathlib import Path
@@ -28,6 +30,7 @@ __all__ = [
     "Progress",
     "Sampler",
     "Video",
+    "say_lost",
 ]
 
 Colour = Literal["grey", "rgb"]
@@ -39,6 +42,7 @@ SIZES_PX: Mapping[str, tuple[int, int]] = MappingProxyType(
 )
 """Height and width of the benchmark's clips."""
 MAX_SIDE_PX = 8192
+MUCH_LOST = 0.03  # share of the inputs: a few broken files are usual, more is a fault of card, disk or copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +192,7 @@ class Failure:
     """A video that gave no clip: where it stopped (`stage`) and why, in one line.
 
     The stages are "find" (no such file where one was named), "read" (the disk or the permission failed, not the file),
-    "open", "probe", "decode", "convert", and around them "memory", "time limit" and "worker".
+    "open", "probe", "decode", "convert", "write", and of the process around them "memory", "time limit" and "worker".
     """
 
     name: str
@@ -204,6 +208,28 @@ class Failure:
         (True, False)
         """
         return self.stage == "read"
+
+
+def say_lost(failures: Iterable[Failure], total: int, *, unit: str = "clips") -> str:
+    """One line where more than 3 % of `total` inputs failed, with the commonest reason; else nothing.
+
+    Reasons that differ in numbers only are one. Folders that may not be listed, whose names end in `/`, count as no
+    input: nobody knows what is in them.
+
+    >>> say_lost([Failure(f"{i}.mp4", "open", "empty file") for i in range(1684)], 1840)
+    '1,684 of 1,840 clips (92 %) could not be read: empty file'
+    >>> say_lost([Failure("a.mp4", "open", "empty file")], 100)
+    ''
+    """
+    lost = [failure for failure in failures if not failure.name.endswith("/")]
+    if len(lost) <= MUCH_LOST * total:
+        return ""
+    kinds = [re.sub(r"\d+", "0", failure.reason) for failure in lost]
+    kind, count = Counter(kinds).most_common(1)[0]
+    reason = lost[kinds.index(kind)].reason
+    often = f", {count:,} of them" if count < len(lost) else ""
+    share = f"{100 * len(lost) / total:.0f} %"
+    return f"{len(lost):,} of {total:,} {unit} ({share}) could not be read{often}: {reason}"
 
 
 @dataclass(frozen=True, slots=True)

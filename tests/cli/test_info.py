@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,10 @@ import primatrix
 Run = Callable[..., Any]  # Any: conftest's Ended
 
 
-def test_the_installation_says_its_version_and_where_it_runs(run: Run) -> None:
-    assert run("info").out.startswith(f"primatrix {primatrix.__version__}, runs on c")
+def test_the_installation_says_its_version_where_it_runs_and_where_it_keeps_clips(run: Run) -> None:
+    first, second = run("info").out.splitlines()
+    assert first.startswith(f"primatrix {primatrix.__version__}, runs on c")
+    assert second == f"decoded clips: {os.environ['PRIMATRIX_STORE']} (may be deleted)"
 
 
 def test_a_model_is_described_in_five_lines(model: Path, run: Run) -> None:

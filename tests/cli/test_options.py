@@ -1,9 +1,10 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from primatrix.cli.options import (
-    check_folder,
     is_benchmark,
     make_spec,
     parse_size,
@@ -11,8 +12,10 @@ from primatrix.cli.options import (
     split_commas,
     tell_unused,
 )
-from primatrix.errors import InputError
+from primatrix.errors import DecodeError, InputError
 from primatrix.records import ClipSpec
+
+Run = Callable[..., Any]  # Any: conftest's Ended
 
 
 def test_clips_are_as_large_as_the_benchmarks_where_no_size_is_named() -> None:
@@ -45,15 +48,6 @@ def test_sizes_that_the_benchmark_has_not_are_refused(text: str) -> None:
         parse_sizes(text)
 
 
-def test_a_file_in_place_of_a_folder_is_found_at_any_depth(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    check_folder(None)
-    check_folder(tmp_path / "new" / "deeper")
-    for place in (tmp_path / "file", tmp_path / "file" / "deeper" / "still"):
-        with pytest.raises(InputError, match=f"{tmp_path / 'file'} is a file, wanted a folder"):
-            check_folder(place)
-
-
 def test_only_what_was_given_is_said_not_to_be_used(capsys: pytest.CaptureFixture[str]) -> None:
     tell_unused({"--size": None, "--media": False})
     assert capsys.readouterr().err == ""
@@ -67,3 +61,37 @@ def test_a_benchmark_folder_is_told_by_its_submission_format(tmp_path: Path) -> 
     assert not is_benchmark(tmp_path)
     (tmp_path / "submission_format.csv").write_text("filename\n")
     assert is_benchmark(tmp_path)
+
+
+@pytest.mark.parametrize("command", ["pack", "train", "predict", "predict a benchmark"])
+def test_what_failed_is_tried_again_on_demand(
+    command: str,
+    footage: Path,
+    data: Path,
+    model: Path,
+    tmp_path: Path,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first time no worker gets done in time; the second time all would."""
+
+    def give_up(*words: object) -> None:
+        raise DecodeError("not done after 60 s", stage="time limit")
+
+    of_store = ("--store", tmp_path / "s", "--workers", 0, "-q")
+    words: dict[str, tuple[object, ...]] = {
+        "pack": ("pack", footage, *of_store),
+        "train": ("train", footage, "--labels", footage / "labels.csv", "--steps", 1, "--out", tmp_path / "m",
+                  *of_store),
+        "predict": ("predict", footage, "--model", model, "--out", tmp_path / "r", "--workers", 0, "-q"),
+        "predict a benchmark": ("predict", data, "--model", model, "--out", tmp_path / "p.csv", *of_store),
+    }  # fmt: skip
+    with monkeypatch.context() as patch:
+        for place in ("pool._decode_video", "walk._read_part"):
+            patch.setattr(f"primatrix.video.{place}", give_up)
+        assert run(*words[command]).code in (1, 2)  # of no clip at all nothing can be learned
+    failed = run(*words[command])
+    assert failed.code in (1, 2)
+    tried = run(*words[command], "--retry-failed")
+    assert tried.code == (1 if command == "predict a benchmark" else 0), tried.err
+    assert tried.err.count("could not be read") == tried.code

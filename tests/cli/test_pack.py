@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from primatrix.data import FORMAT_VERSION
 from primatrix.models import build_model
 from primatrix.records import ClipSpec
 
@@ -28,4 +29,16 @@ def test_pack_makes_the_clips_that_a_model_wants(footage: Path, tmp_path: Path, 
     words = ("pack", footage, "--model", tmp_path / "model", "--store", tmp_path / "s", "--workers", 0, "-q")
     ended = run(*words)
     assert (ended.code, ended.err) == (0, "")
-    assert [path.name for path in (tmp_path / "s").iterdir()] == [f"{spec.key}-v1"]
+    assert [path.name for path in (tmp_path / "s").iterdir()] == [f"{spec.key}-v{FORMAT_VERSION}"]
+
+
+def test_nothing_is_written_among_the_videos_and_train_finds_what_pack_kept(
+    footage: Path, tmp_path: Path, run: Run
+) -> None:
+    before = sorted(footage.rglob("*"))
+    words = (footage, "--frames", 2, "--size", "16x16", "--workers", 0, "-q")
+    assert "18 clips packed" in run("pack", *words).out
+    ended = run("train", *words, "--labels", footage / "labels.csv", "--out", tmp_path / "m", "--steps", 1)
+    assert ended.code == 0, ended.err
+    assert sorted(footage.rglob("*")) == before
+    assert "0 clips packed" in run("pack", *words).out

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def test_settings_come_from_the_file_then_words_then_flags(
         1,
     )
     ended = run(*command, *words)
-    assert (ended.code, ended.out.splitlines()[-1]) == (0, f"model: {tmp_path / 'm'}"), ended.err
+    assert (ended.code, ended.out.splitlines()[-2]) == (0, f"model: {tmp_path / 'm'}"), ended.err
     recipe = load_model(tmp_path / "m").recipe
     assert {name: recipe[name] for name in ("epochs", "learning_rate", "ema", "optimiser")} == {
         "epochs": 1, "learning_rate": 1e-4, "ema": 0.9, "optimiser": "rmsprop",
@@ -68,7 +69,12 @@ def test_what_cannot_be_is_one_line(
 def test_folds_give_a_table_and_an_ensemble(run: Run, command: tuple[object, ...], tmp_path: Path) -> None:
     ended = run(*command, "--folds", 2, "--epochs", 1)
     assert ended.code == 0, ended.err
-    assert ended.out.splitlines()[2].startswith("out-of-fold aggregated log loss ")
+    first, *_, last = ended.out.splitlines()
+    assert first == "2 folds of 18 clips of 3 species at 6 sites"
+    assert re.fullmatch(
+        r"out-of-fold aggregated log loss \d\.\d+, (better|worse) than the constant's 0\.\d+ \(.*oof\.csv",
+        last,
+    )
     assert len(pd.read_csv(tmp_path / "m" / "oof.csv")) == 18
     assert isinstance(load_model(tmp_path / "m"), Ensemble)
 
@@ -103,7 +109,7 @@ def test_a_file_where_the_models_folder_should_be_is_refused_before_the_work(
     (tmp_path / "m").write_text("a file")
     ended = run(*command)
     assert (ended.code, ended.out) == (2, "")
-    assert f"--out {tmp_path / 'm'}: {tmp_path / 'm'} is a file, wanted a folder" in ended.err
+    assert f"{tmp_path / 'm'}: {tmp_path / 'm'} is a file, wanted a folder" in ended.err
     assert not (tmp_path / "s").exists()
     ended = run(*command[:-1], tmp_path / "m" / "deeper")
     assert (ended.code, ended.err.count("is a file, wanted a folder")) == (2, 1)
@@ -196,3 +202,57 @@ def test_bad_labels_stop_with_one_line(
     assert ended.err.count("\n") == 1
     assert message in ended.err
     assert not (tmp_path / "m").exists()
+
+
+def test_the_split_is_said_and_kept_and_calibrate_can_follow(
+    run: Run, make_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    names = [*["hog"] * 20, *["duiker"] * 20, "lion"]
+    for i in range(len(names)):
+        make_video(folder / f"{i}.avi", frames=3 + i, size=(16, 16), codec="mpeg4")
+    table = pd.DataFrame({"filepath": [f"{i}.avi" for i in range(41)], "label": names})
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    words = ("train", folder, "--labels", tmp_path / "labels.csv", "--frames", 2, "--workers", 0, "--epochs", 1,
+             "--steps", 2, "--out", tmp_path / "m")  # fmt: skip
+    ended = run(*words)
+    assert ended.code == 0, ended.err
+    split = [
+        "training on 30 clips of 3 species, validating on 11 clips of 2 species",
+        "fewer than 10 clips, too few to learn much of: lion 1",
+    ]
+    assert ended.out.splitlines()[:2] == split
+    assert [line for line in ended.err.splitlines() if "clips of" in line or "fewer" in line] == [
+        f"primatrix: {line}" for line in split
+    ]
+    assert re.fullmatch(
+        r"epoch 1 of 1 is kept: validation loss 0\.\d{4}, (better|worse) than the constant's 0\.\d{4} \(.* of it\)",
+        ended.out.splitlines()[-1],
+    )
+    kept = pd.read_csv(tmp_path / "m" / "split.csv", index_col="filepath")["part"]
+    assert kept.value_counts().to_dict() == {"training": 30, "validation": 11}
+    assert kept["40.avi"] == "training"
+    answers = pd.read_csv(tmp_path / "m" / "validation.csv", index_col="filepath")
+    assert set(answers.index) == set(kept.index[kept == "validation"])
+    ended = run("calibrate", tmp_path / "m", tmp_path / "labels.csv", tmp_path / "m" / "validation.csv")
+    assert (ended.code, "11 clips" in ended.out) == (0, True), ended.err
+    again = run(*words, "-q")
+    assert (again.code, again.err) == (0, "")
+    assert load_model(tmp_path / "m").calibration is not None
+    pd.testing.assert_frame_equal(
+        pd.read_csv(tmp_path / "m" / "validation.csv", index_col="filepath"), answers
+    )
+
+
+def test_a_benchmark_is_split_as_published_and_what_is_untrained_is_said(
+    data: Path, tmp_path: Path, run: Run
+) -> None:
+    words = ("train", data, "--out", tmp_path / "m", "--epochs", 1, "--steps", 1, "--validation-steps", 1, "--workers",
+             0)  # fmt: skip
+    ended = run(*words)
+    assert ended.code in (0, 1), ended.err
+    lines = ended.out.splitlines()
+    assert lines[1].startswith("training on 84 clips of ")
+    assert any(line.startswith("not trained on, for all their clips validate: ") for line in lines)
+    assert len(pd.read_csv(tmp_path / "m" / "validation.csv")) == 32  # the batch that was validated on

@@ -1,3 +1,4 @@
+import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -5,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from primatrix.data.cache import name_folder
 from primatrix.data.loader import ClipLoader, pack_folder
-from primatrix.errors import InputError
-from primatrix.records import ClipSpec, Failure, Progress
-from primatrix.video import decode_clip, find_videos
+from primatrix.errors import DecodeError, InputError
+from primatrix.records import Clip, ClipSpec, Failure, Progress, Video
+from primatrix.video import decode_clip, find_videos, identify
 
 SPEC = ClipSpec(frames=4)
 NAMES = ["cut.avi", "gone.mp4", "whole.mp4", "wrong.mp4"]
@@ -73,29 +75,80 @@ def test_each_clip_is_decoded_once_for_all_loaders_of_a_store(
     assert np.array_equal(again.read(NAMES), loader.read(NAMES))
 
 
-def test_a_file_is_known_by_name_size_and_time_and_one_that_is_gone_by_its_name(
-    loader: ClipLoader, folder: Path
-) -> None:
-    facts = (folder / "whole.mp4").stat()
-    assert loader.identify(["whole.mp4", "gone.mp4"]) == [
-        ("whole.mp4", facts.st_size, facts.st_mtime_ns), ("gone.mp4", -1, -1),
-    ]  # fmt: skip
+def test_a_file_is_known_by_what_it_is_once_it_was_prepared(loader: ClipLoader, folder: Path) -> None:
+    assert loader.identify(["whole.mp4"]) == [""]
+    loader.prepare(NAMES)
+    assert loader.identify(["whole.mp4", "gone.mp4"]) == [identify(folder / "whole.mp4").hex(), ""]
 
 
 def test_packing_a_folder_lists_what_cannot_be_read_and_does_it_once(folder: Path, tmp_path: Path) -> None:
     run = pack_folder(folder, SPEC, store=tmp_path / "store", workers=0)
     assert (run.counts.ok, run.counts.partial, run.counts.failed, run.counts.present) == (1, 1, 1, 0)
     assert [failure.name for failure in run.failures] == ["wrong.mp4"]
-    assert run.failures_path == run.store / "failures.csv"
+    assert run.failures_path == run.store / name_folder(folder) / "failures.csv"
     assert pd.read_csv(run.failures_path)["filename"].tolist() == ["wrong.mp4"]
     assert run.summary().endswith("1 whole, 1 in part, 1 not readable")
     (folder / "wrong.mp4").unlink()
     again = pack_folder(folder, SPEC, store=tmp_path / "store", workers=0)
     assert (again.counts.packed, again.counts.present, again.failures) == (0, 2, ())
     assert again.failures_path is None
-    assert not (run.store / "failures.csv").exists()
+    assert not run.failures_path.exists()
 
 
 def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="got no such folder"):
         pack_folder(tmp_path / "nowhere", SPEC, store=tmp_path / "store")
+
+
+@pytest.fixture
+def too_slow(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+    """Switches on and off that a worker took too long for `whole.mp4`, which nothing keeps from being read later."""
+    pool = importlib.import_module("primatrix.video.pool")
+    decode = pool._decode_video
+
+    def give_up(spec: object, clip: object, video: Video) -> Clip:
+        if video.name == "whole.mp4":
+            raise DecodeError("not done after 60 s", stage="time limit")
+        return decode(spec, clip, video)
+
+    return lambda is_slow: monkeypatch.setattr(pool, "_decode_video", give_up if is_slow else decode)
+
+
+def test_a_clip_that_failed_is_tried_again_where_that_is_asked_for(
+    folder: Path, tmp_path: Path, too_slow: Callable[[bool], None]
+) -> None:
+    def find_failed(*, retry_failed: bool) -> list[str]:
+        loader = ClipLoader(
+            find_videos(folder), SPEC, store=tmp_path / "store", workers=0, retry_failed=retry_failed
+        )
+        loader.prepare(NAMES)
+        loader.prepare(NAMES)
+        return list(loader.failed)
+
+    too_slow(True)
+    assert find_failed(retry_failed=False) == ["gone.mp4", "whole.mp4", "wrong.mp4"]
+    too_slow(False)
+    assert find_failed(retry_failed=False) == ["gone.mp4", "whole.mp4", "wrong.mp4"]
+    assert find_failed(retry_failed=True) == ["gone.mp4", "wrong.mp4"]
+    assert find_failed(retry_failed=False) == ["gone.mp4", "wrong.mp4"]
+
+
+def test_packing_tries_again_what_failed_where_that_is_asked_for(
+    folder: Path, tmp_path: Path, too_slow: Callable[[bool], None]
+) -> None:
+    too_slow(True)
+    assert pack_folder(folder, SPEC, store=tmp_path, workers=0).counts.failed == 2
+    too_slow(False)
+    assert len(pack_folder(folder, SPEC, store=tmp_path, workers=0).failures) == 2
+    again = pack_folder(folder, SPEC, store=tmp_path, workers=0, retry_failed=True)
+    assert (again.counts.ok, again.counts.failed, again.counts.present) == (1, 1, 1)
+    assert [failure.name for failure in again.failures] == ["wrong.mp4"]
+
+
+def test_a_clip_that_gave_nothing_or_a_part_is_told_from_one_that_gave_all(
+    loader: ClipLoader, folder: Path
+) -> None:
+    """Answers kept for empty frames must not be taken for those of a clip that could be read later."""
+    loader.prepare(NAMES)
+    known = [identify(folder / name).hex() for name in ("cut.avi", "whole.mp4")]
+    assert loader.identify(["cut.avi", "whole.mp4", "wrong.mp4"]) == [f"{known[0]} partial", known[1], ""]

@@ -14,8 +14,9 @@ from primatrix.data.shards import (
 )
 from primatrix.records import Clip, Failure, Video
 
+KEYS = [bytes([number]) * 16 for number in range(3)]
 VIDEOS = [
-    Video(Path(f"{name}.mp4"), f"{name}.mp4", size, 7 * size)
+    Video(Path(f"{name}.mp4"), f"{name}.mp4", size, 7 * size, stamp=name.encode() * 16)
     for name, size in (("a", 10), ("b", 0), ("c", 30))
 ]
 
@@ -30,7 +31,7 @@ def write(folder: Path, number: int = 0) -> None:
         Failure("b.mp4", "open", "empty file"),
         make_clip("c.mp4", 3, note="half of it"),
     ]
-    write_shard(folder, number, videos=VIDEOS, results=results)
+    write_shard(folder, number, rows=list(zip(KEYS, VIDEOS, results, strict=True)))
 
 
 def names(folder: Path) -> list[str]:
@@ -43,11 +44,12 @@ def test_pixels_hold_the_clips_alone_and_the_table_a_row_for_every_input(tmp_pat
     assert (pixels.shape, pixels.dtype) == ((2, 2, 3, 4, 1), np.uint8)
     assert pixels[:, 0, 0, 0, 0].tolist() == [1, 3]
     assert read_index(tmp_path, 0, columns=INDEX_SCHEMA.names).to_pylist() == [
-        {"name": "a.mp4", "size_bytes": 10, "mtime_ns": 70, "status": "ok", "stage": "", "reason": "", "row": 0},
-        {"name": "b.mp4", "size_bytes": 0, "mtime_ns": 0, "status": "failed", "stage": "open",
-         "reason": "empty file", "row": -1},
-        {"name": "c.mp4", "size_bytes": 30, "mtime_ns": 210, "status": "partial", "stage": "",
-         "reason": "half of it", "row": 1},
+        {"key": b"\0" * 16, "stamp": b"a" * 16, "name": "a.mp4", "size_bytes": 10, "status": "ok", "stage": "",
+         "reason": "", "may_pass": False, "row": 0},
+        {"key": b"\1" * 16, "stamp": b"b" * 16, "name": "b.mp4", "size_bytes": 0, "status": "failed", "stage": "open",
+         "reason": "empty file", "may_pass": False, "row": -1},
+        {"key": b"\2" * 16, "stamp": b"c" * 16, "name": "c.mp4", "size_bytes": 30, "status": "partial", "stage": "",
+         "reason": "half of it", "may_pass": False, "row": 1},
     ]  # fmt: skip
 
 
@@ -68,7 +70,7 @@ def test_pixels_are_mapped_not_read(tmp_path: Path) -> None:
 
 
 def test_a_shard_of_failures_has_no_pixels(tmp_path: Path) -> None:
-    write_shard(tmp_path, 4, videos=VIDEOS[1:2], results=[Failure("b.mp4", "open", "empty file")])
+    write_shard(tmp_path, 4, rows=[(KEYS[1], VIDEOS[1], Failure("b.mp4", "open", "empty file"))])
     assert names(tmp_path) == ["shard-000004.parquet"]
 
 

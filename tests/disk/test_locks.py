@@ -1,4 +1,5 @@
 import errno
+import logging
 import os
 import subprocess
 import sys
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from primatrix.disk.locks import hold_lock
+from primatrix.disk.locks import hold_alone, hold_lock
+from primatrix.errors import InputError
 
 HOLD = """
 import sys, time
@@ -86,3 +88,38 @@ def test_a_drive_without_locks_is_an_error_not_a_wait(
         hold_lock(tmp_path / "lock", on_wait=refuse),
     ):
         pass
+
+
+def test_a_second_run_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "lock"
+    path.parent.mkdir()
+    with another_holds(path) as other:
+        with pytest.raises(InputError) as caught, hold_alone(path, doing="training"):
+            pass
+        assert str(caught.value) == (
+            f"{path.parent}: another training is writing there; wait for it, or name another place"
+        )
+        other.kill()
+        other.wait(timeout=10)
+    with hold_alone(path, doing="training"):
+        pass
+
+
+@pytest.mark.skipif(os.name != "posix", reason="flock")
+def test_on_a_drive_without_locks_a_run_goes_on_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse_lock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse_lock)
+    ran = False
+    with caplog.at_level(logging.WARNING), hold_alone(tmp_path / "lock", doing="training"):
+        ran = True
+    assert ran
+    assert "this drive knows no locks; start no second training here" in caplog.text
+
+
+def test_an_error_in_the_block_is_not_taken_for_one_of_the_lock(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No locks available"), hold_alone(tmp_path / "lock", doing="training"):
+        raise OSError(errno.ENOLCK, "No locks available")

@@ -153,3 +153,11 @@ def test_a_target_that_overlaps_the_source_is_refused(footage: Path, tmp_path: P
     ):
         downsample(footage, tmp_path / target, workers=0)
     assert sorted(footage.rglob("*")) == before
+
+
+def test_two_runs_into_one_folder_are_refused(footage: Path, tmp_path: Path) -> None:
+    def start_another(progress: object) -> None:
+        with pytest.raises(InputError, match="another downsample is writing there"):
+            downsample(footage, tmp_path / "nano", workers=0)
+
+    assert downsample(footage, tmp_path / "nano", workers=0, on_progress=start_another).written == 4

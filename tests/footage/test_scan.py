@@ -28,7 +28,8 @@ def test_a_scan_has_a_row_for_every_file(card: Path, tmp_path: Path) -> None:
     assert run.table["status"].tolist() == ["ok", "ok", "failed", "partial", "ok"]
     assert run.table["reason"].iloc[3].startswith("cut short: ")
     assert run.failed == 1
-    lines = run.summary().splitlines()
+    lost, *lines = run.summary().splitlines()
+    assert lost.startswith("1 of 5 videos (20 %) could not be read: not readable as video: ")
     assert lines[0] == "5 videos: 4 readable (1 of them cut short), 1 not; 0.00 h in all"
     assert lines[1:3] == ["       2  mov h264 64x48", "       2  avi mjpeg 64x48"]
     assert lines[3] == "broken.mp4: open: not readable as video: Invalid data found when processing input"

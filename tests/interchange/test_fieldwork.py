@@ -69,12 +69,15 @@ def test_undated_clips_stop_the_export_or_are_left_out_by_name(
         ({"contributors": [{"name": "A"}]}, PLACES, "contributors: got"),
         ({"colour": 1}, PLACES, "`colour` is not known; wanted some of"),
         ([], PLACES, "got a list"),
-        ({}, "deploymentID,latitude\na,5\n", "no column `longitude`"),
-        ({}, "latitude,longitude\n5,5\n", "no column `deploymentID`"),
-        ({}, "site,latitude,longitude\na,95,0\n", "latitude: '95'; wanted a number from -90 to 90"),
-        ({}, "site,latitude,longitude\na,,0\n", "latitude: nothing in row 2"),
-        ({}, "site,latitude,longitude,mood\na,1,0,good\n", "column `mood` is not known"),
-        ({}, "site,latitude,longitude\na,1,0\na,1,0\n", "deploymentID: 'a' twice; wanted each once"),
+        ({}, "deploymentID,latitude\na,5\n", "latitude, longitude of a"),
+        ({}, "latitude,longitude\n5,5\n", "got columns latitude, longitude; wanted"),
+        (
+            {},
+            "site,latitude,longitude\na,95,0\n",
+            "a: latitude '95', wanted degrees as a number from -90 to 90",
+        ),
+        ({}, "site,latitude,longitude\na,,0\n", "latitude, longitude of a"),
+        ({}, "site,latitude,longitude\na,1,0\na,1,0\n", "deployment 'a' has several rows or no name"),
         ({}, "site,latitude,longitude\nb,1,0\n", "latitude, longitude of a"),
     ],
 )
@@ -148,6 +151,7 @@ def test_what_is_told_goes_where_the_format_has_it(tmp_path: Path, give: Give, m
     assert field.deployment_of.to_dict() == {"a/IMG_1.MP4": "a", "a/IMG_2.MP4": "a"}
     assert field.deployments.loc["a"].fillna("").to_dict() == {
         "locationID": "", "locationName": "Taï", "latitude": "5.5", "longitude": "-3.25",
+        "deploymentStart": "", "deploymentEnd": "",
     }  # fmt: skip
     assert {name: time.isoformat() for name, time in field.started.items()} == {
         "a/IMG_1.MP4": "2026-03-01T06:30:00+01:00", "a/IMG_2.MP4": "2026-03-01T06:30:00+01:00",

@@ -75,7 +75,7 @@ def list_expected(results: Results) -> tuple[list[tuple[str, str]], list[tuple[o
 
 @pytest.mark.parametrize("to", ["csv", "long-csv", "megadetector", "speciesnet", "camtrap-dp"])
 @given(drawn=results_of_any_kind())
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 def test_round_trips_lose_nothing_the_format_can_hold(
     tmp_path_factory: pytest.TempPathFactory, to: str, drawn: Drawn, give: Give, make_results: Make
 ) -> None:

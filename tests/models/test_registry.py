@@ -27,7 +27,7 @@ def test_same_seed_gives_the_same_weights_and_leaves_torchs_state_alone() -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": "resnet"}, "model: got 'resnet', wanted one of backbone, conv3d, lrcn, motion"),
+        ({"name": "resnet"}, "architecture: got 'resnet', wanted one of backbone, conv3d, lrcn, motion"),
         ({"depth": 3}, "lrcn: got option depth, wanted one of input_scale, frame_dropout, lstm_dropout"),
         ({"species": []}, r"species: got \[\], wanted a list of one or more names, none twice"),
         ({"species": "ab"}, "species: got 'ab', wanted a list"),
@@ -52,7 +52,7 @@ def test_options_of_another_kind_are_refused() -> None:
 
 
 def test_saved_model_comes_back_whole(tmp_path: Path) -> None:
-    spec = ClipSpec(4, 20, 24, "rgb", "keyframes", (0.1, 12))
+    spec = ClipSpec(4, 20, 24, "rgb", "keyframes", (0.1, 0.06))
     model = build_model("lrcn", species=["okapi", "blank"], spec=spec, seed=5, input_scale=1 / 255)
     model.scores = {"val_loss": 0.0903}
     model.clip_seconds = 15.0
@@ -80,7 +80,10 @@ def change(folder: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"architecture": "resnet"}, "model: got 'resnet', wanted one of backbone, conv3d, lrcn, motion"),
+        (
+            {"architecture": "resnet"},
+            "architecture: got 'resnet', wanted one of backbone, conv3d, lrcn, motion",
+        ),
         ({"species": "ab"}, "species: got 'ab', wanted a list"),
         ({"options": {"input_scale": "half"}}, "lrcn: "),
         ({"options": None}, "must be a mapping"),

@@ -91,8 +91,7 @@ def test_small_losses_keep_their_digits(labels: pd.DataFrame, make_results: Make
     for sure, words in ((0.995, "0.0050"), (0.99999, "1e-05"), (0.9, "0.105")):
         right = (labels * (2 * sure - 1) + 1 - sure).reset_index(drop=True)
         right.loc[4] = None
-        described = describe_accuracy(
-            labels, replace(results, predictions=results.predictions.assign(**right))
-        )
+        sure_results = replace(results, predictions=results.predictions.assign(**right))
+        described = describe_accuracy(labels, sure_results)
         assert described is not None
         assert described.measures[0][1] == words

@@ -172,3 +172,13 @@ def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
 def test_settings_are_kept_beside_the_clips(made: Path) -> None:
     settings = json.loads((made / "simulation.json").read_text())
     assert (settings["train_clips"], settings["seed"], settings["version"]) == (70, 5, 2)
+
+
+def test_two_simulations_into_one_folder_are_refused(tmp_path: Path) -> None:
+    spec = SimulationSpec(train_clips=2, test_clips=1)
+
+    def start_another(progress: object) -> None:
+        with pytest.raises(InputError, match="another simulation is writing there"):
+            simulate(tmp_path, spec=spec, workers=1)
+
+    assert simulate(tmp_path, spec=spec, workers=1, on_progress=start_another).files_written == 3

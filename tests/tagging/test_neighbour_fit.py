@@ -142,6 +142,21 @@ def test_answers_out_of_fold_are_calibrated_as_the_model_is_before_they_are_lear
     assert learned["oof"].losses[0] != pytest.approx(learned["raw"].losses[0])
 
 
+def test_neighbours_are_learned_from_the_clips_that_validate(tmp_path: Path) -> None:
+    labels, predictions, sites, times = draw_footage(100, clips_per_visit=4)
+    long = labels.idxmax(axis=1).rename("label").to_frame()
+    long["split"] = ["train", "val", "val", "holdout"] * (len(long) // 4)
+    long.to_csv(tmp_path / "y.csv", index_label="filepath")
+    predictions.to_csv(tmp_path / "p.csv", index_label="filename")
+    places = pd.DataFrame({"filename": labels.index, "site": sites, "recorded_at": times.astype(str)})
+    places.to_csv(tmp_path / "d.csv", index=False)
+    (tmp_path / "model.json").write_text('{"format_version": 1, "weights_sha256": "abc"}')
+    learned = learn_neighbours(
+        tmp_path / "y.csv", tmp_path / "p.csv", deployments=tmp_path / "d.csv", model=tmp_path
+    )
+    assert learned.clips == len(long) // 2
+
+
 def make_ensemble(folder: Path, *, member: str) -> None:
     (folder / "fold0").mkdir(exist_ok=True)
     (folder / "fold0" / "model.json").write_text(json.dumps({"format_version": 1, "weights_sha256": member}))

@@ -8,7 +8,7 @@ import pytest
 
 from primatrix.data import Dataset
 from primatrix.disk import Answers
-from primatrix.errors import ModelError
+from primatrix.errors import InputError, ModelError
 from primatrix.models import Model, build_model
 from primatrix.records import ClipSpec, Failure, Progress
 from primatrix.tagging.submission import (
@@ -108,8 +108,11 @@ def test_a_submission_has_every_row_in_its_order_and_frequencies_where_a_clip_fa
     np.testing.assert_allclose(table, run.table, atol=1e-6)
     assert [failure.name for failure in run.failures] == ["0000000008.mp4"]
     assert 0 < run.seconds < 600
-    assert run.failures_path == tmp_path / "out" / "failures.csv"
-    assert sorted(file.name for file in path.parent.iterdir()) == ["failures.csv", "submission.csv"]
+    assert run.failures_path == tmp_path / "out" / "submission.failures.csv"
+    assert sorted(file.name for file in path.parent.iterdir()) == [
+        "submission.csv",
+        "submission.failures.csv",
+    ]
     assert (told[-1].stage, told[-1].done, told[-1].total) == ("predict", 4, 4)
 
 
@@ -158,10 +161,28 @@ def test_a_prediction_says_how_many_how_fast_and_what_stands_in_the_rows_of_fail
         table, failures, ("b.mp4", "c.mp4"), 2.0, Path("p.csv"), Path("failures.csv"), filled=True
     )
     assert run.summary().splitlines() == [
+        "2 of 4 clips (50 %) could not be read: empty",
         "4 clips in 2 s (2 clips/s): p.csv",
         "2 clips could be read in part only; what was read was predicted",
         "2 clips could not be read; their rows hold the training set's class frequencies",
     ]
     unfilled = PredictionRun(table, failures, (), 0.0, Path("p.csv"), None, filled=False)
-    assert unfilled.summary().splitlines() == [
+    assert unfilled.summary().splitlines()[1:] == [
         "4 clips in 0 s (0 clips/s): p.csv", "2 clips could not be read; their rows have no probabilities"]  # fmt: skip
+
+
+def test_two_predictions_of_one_submission_are_refused(
+    benchmark_folder: Path, model: Model, tmp_path: Path
+) -> None:
+    def predict_again(path: Path) -> None:
+        predict_benchmark(benchmark_folder, model, path, store=tmp_path / "s", workers=0)
+
+    def start_another(progress: object) -> None:
+        with pytest.raises(InputError, match=r"/p\.csv: another prediction is writing there"):
+            predict_again(tmp_path / "p.csv")
+        predict_again(tmp_path / "other.csv")
+
+    data = Dataset(benchmark_folder, store=tmp_path / "s", workers=0)
+    predict_to_file(model, data, tmp_path / "p.csv", on_progress=start_another)
+    assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "other.csv").read_bytes()
+    assert not (tmp_path / ".p.csv.parts").exists()

@@ -14,6 +14,7 @@ from primatrix.models import Ensemble, Model, build_model, load_model, predict_b
 from primatrix.records import Progress
 from primatrix.results import read_predictions
 from primatrix.training.folds import FoldRun, stack_folds, train_folds
+from primatrix.training.loop import train
 from primatrix.training.recipe import TrainSpec
 from primatrix.trust import calibrate_model
 
@@ -173,3 +174,21 @@ def test_a_dry_run_is_not_done_by_folds(footage: Path, tmp_path: Path) -> None:
     data = open_data(footage, tmp_path / "s")
     with pytest.raises(InputError, match="dry_run: got it with folds"):
         train_folds(make_lrcn, data, folder=tmp_path / "a", spec=TrainSpec(dry_run=True))
+
+
+def test_neither_folds_nor_one_run_begin_where_folds_are_being_trained(footage: Path, tmp_path: Path) -> None:
+    data, other = open_data(footage, tmp_path / "s"), open_data(footage, tmp_path / "s")
+    refused = []
+
+    def start_others(progress: object) -> None:
+        for place in ("a", "a/fold0"):
+            with pytest.raises(InputError) as caught:
+                train(make_lrcn(), other, folder=tmp_path / place, spec=RECIPE)
+            refused.append(str(caught.value).partition(":")[2])
+        with pytest.raises(InputError, match="another training is writing there"):
+            train_folds(make_lrcn, other, folder=tmp_path / "a", folds=2, spec=RECIPE)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_folds(make_lrcn, data, folder=tmp_path / "a", folds=2, spec=RECIPE, on_progress=start_others)
+    assert refused == [" another training is writing there; wait for it, or name another place"] * 2

@@ -1,6 +1,5 @@
-import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,8 @@ import torch
 from primatrix import ClipSpec, InputError, ModelError
 from primatrix.data import Sampling
 from primatrix.models import Model, build_model, load_model
-from primatrix.records import Progress
-from primatrix.training.augmentation import Augmentation
-from primatrix.training.loop import BATCHES_AHEAD, CHANGES_CLIPS, History, TrainSpec, train
+from primatrix.training.loop import train
+from primatrix.training.recipe import History, TrainSpec
 from primatrix.trust import fit_calibration
 
 SPEC = ClipSpec(3, 16, 16)
@@ -57,28 +55,6 @@ class Squares:
         while True:
             yield self.draw(1, i % 5)
             i += 1
-
-
-class SquaresWithPlace(Squares):
-    """The same batches with their place kept by the object, as the Dataset keeps it."""
-
-    place = val_place = 0
-
-    def seek(self, steps: int) -> None:
-        self.place = steps
-
-    def seek_val(self, steps: int) -> None:
-        self.val_place = steps
-
-    def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        while True:
-            self.place += 1
-            yield self.draw(0, self.place - 1)
-
-    def val_batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        while True:
-            self.val_place += 1
-            yield self.draw(1, (self.val_place - 1) % 5)
 
 
 def make_model(**options: float) -> Model:
@@ -176,16 +152,6 @@ def test_random_state_outside_is_left_alone_and_seeds_matter() -> None:
     assert not same_weights(one, two)
 
 
-def test_loss_that_is_not_finite_stops_with_one_line() -> None:
-    class Broken(Squares):
-        def draw(self, *seed: int) -> tuple[np.ndarray, np.ndarray]:
-            x, y = super().draw(*seed)
-            return x.astype(np.float32) * (np.nan if seed == (0, 1) else 1), y
-
-    with pytest.raises(ModelError, match=r"the loss became nan in epoch 1, step \d; lower learning_rate"):
-        train(make_model(), Broken(), **SMALL)
-
-
 def test_settings_that_cannot_be_are_refused() -> None:
     for change, message in (
         ({"epochs": 0}, "epochs: got 0, wanted 1 or more"),
@@ -200,61 +166,12 @@ def test_settings_that_cannot_be_are_refused() -> None:
             train(make_model(), Squares(), **change)
 
 
-def test_batches_that_do_not_fit_the_model_are_refused() -> None:
-    with pytest.raises(ModelError, match="got clips 6x3x20x16x1"):
-        train(make_model(), Squares(spec=ClipSpec(3, 20, 16)), **SMALL)
-    model = build_model("lrcn", species=["a", "b", "c"], spec=SPEC)
-    with pytest.raises(ModelError, match=r"got labels of shape \(6, 2\), wanted \(6, 3\)"):
-        train(model, Squares(), **SMALL)
-
-
 def test_learning_rate_follows_its_schedule() -> None:
     spec = TrainSpec(epochs=2, steps_per_epoch=4, learning_rate=0.5, schedule="cosine")
     rates = [spec.learning_rate_at(step) for step in range(8)]
     np.testing.assert_allclose(rates[:5:2], [0.5, 0.25 * (1 + math.sqrt(0.5)), 0.25])
     assert rates == sorted(rates, reverse=True)
     assert TrainSpec(steps_per_epoch=4).learning_rate_at(7) == 1e-3
-
-
-def test_batches_made_ready_ahead_give_the_same_weights(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    changed = Augmentation(flip=0.5, crop=0.3, brightness=0.2)
-    settings = {**SMALL, "augmentation": changed, "accumulate": 2, "device": "cpu"}
-    model = make_model()
-    history = train(model, Squares(), **settings)
-    monkeypatch.setitem(BATCHES_AHEAD, "cpu", 3)
-    ahead = make_model()
-    assert losses(train(ahead, Squares(), **settings)) == losses(history)
-    assert same_weights(model, ahead)
-    # Taken up again, though more batches had been drawn than used.
-    data = SquaresWithPlace()
-    with pytest.raises(KeyboardInterrupt):
-        train(make_model(), data, folder=tmp_path, checkpoint_steps=1, on_progress=stop_at(4), **settings)
-    again = make_model()
-    assert losses(train(again, data, folder=tmp_path, checkpoint_steps=1, **settings)) == losses(history)
-    assert same_weights(model, again)
-
-
-def test_clips_changed_by_the_device_that_trains_teach_nearly_the_same(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    changed = Augmentation(flip=0.5, crop=0.3, brightness=0.2)
-    settings = {**SMALL, "augmentation": changed, "device": "cpu"}
-    each = losses(train(make_model(input_scale=1 / 255), Squares(), **settings))
-    monkeypatch.setitem(CHANGES_CLIPS, "cpu", True)
-    together = losses(train(make_model(input_scale=1 / 255), Squares(), **settings))
-    plain = losses(train(make_model(input_scale=1 / 255), Squares(), **{**settings, "augmentation": None}))
-    np.testing.assert_allclose(together, each, rtol=5e-3)
-    assert not np.allclose(plain, each, rtol=2e-2)
-
-
-def stop_at(step: int) -> Callable[[Progress], None]:
-    def on_progress(progress: Progress) -> None:
-        if progress.done == step:
-            raise KeyboardInterrupt
-
-    return on_progress
 
 
 def test_a_run_along_a_cosine_cannot_be_made_longer(tmp_path: Path) -> None:
@@ -270,41 +187,6 @@ def test_warm_up_rises_to_the_rate_and_counts_in_the_cosine() -> None:
     np.testing.assert_allclose(rates[:5], [0.1, 0.2, 0.3, 0.4, 0.4])
     np.testing.assert_allclose(rates[12], 0.2)
     assert spec.warmup_steps == 4  # 0.2 of 20
-
-
-def test_accumulated_batches_are_one_step_of_their_mean_gradient() -> None:
-    class Halves(Squares):
-        """Every batch of Squares in two halves."""
-
-        def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-            for x, y in super().batches():
-                yield x[:3], y[:3]
-                yield x[3:], y[3:]
-
-    spec = TrainSpec(device="cpu", precision="fp32", optimiser="adamw", gradient_clip=0.1, **SMALL)
-    still = {"frame_dropout": 0.0, "lstm_dropout": 0.0, "input_scale": 1 / 255}
-    whole, halves = make_model(**still), make_model(**still)
-    expected = train(whole, Squares(), spec=spec)
-    history = train(halves, Halves(), spec=spec, accumulate=2)
-    for name, weight in whole.network.state_dict().items():
-        torch.testing.assert_close(halves.network.state_dict()[name], weight, rtol=1e-3, atol=1e-5)
-    np.testing.assert_allclose(losses(history), losses(expected), rtol=1e-4)
-
-
-def test_averaged_weights_are_what_validates_and_is_saved(tmp_path: Path) -> None:
-    settings = {**SMALL, "device": "cpu", "precision": "fp32", "learning_rate": 0.01, "validation_steps": 5}
-    plain, averaged = make_model(), make_model()
-    train(plain, Squares(), **settings)
-    history = train(averaged, Squares(), ema=0.9, folder=tmp_path, **settings)
-    assert not same_weights(plain, averaged)
-    assert same_weights(load_model(tmp_path), averaged)
-    by_hand = []
-    for x, y in itertools.islice(Squares().val_batches(), 5):
-        p = averaged.probabilities(x).astype(np.float64)
-        by_hand.append(-np.log(np.where(y == 1, p, 1 - p)).mean())
-    assert history.epochs[-1].val_loss == pytest.approx(np.mean(by_hand), rel=1e-4)
-    settings_saved = load_model(tmp_path).recipe
-    assert (settings_saved["ema"], settings_saved["steps_per_epoch"]) == (0.9, 3)
 
 
 def test_training_stops_when_validation_brings_nothing_better(tmp_path: Path) -> None:
@@ -377,3 +259,26 @@ def test_a_finished_run_keeps_its_calibration_and_one_trained_further_loses_it(t
     train(again, Squares(), folder=tmp_path, **{**settings, "epochs": 3})
     assert again.calibration is None
     assert load_model(tmp_path).calibration is None
+
+
+def test_a_second_run_in_the_same_folder_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    refused = []
+
+    def start_another(progress: object) -> None:
+        with pytest.raises(InputError) as caught:
+            train(make_model(), Squares(), folder=tmp_path, **SMALL)
+        refused.append(str(caught.value))
+
+    train(make_model(), Squares(), folder=tmp_path, on_progress=start_another, **SMALL)
+    assert set(refused) == {
+        f"{tmp_path}: another training is writing there; wait for it, or name another place"
+    }
+    assert len(refused) == 6
+    assert load_model(tmp_path).scores["epochs"] == 2
+
+
+def test_a_run_does_not_begin_in_a_folder_of_results(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(InputError, match=r"holds run\.json, which are not of a training run"):
+        train(make_model(), Squares(), folder=tmp_path, **SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]

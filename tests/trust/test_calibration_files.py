@@ -75,12 +75,41 @@ def test_labels_of_a_species_the_model_does_not_know_are_refused(folder: Path) -
         calibrate(folder)
 
 
+def test_labels_that_spell_species_otherwise_than_the_model_are_of_its_species(folder: Path) -> None:
+    plain = calibrate(folder)
+    labels = pd.read_csv(folder / "labels.csv", index_col="filename")
+    labels.rename(columns={"blank": "Empty", "duiker": "DUIKER", "hog": "hog "}).to_csv(folder / "labels.csv")
+    assert calibrate(folder).fitted_on.positives == plain.fitted_on.positives
+
+
+@pytest.mark.parametrize(("source", "clips"), [("validation", 150), ("out-of-fold", 450)])
+def test_clips_that_trained_or_are_held_out_calibrate_nothing(folder: Path, source: str, clips: int) -> None:
+    labels = pd.read_csv(folder / "labels.csv", index_col="filename")
+    labels["split"] = (["train", "val", "train", "holdout"] * 163)[:650]
+    labels.to_csv(folder / "labels.csv")
+    calibration = calibrate_model(
+        folder / "model", labels=folder / "labels.csv", predictions=folder / "predictions.csv",
+        source=source,  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert calibration.fitted_on.clips == clips
+
+
 def test_sites_of_other_clips_are_refused(folder: Path) -> None:
-    sites = pd.read_csv(folder / "sites.csv", index_col="filename").rename(lambda name: f"card/{name}")
+    sites = pd.read_csv(folder / "sites.csv", index_col="filename").rename(lambda name: f"other{name}")
     sites.to_csv(folder / "sites.csv")
-    wanted = "none of the 600 labelled clips; got filename card/0.mp4, wanted clips as in the labels: 0.mp4"
+    wanted = "none of the 600 labelled clips; got filename other0.mp4, wanted clips as in the labels: 0.mp4"
     with pytest.raises(InputError, match=wanted):
         calibrate(folder)
+
+
+def test_labels_predictions_and_sites_may_each_write_clips_in_their_way(folder: Path) -> None:
+    plain = calibrate(folder)
+    for name, write in (("labels", "videos\\{}"), ("predictions", "./{}"), ("sites", "C:\\card\\{}")):
+        table = pd.read_csv(folder / f"{name}.csv", index_col="filename")
+        table.rename(lambda clip, write=write: write.format(clip).upper()).to_csv(folder / f"{name}.csv")
+    written = calibrate(folder)
+    assert (written.weights, written.thresholds) == (plain.weights, plain.thresholds)
+    assert (written.fitted_on.clips, written.fitted_on.sites) == (600, 12)
 
 
 def test_a_weak_models_own_predictions_may_be_used_for_another_promise(folder: Path) -> None:

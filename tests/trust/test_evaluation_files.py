@@ -62,6 +62,23 @@ def test_what_is_missing_is_said_in_one_line(folder: Path) -> None:
         )
 
 
+def test_lengths_of_clips_are_found_however_their_table_names_them(folder: Path) -> None:
+    table = pd.read_csv(folder / "test_clips.csv").assign(
+        filename=lambda t: "card\\" + t["filename"].str.upper()
+    )
+    table.to_csv(folder / "lengths.csv", index=False)
+    seconds = read_durations(folder / "lengths.csv", clips=["test0.mp4", "test399.mp4"])
+    assert seconds[["test0.mp4", "test399.mp4"]].tolist() == [15.0, 15.0]
+
+
+def test_clips_that_trained_are_not_measured_on(folder: Path) -> None:
+    labels = pd.read_csv(folder / "test_labels.csv", index_col="filename")
+    labels["split"] = ["train", "val", "holdout", "train"] * 100
+    labels.to_csv(folder / "test_labels.csv")
+    evaluation = evaluate_files(folder / "test_labels.csv", folder / "test.csv")
+    assert evaluation.facts["clips"] == 100
+
+
 def test_figures_are_asked_for_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("primatrix.trust.evaluation_files.find_spec", lambda name: None)
     with pytest.raises(InputError, match="--no-figures"):

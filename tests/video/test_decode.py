@@ -120,7 +120,7 @@ def test_where_times_lie_everything_is_decoded_in_order(
             assert_exact(path, ClipSpec(frames=frames, height_px=24, width_px=24, sampler=sampler))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_mix_of_groups_rates_and_samplers_is_exact(
     make_video: MakeVideo, tmp_path: Path, data: st.DataObject

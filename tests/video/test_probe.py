@@ -39,6 +39,27 @@ def test_containers_give_their_time_as_they_name_it(make_video: Callable[..., Pa
     assert probe_video(avi).recorded == datetime(2023, 4, 15, 6, 30, 12)  # no zone: the camera's clock
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"Sat Apr 15 06:30:12 2023\n\0", datetime(2023, 4, 15, 6, 30, 12)),
+        (b"SAT APR  5 06:30:12 2023", datetime(2023, 4, 5, 6, 30, 12)),
+        (b"2023/04/15/ 06:30", datetime(2023, 4, 15, 6, 30)),
+        (b"2023/ 4/15  6:30PM", datetime(2023, 4, 15, 18, 30)),
+        (b"2023-04-15  06:30:12\0\0", datetime(2023, 4, 15, 6, 30, 12)),
+        (b"2023:04:15 06:30:12", datetime(2023, 4, 15, 6, 30, 12)),
+        (b"2023-04-15T06:30:12Z", datetime(2023, 4, 15, 6, 30, 12, tzinfo=UTC)),
+        (b"2023-04-15", None),
+    ],
+)
+def test_an_avi_tells_its_time_however_its_idit_is_spelled(
+    make_video: MakeVideo, tmp_path: Path, text: bytes, expected: datetime | None
+) -> None:
+    path = make_video(tmp_path / "a.avi", frames=3, codec="mpeg4")
+    add_idit(path, text)
+    assert probe_video(path).recorded == expected
+
+
 def add_idit(path: Path, text: bytes) -> None:
     """Put an IDIT chunk, as cameras write it, at the start of the list `hdrl` of an AVI file."""
     data = bytearray(path.read_bytes())

@@ -6,7 +6,7 @@ from primatrix.video.samplers import choose_frames
 from primatrix.video.windows import choose_in_windows, plan_windows
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.floats(0.0, 7200.0), st.floats(1.0, 60.0))
 def test_windows_tile_the_clip_and_are_about_as_long_as_asked(duration: float, wanted: float) -> None:
     windows = plan_windows(duration, window_seconds=wanted)

@@ -24,9 +24,8 @@ from primatrix.cli import (
     train,
 )
 from primatrix.cli.program import Command, app, main
-from primatrix.cli.progress import ProgressDisplay
 
-__all__ = ["ProgressDisplay", "app", "main"]
+__all__ = ["app", "main"]
 
 IN_ORDER_OF_WORK: dict[str, tuple[Callable[..., None], ...]] = {
     "Trying it out": (demo.demo, simulate.simulate, info.info),

@@ -9,7 +9,7 @@ from primatrix.cli.options import (
     Quiet,
     Seed,
 )
-from primatrix.cli.progress import ProgressDisplay
+from primatrix.progress import ProgressDisplay
 
 __all__ = ["demo"]
 

@@ -11,7 +11,7 @@ from primatrix.cli.options import (
     parse_size,
 )
 from primatrix.cli.program import finish
-from primatrix.cli.progress import ProgressDisplay
+from primatrix.progress import ProgressDisplay
 from primatrix.records import SIZES_PX
 
 __all__ = ["downsample"]

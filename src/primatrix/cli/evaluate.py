@@ -5,25 +5,25 @@ from typing import Annotated
 
 import typer
 
-from primatrix.choices import DeviceName
+from primatrix.choices import Device
 from primatrix.cli.options import (
     Deployments,
-    Device,
     Kind,
     LabelFile,
+    OnDevice,
     Quiet,
     Workers,
-    check_folder,
     is_benchmark,
 )
 from primatrix.cli.program import tell
-from primatrix.cli.progress import ProgressDisplay
 from primatrix.errors import InputError
+from primatrix.progress import ProgressDisplay
 from primatrix.records import DatasetType
 
 __all__ = ["evaluate"]
 
 BESIDE = "What to look at beside them"
+FIRST_AND_LAST = ("overall.csv", "evaluation.json")  # of what `Evaluation.write` writes
 
 
 def evaluate(
@@ -53,16 +53,19 @@ def evaluate(
     ] = None,
     deployments: Deployments = None,
     kind: Kind = "nano",
-    device: Device = "auto",
+    device: OnDevice = "auto",
     workers: Workers = None,
 ) -> None:
     """Measure predictions with intervals, beside the constant and another model.
 
     Example: primatrix evaluate test_labels.csv submission.csv --deployments deployments.csv --out evaluation
     """
+    from primatrix.disk import check_output_folder, refuse_strange_files
     from primatrix.trust import Beside, check_figures, describe_evaluation, evaluate_files, write_evaluation
 
-    check_folder(out)
+    if out:
+        check_output_folder(out)
+        refuse_strange_files(out, ("species.csv", "sites.csv"), marks=FIRST_AND_LAST, what="an evaluation")
     check_order(labels, predictions)
     figures = not no_figures
     if out and figures:
@@ -105,7 +108,7 @@ def predict_first(
     *,
     out: Path | None,
     kind: DatasetType,
-    device: DeviceName,
+    device: Device,
     workers: int | None,
     quiet: bool,
 ) -> Path:

@@ -22,9 +22,11 @@ def info(
     Example: primatrix info runs/lrcn
     """
     if model is None:
+        from primatrix.data import find_cache
         from primatrix.models import describe_device
 
         typer.echo(f"primatrix {primatrix.__version__}, runs on {describe_device()}")
+        typer.echo(f"decoded clips: {find_cache()} (may be deleted)")
         return
     from primatrix.models import load_model
 

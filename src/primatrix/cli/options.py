@@ -6,7 +6,7 @@ from typing import Annotated, get_args
 
 import typer
 
-from primatrix.choices import DeviceName
+from primatrix.choices import Device
 from primatrix.cli.program import tell
 from primatrix.errors import InputError
 from primatrix.records import SIZES_PX, ClipSpec, Colour, DatasetType, Media
@@ -19,18 +19,18 @@ __all__ = [
     "Channels",
     "Data",
     "Deployments",
-    "Device",
     "Frames",
     "Kind",
     "LabelFile",
     "Look",
     "ModelFolder",
+    "OnDevice",
     "Quiet",
+    "RetryFailed",
     "Seed",
     "Size",
     "StoreFolder",
     "Workers",
-    "check_folder",
     "is_benchmark",
     "make_spec",
     "parse_size",
@@ -72,9 +72,20 @@ Workers = Annotated[
     typer.Option(help="Decoding processes; default: one per core.", rich_help_panel=MACHINE),
 ]
 StoreFolder = Annotated[
-    Path | None, typer.Option("--store", help="Where decoded clips are kept.", rich_help_panel=MACHINE)
+    Path | None,
+    typer.Option(
+        "--store", help="Where decoded clips are kept; default: your cache.", rich_help_panel=MACHINE
+    ),
 ]
-Device = Annotated[DeviceName, typer.Option(help="Where the model runs.", rich_help_panel=MACHINE)]
+RetryFailed = Annotated[
+    bool,
+    typer.Option(
+        "--retry-failed",
+        help="Try again what could not be decoded before; files the disk did not give always are.",
+        rich_help_panel=MACHINE,
+    ),
+]
+OnDevice = Annotated[Device, typer.Option(help="Where the model runs.", rich_help_panel=MACHINE)]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
@@ -84,16 +95,6 @@ def tell_unused(given: Mapping[str, object]) -> None:
     names = [name for name, is_given in given.items() if is_given]
     if names:
         tell(f"{', '.join(names)}: not used, since this is a benchmark folder; wanted with one's own footage")
-
-
-def check_folder(path: Path | None) -> None:
-    """InputError where a folder to write into, or one above it, is a file: before the work, not after it.
-
-    >>> check_folder(Path("not/there/yet"))
-    """
-    for place in [] if path is None else [path, *path.parents]:
-        if place.exists() and not place.is_dir():
-            raise InputError(f"--out {path}: {place} is a file, wanted a folder; choose another place")
 
 
 def split_commas(text: str) -> tuple[str, ...]:

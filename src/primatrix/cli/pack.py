@@ -13,6 +13,7 @@ from primatrix.cli.options import (
     Kind,
     Look,
     Quiet,
+    RetryFailed,
     Size,
     StoreFolder,
     Workers,
@@ -20,7 +21,7 @@ from primatrix.cli.options import (
     make_spec,
 )
 from primatrix.cli.program import finish
-from primatrix.cli.progress import ProgressDisplay
+from primatrix.progress import ProgressDisplay
 
 __all__ = ["pack"]
 
@@ -36,6 +37,7 @@ def pack(
     colour: Channels = "grey",
     media: Look = "videos",
     store: StoreFolder = None,
+    retry_failed: RetryFailed = False,
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
@@ -43,7 +45,7 @@ def pack(
 
     Example: primatrix pack videos --frames 15 --size 64x64
     """
-    from primatrix.data import pack_folder
+    from primatrix.data import default_store, pack_folder
 
     if model:
         from primatrix.models import load_model
@@ -53,7 +55,7 @@ def pack(
         spec = make_spec(frames, size, colour, kind=kind if is_benchmark(data) else "nano")
     folder = data / kind if is_benchmark(data) else data
     with ProgressDisplay(quiet=quiet) as display:
-        result = pack_folder(folder, spec, store=store or data / ".primatrix", media=media, workers=workers,
-                             on_progress=display.on_progress)  # fmt: skip
+        result = pack_folder(folder, spec, store=store or default_store(data), media=media,
+                             retry_failed=retry_failed, workers=workers, on_progress=display.on_progress)  # fmt: skip
     typer.echo(result.summary())
     finish(len(result.failures), result.failures_path)

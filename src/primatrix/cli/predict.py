@@ -11,18 +11,19 @@ from primatrix.cli.options import (
     PLACES,
     Data,
     Deployments,
-    Device,
     Kind,
     Look,
     ModelFolder,
+    OnDevice,
     Quiet,
+    RetryFailed,
     Workers,
     is_benchmark,
     tell_unused,
 )
 from primatrix.cli.program import finish, tell
-from primatrix.cli.progress import ProgressDisplay
 from primatrix.errors import InputError
+from primatrix.progress import ProgressDisplay
 
 if TYPE_CHECKING:
     from primatrix.models import Model
@@ -47,7 +48,9 @@ def predict(
     timezone: Annotated[
         str,
         typer.Option(
-            metavar="ZONE", help="Of the cameras' clocks, as Africa/Abidjan.", rich_help_panel=PLACES
+            metavar="ZONE",
+            help="Of the cameras' clocks, as Africa/Abidjan or +01:00.",
+            rich_help_panel=PLACES,
         ),
     ] = "",
     container_clock: Annotated[
@@ -56,6 +59,14 @@ def predict(
             help="What a time a video calls UTC is: the camera's clock, or UTC.", rich_help_panel=PLACES
         ),
     ] = "local",
+    time_shift: Annotated[
+        str,
+        typer.Option(
+            metavar="SHIFT",
+            help="Add to clocks that were wrong, as +1d 02:00; or a column of --deployments.",
+            rich_help_panel=PLACES,
+        ),
+    ] = "",
     modified_time: Annotated[
         bool,
         typer.Option(
@@ -103,11 +114,12 @@ def predict(
             rich_help_panel=ANSWERS,
         ),
     ] = False,
-    device: Device = "auto",
+    device: OnDevice = "auto",
     store: Annotated[
         Path | None,
         typer.Option(help="Where a benchmark folder's decoded clips are kept.", rich_help_panel=MACHINE),
     ] = None,
+    retry_failed: RetryFailed = False,
     workers: Workers = None,
 ) -> None:
     """Tag every video of a folder: what is seen, when, where; for a benchmark folder, write the submission.
@@ -120,7 +132,7 @@ def predict(
     learned = None if no_neighbours or is_benchmark(data) else find_neighbours(model, raw=raw)
     spec = TagSpec(
         media,
-        TimeSpec(timezone, container_clock, modified_time),
+        TimeSpec(timezone, container_clock, modified_time, time_shift),
         site_from,
         deployments,
         interval_minutes=interval,
@@ -128,7 +140,9 @@ def predict(
         per_frame=per_frame,
     )
     with ProgressDisplay(quiet=quiet) as display:
-        shared = {"device": device, "workers": workers, "on_progress": display.on_progress}
+        shared = {
+            "device": device, "retry_failed": retry_failed, "workers": workers, "on_progress": display.on_progress,
+        }  # fmt: skip
         loaded = load_for_prediction(model, raw=raw)
         if is_benchmark(data):
             tell_unused(options_of_footage(spec))
@@ -160,6 +174,7 @@ def options_of_footage(spec: "TagSpec") -> dict[str, object]:
         "--media": spec.media != "videos",
         "--timezone": spec.times.timezone,
         "--container-clock": spec.times.container_clock != "local",
+        "--time-shift": spec.times.time_shift,
         "--modified-time": spec.times.modified,
         "--site-from": spec.site_from,
         "--deployments": spec.deployments,

@@ -7,7 +7,7 @@ import typer
 
 from primatrix.cli.options import Quiet, Workers
 from primatrix.cli.program import finish
-from primatrix.cli.progress import ProgressDisplay
+from primatrix.progress import ProgressDisplay
 
 __all__ = ["report"]
 

@@ -11,7 +11,7 @@ from primatrix.cli.options import (
     Workers,
 )
 from primatrix.cli.program import finish, tell
-from primatrix.cli.progress import ProgressDisplay
+from primatrix.progress import ProgressDisplay
 
 __all__ = ["scan"]
 
@@ -27,8 +27,11 @@ def scan(
 
     Example: primatrix scan /media/card --out card.csv
     """
-    from primatrix.footage import scan_folder
+    from primatrix.disk import check_output_file
+    from primatrix.footage import SCAN_ENDINGS, scan_folder
 
+    if out:
+        check_output_file(out, endings=SCAN_ENDINGS)
     with ProgressDisplay(quiet=quiet) as display:
         result = scan_folder(folder, media=media, workers=workers, on_progress=display.on_progress)
     result.write(out) if out else typer.echo(result.table.to_csv(index=False), nl=False)

@@ -12,7 +12,7 @@ from primatrix.cli.options import (
     Workers,
     parse_sizes,
 )
-from primatrix.cli.progress import ProgressDisplay
+from primatrix.progress import ProgressDisplay
 
 __all__ = ["simulate"]
 

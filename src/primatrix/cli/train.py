@@ -12,23 +12,23 @@ from primatrix.cli.options import (
     MACHINE,
     Channels,
     Data,
-    Device,
     Frames,
     Kind,
     Look,
+    OnDevice,
     Quiet,
+    RetryFailed,
     Size,
     StoreFolder,
     Workers,
-    check_folder,
     is_benchmark,
     make_spec,
     split_commas,
     tell_unused,
 )
-from primatrix.cli.program import finish
-from primatrix.cli.progress import ProgressDisplay
+from primatrix.cli.program import finish, tell
 from primatrix.errors import InputError
+from primatrix.progress import ProgressDisplay
 from primatrix.records import OnProgress
 
 if TYPE_CHECKING:  # they load torch
@@ -132,9 +132,10 @@ def train(
     patience: Patience = None,
     batch_size: BatchSize = 32,
     seed: Seed = None,
-    device: Device = "auto",
+    device: OnDevice = "auto",
     devices: Devices = None,
     store: StoreFolder = None,
+    retry_failed: RetryFailed = False,
     workers: Workers = None,
 ) -> None:
     """Train a model; the same command again goes on after the last saved step.
@@ -142,10 +143,11 @@ def train(
     Example: primatrix train data --type micro --architecture motion --config train.yaml --epochs 5
     """
     from primatrix.data import Dataset
+    from primatrix.disk import check_output_folder
     from primatrix.models import build_model
 
     out = out or Path("runs", architecture)
-    check_folder(out)
+    check_output_folder(out)
     flags = {
         "epochs": epochs, "steps_per_epoch": steps, "validation_steps": validation_steps, "patience": patience,
         "learning_rate": learning_rate, "seed": seed, "devices": devices, "dry_run": dry_run or None,
@@ -159,14 +161,16 @@ def train(
         tell_unused(given)
         clips = make_spec(frames, None, colour, kind=kind)
         dataset = Dataset(
-            data, kind, batch_size=batch_size, seed=spec.seed, spec=clips, store=store, workers=workers
-        )
+            data, kind, batch_size=batch_size, seed=spec.seed, spec=clips, store=store, retry_failed=retry_failed,
+            workers=workers,
+        )  # fmt: skip
     elif labels is None:
         raise InputError(f"{data}: got no label file, wanted --labels FILE (or a benchmark folder)")
     else:
         dataset = Dataset.from_folder(
             data, make_spec(frames, size, colour), labels=labels, held_out_sites=split_commas(held_out_sites),
-            media=media, batch_size=batch_size, seed=spec.seed, store=store, workers=workers,
+            media=media, batch_size=batch_size, seed=spec.seed, store=store,
+            retry_failed=retry_failed, workers=workers,
         )  # fmt: skip
     if spec.dry_run:
         dataset.look_ahead_clips = batch_size
@@ -179,7 +183,7 @@ def train(
         **read_options(option or []),
     )
     with ProgressDisplay(quiet=quiet) as display, closing(dataset):
-        run_training(make_model, dataset, spec=spec, folds=folds, out=out,
+        run_training(make_model, dataset, spec=spec, folds=folds, out=out, quiet=quiet,
                      on_progress=display.on_progress)  # fmt: skip
 
 
@@ -217,27 +221,34 @@ def run_training(
     spec: "TrainSpec",
     folds: int | None,
     out: Path,
+    quiet: bool,
     on_progress: OnProgress,
 ) -> None:
-    """Train once or by folds, and say what came of it."""
+    """Train once or by folds, and say what came of it; the last line says whether that is better than the constant."""
     from primatrix.disk import write_failures
-    from primatrix.labels import split_folds
+    from primatrix.labels import describe_folds, split_folds
     from primatrix.training import is_leader, train_folds
     from primatrix.training import train as run
 
-    if folds is not None and spec.dry_run:  # refuses folds that cannot be, as `train_folds` does
+    split = dataset.describe_split()
+    if folds is not None:  # refuses folds that cannot be, in a dry run too
         split_folds(dataset.labels, sites=dataset.sites, folds=folds)
+        split = describe_folds(dataset.labels, sites=dataset.sites, folds=folds)
+    model = make_model()
+    for line in [] if quiet else split:  # before hours of work, not only after them
+        tell(line)
     if folds is not None and not spec.dry_run:
         done = train_folds(make_model, dataset, folder=out, folds=folds, spec=spec, on_progress=on_progress)
         text = done.summary()
     else:
-        text = run(make_model(), dataset, spec=spec, folder=out, on_progress=on_progress).summary()
+        text = run(model, dataset, spec=spec, folder=out, on_progress=on_progress).summary()
     if not is_leader():  # one of several processes that train together
         return
-    typer.echo(text)
+    *lines, verdict = text.splitlines()
     if spec.dry_run:
+        typer.echo("\n".join(lines))
         typer.echo("dry run: trained, validated, saved, loaded and predicted; nothing was kept")
         finish(len(dataset.failures))
     else:
-        typer.echo(f"model: {out}")
+        typer.echo("\n".join([*lines, f"model: {out}", verdict]))
         finish(len(dataset.failures), write_failures(dataset.failures, out / "failures.csv"))

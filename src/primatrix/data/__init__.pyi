@@ -1,3 +1,5 @@
+from .cache import default_store as default_store
+from .cache import find_cache as find_cache
 from .dataset import Dataset as Dataset
 from .draws import Sampling as Sampling
 from .loader import pack_folder as pack_folder

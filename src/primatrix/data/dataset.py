@@ -9,13 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from primatrix.data.cache import default_store
 from primatrix.data.draws import Sampling, draw_epoch, weigh_clips
-from primatrix.data.loader import STORE_FOLDER, ClipLoader
+from primatrix.data.loader import ClipLoader
 from primatrix.errors import InputError
+from primatrix.footage import match_names, pick_like
 from primatrix.interchange import read_labels
-from primatrix.labels import read_submission_format, split_clips, split_labels, split_sites
+from primatrix.labels import describe_split, read_submission_format, split_clips, split_labels, split_sites
 from primatrix.measures import class_frequencies
-from primatrix.records import SIZES_PX, ClipSpec, DatasetType, Failure, Media, OnProgress
+from primatrix.progress import ShowProgress, show_progress
+from primatrix.records import SIZES_PX, ClipSpec, DatasetType, Failure, Media
 from primatrix.video import find_videos
 
 __all__ = ["Dataset"]
@@ -34,7 +37,9 @@ class Dataset:
     `datapath` holds train_labels.csv, submission_format.csv and the folder named by `dataset_type`
     ("nano" 16x16, "micro" 64x64, "raw" 404x720). Frames are uint8 (batch, num_frames, height, width, 1),
     grey, 0-255; `num_frames` is 15 with `reduce_frames`, else 30; a `spec` asks for others.
-    Clips are decoded on first use and kept in `store` (default: `.primatrix` inside datapath).
+    Clips are decoded on first use and kept in `store` (default: a folder in the user's cache). One that failed is
+    tried again where the disk or a permission had kept it from being read, where its file changed, or with
+    `retry_failed`.
 
     Training clips come in an order drawn from `seed` (`shuffle=False`: in file order), epoch after epoch
     without end. A training clip that cannot be decoded is replaced by the next one, a validation clip left
@@ -44,9 +49,7 @@ class Dataset:
     Raises InputError where folders, labels or clips are missing or do not fit.
     """
 
-    _train_position: int = (
-        0  # in clips, as the other two; the state of batches(), val_batches(), test_batches()
-    )
+    _train_position: int = 0  # in clips, as the other two: where batches() and its like go on
     _val_position: int = 0
     _test_position: int = 0
     look_ahead_clips: int | None = None  # decoded in one go; None: AHEAD
@@ -67,38 +70,36 @@ class Dataset:
         seed: int = 0,
         spec: ClipSpec | None = None,
         store: str | Path | None = None,
+        retry_failed: bool = False,
         workers: int | None = None,
     ) -> None:
         if dataset_type not in SIZES_PX:
             raise InputError(f"dataset_type: got {dataset_type!r}, wanted one of {', '.join(SIZES_PX)}")
         self.datapath = Path(datapath)
-        self.dataset_type, self.reduce_frames, self.val_size, self.test = (
-            dataset_type,
-            reduce_frames,
-            val_size,
-            test,
-        )
+        self.dataset_type, self.reduce_frames = dataset_type, reduce_frames
+        self.val_size, self.test = val_size, test
         if not self.datapath.is_dir():
             raise InputError(f"{datapath}: no such folder; wanted one with train_labels.csv, "
                              f"submission_format.csv and {dataset_type}/")  # fmt: skip
-        labels = read_labels(self.datapath / "train_labels.csv").table
         wanted = read_submission_format(self.datapath / "submission_format.csv")
+        labels = read_labels(self.datapath / "train_labels.csv").spell(wanted.columns).table
         if set(labels.columns) != set(wanted.columns):
             differing = sorted(set(labels.columns) ^ set(wanted.columns))
             raise InputError(
                 f"{datapath}: train_labels.csv and submission_format.csv differ in {', '.join(differing)}"
             )
-        labels = labels[wanted.columns]
+        videos = find_videos(self.datapath / dataset_type)
+        files = match_names(labels.index, [v.name for v in videos], root=self.datapath / dataset_type,
+                            table=self.datapath / "train_labels.csv")  # fmt: skip
+        labels = labels[wanted.columns].rename(index=files)
         if test:
             labels, wanted = labels.iloc[: TRIAL_CLIPS[0]], wanted.iloc[: TRIAL_CLIPS[1]]
         height, width = SIZES_PX[dataset_type]
         spec = spec or ClipSpec(15 if reduce_frames else 30, height, width)
         self._set_parts(split_clips(labels, val_size=val_size, seed=0), wanted)
         self._set_batches(batch_size, shuffle=shuffle, seed=seed)
-        videos = find_videos(self.datapath / dataset_type)
-        self._open(
-            ClipLoader(videos, spec, store=Path(store or self.datapath / STORE_FOLDER), workers=workers)
-        )
+        kept = Path(store or default_store(self.datapath))
+        self._open(ClipLoader(videos, spec, store=kept, retry_failed=retry_failed, workers=workers))
 
     @classmethod
     def from_folder(
@@ -114,6 +115,7 @@ class Dataset:
         batch_size: int = 16,
         seed: int = 0,
         store: str | Path | None = None,
+        retry_failed: bool = False,
         workers: int | None = None,
     ) -> Self:
         """A dataset over one's own folder of videos, in any depth of subfolders.
@@ -131,6 +133,8 @@ class Dataset:
             parts = (empty, empty)
         else:
             known = read_labels(labels, species=species)
+            files = [video.name for video in videos]
+            known = known.rename(match_names(known.table.index, files, root=self.datapath, table=labels))
             self.sites = known.sites
             parts = (
                 split_sites(known, held_out=held_out_sites)
@@ -141,9 +145,8 @@ class Dataset:
         rows = pd.DataFrame(0.0, index=names, columns=parts[0].columns)
         self._set_parts(parts, rows)
         self._set_batches(batch_size, shuffle=True, seed=seed)
-        self._open(
-            ClipLoader(videos, spec, store=Path(store or self.datapath / STORE_FOLDER), workers=workers)
-        )
+        kept = Path(store or default_store(self.datapath))
+        self._open(ClipLoader(videos, spec, store=kept, retry_failed=retry_failed, workers=workers))
         return self
 
     def __repr__(self) -> str:
@@ -192,7 +195,7 @@ class Dataset:
             yield self._loader.read(self.test_batch_ids.tolist())
 
     def identify_test_batch(self) -> list[str]:
-        """What each file of the test batch last drawn is, in hexadecimal digits."""
+        """What each file of the test batch last drawn is and gave, in words."""
         return self._loader.identify(self.test_batch_ids.tolist())
 
     def update_predictions(self, results: ArrayLike) -> None:
@@ -243,9 +246,10 @@ class Dataset:
         seconds = float(np.median(pts[:, -1] - pts[:, 0]) * self.spec.frames / (self.spec.frames - 1))
         return round(seconds, 3) or None
 
-    def pack(self, *, on_progress: OnProgress | None = None) -> None:
+    def pack(self, *, on_progress: ShowProgress = "auto") -> None:
         """Decode every clip of the dataset now rather than on first use."""
-        self._loader.prepare([*self.X_train, *self.X_val, *self.X_test_ids], on_progress=on_progress)
+        with show_progress(on_progress) as tell:
+            self._loader.prepare([*self.X_train, *self.X_val, *self.X_test_ids], on_progress=tell)
 
     # --- what is known -----------------------------------------------------------------------------------
 
@@ -253,6 +257,10 @@ class Dataset:
     def labels(self) -> pd.DataFrame:
         """The label table of all labelled clips, training clips first."""
         return pd.concat([self.y_train, self.y_val])
+
+    def describe_split(self) -> list[str]:
+        """Lines for people: how many clips of what train and validate, and what is too little."""
+        return describe_split(self.y_train, self.y_val, sites=self.sites)
 
     def hold_out(self, clips: Iterable[str]) -> Self:
         """The same clips, decoded once, in which exactly these labelled clips validate and are to be predicted."""
@@ -269,6 +277,11 @@ class Dataset:
     def failures(self) -> tuple[Failure, ...]:
         """Clips met so far that could not be decoded."""
         return self._loader.list_failures()
+
+    @property
+    def num_tried(self) -> int:
+        """How many clips were met so far, those that could not be decoded included."""
+        return self._loader.tried
 
     @property
     def bad_videos(self) -> list[str]:
@@ -323,7 +336,8 @@ class Dataset:
         if absent:
             raise InputError(
                 f"{self.datapath}: {len(absent)} of {len(labelled)} labelled clips are not there, the first "
-                f"{absent[0]}; copy them in, or take their rows out of the label file"
+                f"{absent[0]} (got {pick_like(absent[0], self._loader.videos)}); copy them in, or take their rows out "
+                "of the label file"
             )
         if not any(name in self._loader.videos for name in self.X_test_ids):
             raise InputError(
@@ -366,6 +380,8 @@ class Dataset:
 
     def _rows_at(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows of X_train at places of the stream: each epoch is drawn by itself."""
+        if not self.shuffle and self._weights is None:
+            return places % self.num_samples
         rows = np.empty(len(places), np.int64)
         for epoch in np.unique(places // self.num_samples):
             here = places // self.num_samples == epoch
@@ -373,8 +389,6 @@ class Dataset:
         return rows
 
     def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
-        if not self.shuffle and self._weights is None:
-            return np.arange(self.num_samples)
         if epoch not in self._orders:
             rng = np.random.default_rng([self.seed, epoch])
             order: NDArray[np.int64] = (

@@ -7,28 +7,35 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from primatrix.data.cache import default_store, name_folder
 from primatrix.data.store import PackSummary, Store
 from primatrix.disk import write_failures
 from primatrix.errors import StoreError
-from primatrix.records import ClipSpec, Failure, Media, OnProgress, Video
+from primatrix.progress import ShowProgress
+from primatrix.records import ClipSpec, Failure, Media, OnProgress, Video, say_lost
 from primatrix.video import DecodePool, PoolOptions, search_folder
 
-__all__ = ["STORE_FOLDER", "ClipLoader", "PackRun", "pack_folder"]
-
-STORE_FOLDER = ".primatrix"  # below the folder of videos, unless another place is named
+__all__ = ["ClipLoader", "PackRun", "pack_folder"]
 
 
 class ClipLoader:
     """Reads clips of one folder by name, decoding on first use; `close()` ends its worker processes.
 
     `videos` are the files there are; a name that is not among them fails at stage "find". `failed` and
-    `partial` hold the names met so far that gave no clip, or only a part of one.
+    `partial` hold the names met so far that gave no clip, or only a part of one. With `retry_failed` each clip that
+    failed before is tried once more.
     """
 
     def __init__(
-        self, videos: Iterable[Video], spec: ClipSpec, *, store: Path, workers: int | None = None
+        self,
+        videos: Iterable[Video],
+        spec: ClipSpec,
+        *,
+        store: Path,
+        retry_failed: bool = False,
+        workers: int | None = None,
     ) -> None:
-        self.spec = spec
+        self.spec, self.retry_failed = spec, retry_failed
         self.videos = {video.name: video for video in videos}
         self.failed: dict[str, None] = {}  # a set that keeps the order
         self.partial: dict[str, None] = {}
@@ -44,7 +51,9 @@ class ClipLoader:
         if not new:
             return
         found = [self.videos[name] for name in new if name in self.videos]
-        packed = self._store.pack(found, pool=self._pool, on_progress=on_progress)
+        packed = self._store.pack(
+            found, pool=self._pool, retry_failed=self.retry_failed, on_progress=on_progress
+        )
         self._unread |= {failure.name: failure for failure in packed.unread}
         status = dict(zip((video.name for video in found), self._store.status(found), strict=True))
         for name in new:
@@ -69,8 +78,21 @@ class ClipLoader:
         return self._store.read_pts(self._videos_of(names))
 
     def identify(self, names: Sequence[str]) -> list[str]:
-        """What each file is, in hexadecimal digits; empty for one that is not there or was not prepared."""
-        return [self._store.key_of(self.videos[name]).hex() if name in self.videos else "" for name in names]
+        """What each file is and gave, in words: other words where another time more of it could be read.
+
+        Empty for a file that is not there, was not prepared or gave no clip.
+        """
+        return [self._identify(name) for name in names]
+
+    def _identify(self, name: str) -> str:
+        if name not in self.videos or name in self.failed:
+            return ""
+        return self._store.key_of(self.videos[name]).hex() + " partial" * (name in self.partial)
+
+    @property
+    def tried(self) -> int:
+        """How many clips were prepared so far, those that failed included."""
+        return len(self._ready)
 
     def list_failures(self) -> tuple[Failure, ...]:
         """The clips that failed, in the order they were met, with stage and reason."""
@@ -103,30 +125,37 @@ class PackRun:
         """Lines for the terminal."""
         counts = self.counts
         rate = counts.packed / counts.seconds if counts.seconds else 0.0
-        return (
+        lost = say_lost(self.failures, counts.present + counts.packed)
+        return f"{lost}\n" * bool(lost) + (
             f"{counts.packed} clips packed in {counts.seconds:.1f} s ({rate:.0f} clips/s), {counts.present} were "
             f"there: {self.store}\n{counts.ok} whole, {counts.partial} in part, {counts.failed} not readable"
         )
 
 
 def pack_folder(
-    folder: Path,
+    folder: str | Path,
     spec: ClipSpec,
     *,
-    store: Path,
+    store: str | Path | None = None,
     media: Media = "videos",
+    retry_failed: bool = False,
     workers: int | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> PackRun:
-    """Decode every video below `folder` into `store`; the same call again packs what is missing.
+    """Decode every video below `folder` into `store` (default: in the user's cache); again, only what is missing.
 
-    `media` says whether videos, stills or both are looked for; failures.csv in the
-    store lists the videos of the folder that cannot be read.
+    `media` says whether videos, stills or both are looked for; failures.csv in the store, in a folder named after
+    `folder`, lists what cannot be read of it. What the disk or a permission withheld is tried again each time, other
+    failures where their file has changed or with `retry_failed`.
     """
     found = search_folder(folder, media=media)
     videos = found.videos
-    opened = Store(store, spec)
+    opened = Store(store or default_store(folder), spec)
     options = PoolOptions() if workers is None else PoolOptions(workers=workers)
-    counts = opened.pack(videos, options=options, on_progress=on_progress)
+    counts = opened.pack(videos, options=options, retry_failed=retry_failed, on_progress=on_progress)
     failures = (*opened.failures(videos), *counts.unread, *found.failures)
-    return PackRun(counts, failures, opened.folder, write_failures(failures, opened.folder / "failures.csv"))
+    place = opened.folder / name_folder(folder)  # the store may hold other cards, each with a list of its own
+    listed = write_failures(
+        failures, place / ("failures.csv" if media == "videos" else f"failures_{media}.csv")
+    )
+    return PackRun(counts, failures, opened.folder, listed)

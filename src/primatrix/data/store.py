@@ -31,8 +31,9 @@ from primatrix.data.shards import (
     remove_unfinished,
     write_shard,
 )
-from primatrix.disk import hold_lock, read_json, write_json
-from primatrix.errors import StoreError
+from primatrix.disk import check_output_folder, hold_lock, read_json, write_json
+from primatrix.errors import InputError, StoreError
+from primatrix.progress import ShowProgress, show_progress
 from primatrix.records import Clip, ClipSpec, Failure, OnProgress, Progress, Video
 from primatrix.video import DecodePool, PoolOptions, identify_all
 
@@ -174,7 +175,7 @@ class Store:
         pool: DecodePool | None = None,
         options: PoolOptions | None = None,
         retry_failed: bool = False,
-        on_progress: OnProgress | None = None,
+        on_progress: ShowProgress = "auto",
     ) -> PackSummary:
         """Decode and store the videos that have no row yet, in their order.
 
@@ -186,6 +187,7 @@ class Store:
         if pool is not None and pool.spec != self.spec:
             raise StoreError(f"{self.folder}: got a pool for {pool.spec.key}, wanted {self.spec.key}")
         started = time.monotonic()
+        self._check_place()
         self.refresh()
         unread = tuple(self._look_at_new(videos))
         pending, counts = self._pending(videos, retry_failed=retry_failed), dict.fromkeys(STATUSES, 0)
@@ -195,10 +197,19 @@ class Store:
                 self._lock(stack)
                 pending = self._pending(videos, retry_failed=retry_failed)
                 pool = pool or stack.enter_context(DecodePool(self.spec, options=options))
-                lost += self._pack_pending(pending, pool=pool, counts=counts, on_progress=on_progress)
+                tell = stack.enter_context(show_progress(on_progress))
+                lost += self._pack_pending(pending, pool=pool, counts=counts, on_progress=tell)
         counts["failed"] += len(unread)
         present = len(videos) - len(pending) - len(unread)
         return PackSummary(present, seconds=time.monotonic() - started, unread=tuple(lost), **counts)
+
+    def _check_place(self) -> None:
+        """StoreError where the store is not there and cannot be made: before all files are looked at."""
+        if not self.folder.is_dir():
+            try:
+                check_output_folder(self.folder)
+            except InputError as error:
+                raise StoreError(f"{error} for decoded clips") from error
 
     def _look_at_new(self, videos: Sequence[Video]) -> Iterator[Failure]:
         """Find out what the files are that were not seen at their place before; those that cannot be read."""

@@ -1,6 +1,7 @@
 from .json_files import read_json as read_json
 from .json_files import write_json as write_json
 from .json_files import write_json_lists as write_json_lists
+from .locks import hold_alone as hold_alone
 from .locks import hold_lock as hold_lock
 from .model_folder import FACTS as FACTS
 from .model_folder import FORMAT_VERSION as FORMAT_VERSION
@@ -12,10 +13,18 @@ from .model_folder import read_facts as read_facts
 from .model_folder import read_state_facts as read_state_facts
 from .model_folder import update_facts as update_facts
 from .model_folder import write_facts as write_facts
+from .outputs import check_output_file as check_output_file
+from .outputs import check_output_folder as check_output_folder
+from .outputs import refuse_strange_files as refuse_strange_files
 from .parts import Answers as Answers
 from .tables import NAME_COLUMNS as NAME_COLUMNS
+from .tables import name_failures as name_failures
+from .tables import parse_table as parse_table
+from .tables import read_failures as read_failures
+from .tables import read_header as read_header
 from .tables import read_table as read_table
 from .tables import read_text_table as read_text_table
+from .tables import refuse_other_list as refuse_other_list
 from .tables import write_failures as write_failures
 from .tables import write_table as write_table
 from .whole import whole_file as whole_file

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["whole_file", "write_whole"]
+__all__ = ["name_part", "whole_file", "write_whole"]
 
 ENDING = ".part"  # of a file that is being written
 
@@ -47,7 +47,7 @@ def whole_file(path: Path, *, flush: bool = True) -> Iterator[Path]:
     >>> path.read_text()
     'whole'
     """
-    temporary = path.with_name(f"{_name_parts(path)}{os.getpid()}{ENDING}")
+    temporary = path.with_name(name_part(path))
     try:
         yield temporary
         if flush:
@@ -58,6 +58,11 @@ def whole_file(path: Path, *, flush: bool = True) -> Iterator[Path]:
             _flush_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def name_part(path: Path) -> str:
+    """The name under which this process writes a file before it is whole."""
+    return f"{_name_parts(path)}{os.getpid()}{ENDING}"
 
 
 def _name_parts(path: Path) -> str:

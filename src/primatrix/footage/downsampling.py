@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from primatrix.disk import read_json, write_failures, write_json
+from primatrix.disk import hold_alone, read_json, write_failures, write_json
 from primatrix.errors import DecodeError, InputError
-from primatrix.records import SIZES_PX, ClipSpec, Failure, OnProgress, Progress, Video
+from primatrix.progress import ShowProgress, show_progress
+from primatrix.records import SIZES_PX, ClipSpec, Failure, Progress, Video, say_lost
 from primatrix.video import FilePool, PoolOptions, decode_clip, sample_per_second, search_folder, write_clip
 
 __all__ = ["DownsampleRun", "downsample"]
 
-MANIFEST_NAME = "downsample.json"
+MANIFEST_NAME, LOCK_NAME = "downsample.json", ".lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,9 @@ class DownsampleRun:
 
     def summary(self) -> str:
         """Lines for the terminal."""
-        return (
+        unmade = sum(not failure.name.endswith("/") for failure in self.failures)
+        lost = say_lost(self.failures, self.written + self.present + unmade, unit="videos")
+        return f"{lost}\n" * bool(lost) + (
             f"{self.written} clips written, {self.present} were there: {self.target}\n"
             f"{len(self.partial)} from files that are damaged or cut short, {len(self.failures)} not readable"
         )
@@ -69,7 +72,7 @@ def downsample(
     frames: int = 30,
     frames_per_second: float = 2.0,
     workers: int | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> DownsampleRun:
     """Make a small colour clip of every video below `source`, under the same name with .mp4, below `target`.
 
@@ -93,15 +96,19 @@ def downsample(
     pending = [video for video in videos if not _is_made(recipe, video)]
     options = PoolOptions() if workers is None else PoolOptions(workers=workers)
     failures, damaged = [], []
-    with FilePool(partial(_make_clip, recipe), options=options) as pool:
+    with (
+        hold_alone(recipe.target / LOCK_NAME, doing="downsample"),
+        FilePool(partial(_make_clip, recipe), options=options) as pool,
+        show_progress(on_progress) as tell,
+    ):
         for done, result in enumerate(pool.map(pending), start=1):
             if isinstance(result, Failure):
                 failures.append(_stop_if_full(recipe, result))
             elif result.note:
                 damaged.append(result.name)
-            if on_progress:
+            if tell:
                 message = f"{len(failures)} failed" if failures else ""
-                on_progress(Progress("downsample", done, len(pending), message=message))
+                tell(Progress("downsample", done, len(pending), message=message))
     return DownsampleRun(
         written=len(pending) - len(failures),
         present=len(videos) - len(pending),

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from primatrix.disk import write_json, write_table
-from primatrix.errors import InputError
-from primatrix.records import Failure, Media, OnProgress, Progress, Video
+from primatrix.disk import check_output_file, write_json, write_table
+from primatrix.progress import ShowProgress, show_progress
+from primatrix.records import Failure, Media, Progress, Video, say_lost
 from primatrix.video import FilePool, PoolOptions, VideoFacts, probe_video, search_folder
 
-__all__ = ["ScanRun", "scan_folder"]
+__all__ = ["SCAN_ENDINGS", "ScanRun", "scan_folder"]
+
+SCAN_ENDINGS = (".csv", ".json")
 
 FACT_COLUMNS = list(VideoFacts.__dataclass_fields__)
 
@@ -36,11 +38,9 @@ class ScanRun:
 
     def write(self, path: str | Path) -> Path:
         """Write the table as .csv or .json, by the name's end."""
-        path = Path(path)
+        path = check_output_file(path, endings=SCAN_ENDINGS)
         if path.suffix.lower() == ".csv":
             return write_table(self.table, path, index=False)
-        if path.suffix.lower() != ".json":
-            raise InputError(f"{path}: got a name ending in {path.suffix!r}, wanted .csv or .json")
         return write_json(path, json.loads(self.table.to_json(orient="records")))
 
     def summary(self) -> str:
@@ -48,7 +48,11 @@ class ScanRun:
         readable = self.table[self.table["status"] != "failed"]
         columns = ("container", "codec", "width_px", "height_px")
         kinds = Counter(zip(*(readable[column] for column in columns), strict=True))
-        lines = [
+        lost = say_lost(
+            self._failed_rows(), int((~self.table["filename"].str.endswith("/")).sum()), unit="videos"
+        )
+        lines = [lost] if lost else []
+        lines += [
             f"{len(self.table)} videos: {len(readable)} readable ({(readable['status'] == 'partial').sum()} of them "
             f"cut short), {self.failed} not; {readable['duration_seconds'].sum() / 3600:.2f} h in all"
         ]
@@ -70,7 +74,7 @@ def scan_folder(
     *,
     media: Media = "videos",
     workers: int | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> ScanRun:
     """Probe every video (or still, as `media` says) below a folder in worker processes.
 
@@ -84,11 +88,11 @@ def scan_folder(
     videos = found.videos
     options = PoolOptions() if workers is None else PoolOptions(workers=workers)
     rows = []
-    with FilePool(_probe, options=options) as pool:
+    with FilePool(_probe, options=options) as pool, show_progress(on_progress) as tell:
         for done, (video, facts) in enumerate(zip(videos, pool.map(videos), strict=True), start=1):
             rows.append(_make_row(video, facts))
-            if on_progress:
-                on_progress(Progress("scan", done, len(videos), unit="files"))
+            if tell:
+                tell(Progress("scan", done, len(videos), unit="files"))
     rows += [
         {"filename": f.name, "status": f.status, "stage": f.stage, "reason": f.reason} for f in found.failures
     ]

@@ -8,14 +8,22 @@ from pathlib import Path
 from typing import get_args
 
 from primatrix.choices import Format
-from primatrix.disk import read_json, read_text_table
+from primatrix.disk import (
+    check_output_file,
+    check_output_folder,
+    read_header,
+    read_json,
+    refuse_strange_files,
+)
 from primatrix.errors import InputError
-from primatrix.interchange.camtrap import read_camtrap, write_camtrap
+from primatrix.interchange.camtrap import write_camtrap
+from primatrix.interchange.camtrap_package import is_archive, is_package
+from primatrix.interchange.camtrap_reading import read_camtrap
 from primatrix.interchange.checks import check_camtrap, check_megadetector, check_speciesnet
 from primatrix.interchange.frictionless_judge import ask_frictionless, has_frictionless
 from primatrix.interchange.megadetector import read_megadetector, write_megadetector
 from primatrix.interchange.options import ExportOptions, ExportRun
-from primatrix.interchange.reading import Reading
+from primatrix.interchange.reading import MalformedError, Reading
 from primatrix.interchange.speciesnet import read_speciesnet, write_speciesnet
 from primatrix.interchange.tabular import (
     check_table,
@@ -84,17 +92,23 @@ def export_results(
     """
     if to not in WRITERS:
         raise InputError(f"--to: got {to!r}, wanted one of {', '.join(get_args(Format))}")
-    options = options or ExportOptions()
+    options, out = options or ExportOptions(), check_place(Path(out), to)
     if not isinstance(results, Results):
         results = Results.read(results, frames=to == "megadetector")  # no other tells of single frames
-    out = Path(out)
-    if out.is_dir() != (to == "camtrap-dp") and out.exists():
-        raise InputError(f"--out: {out} is a {'folder' if out.is_dir() else 'file'}; wanted a "
-                         f"{'folder' if to == 'camtrap-dp' else 'file'} for {to}")  # fmt: skip
     left_out = WRITERS[to](results, out, options)
     unknown = options.taxonomy.find_unknown(results.species) if to in SPECIES_NAMED_BY else ()
     skipped = tuple(left_out) if isinstance(left_out, list) else ()
     return ExportRun(out, to, len(results.predictions) - len(skipped), unknown, skipped)
+
+
+def check_place(out: Path, to: Format) -> Path:
+    """The place, where this format can be written there and nothing of others is lost; else InputError."""
+    if to != "camtrap-dp":
+        return check_output_file(out)
+    check_output_folder(out)
+    tables = ("deployments.csv", "media.csv", "observations.csv")
+    refuse_strange_files(out, tables, marks=("datapackage.json",), what="a Camtrap DP package")
+    return out
 
 
 def find_format(path: str | Path) -> str:
@@ -105,15 +119,16 @@ def find_format(path: str | Path) -> str:
     primatrix.errors.InputError: nowhere.json: no such file; check the path
     """
     path = Path(path)
-    if path.is_dir():
-        if (path / "datapackage.json").is_file():
-            return "camtrap-dp"
-        raise InputError(f"{path}: a folder without datapackage.json; wanted a Camtrap DP package, or a file")
+    if is_package(path):
+        return "camtrap-dp"
+    if path.is_dir() or is_archive(path):
+        kind = "folder" if path.is_dir() else "zip archive"
+        raise InputError(f"{path}: a {kind} without datapackage.json; wanted a Camtrap DP package, or a file")
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path")
-    with path.open("rb") as file:
-        is_json = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
-    if is_json:
+    with path.open("rb") as file:  # UTF-16, as some programs write it, has zero bytes between
+        first = file.read(64).lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")[:1]
+    if first in (b"{", b"["):
         found = read_json(path)
         for key, name in (
             ("images", "megadetector"),
@@ -124,7 +139,7 @@ def find_format(path: str | Path) -> str:
                 return name
         raise InputError(f"{path}: JSON with {', '.join(list(found)[:5]) or 'nothing'}; wanted `images` (MegaDetector)"
                          ", `predictions` (SpeciesNet) or `resources` (Camtrap DP)")  # fmt: skip
-    columns = read_text_table(path, needed=()).columns.tolist()
+    columns = read_header(path)
     return "long-csv" if is_long(columns) else "list-csv" if "labels" in columns else "csv"
 
 
@@ -160,4 +175,5 @@ def check_export(path: str | Path, *, schemas: str | Path | None = None, outside
 
 
 def _describe(error: Exception, kind: str) -> str:
-    return f"not built as {kind} is ({type(error).__name__}: {error})"
+    known = isinstance(error, MalformedError)
+    return f"not built as {kind} is: {error if known else 'a part of it is of another kind than the format says'}"

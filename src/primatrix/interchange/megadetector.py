@@ -22,8 +22,18 @@ from primatrix.disk import read_json, write_json_lists
 from primatrix.errors import InputError
 from primatrix.interchange.findings import Finding, find_all
 from primatrix.interchange.options import ExportOptions
-from primatrix.interchange.reading import Reading, make_table
-from primatrix.labels import BLANK
+from primatrix.interchange.reading import (
+    NO_ANSWER,
+    Json,
+    MalformedError,
+    Reading,
+    list_entries,
+    make_table,
+    settle_labels,
+    take_object,
+    to_number,
+)
+from primatrix.labels import BLANK, fold_name
 from primatrix.results import Results, Sighting, say_watching
 from primatrix.video import is_still
 
@@ -32,7 +42,9 @@ __all__ = ["read_megadetector", "write_megadetector"]
 CATEGORIES = {"1": "animal", "2": "person", "3": "vehicle"}
 FULL_FRAME = [0.0, 0.0, 1.0, 1.0]
 UNKNOWN_RATE = -1.0  # of a file that failed, as MegaDetector itself writes it
-DEFAULT_THRESHOLD = 0.2  # MegaDetector's own, for files that do not state theirs
+DEFAULT_THRESHOLD = 0.2  # MegaDetector 5's own, for files that do not state theirs
+OLD_DETECTOR, OLD_THRESHOLD = re.compile(r"v[1-4](?!\d)"), 0.8  # of MegaDetector 4, whose page states that
+SECONDS = ("start_seconds", "end_seconds", "best_seconds")
 LEAST_CONFIDENCE = 0.005  # of a species that is written, as MegaDetector's own output has it
 
 
@@ -201,19 +213,20 @@ def _frame_at(seconds: float, rate: float, count: Any) -> int:  # Any: a whole n
 
 
 def read_megadetector(path: Path) -> Reading:
-    """Labels of detections at or above the confidence the file calls typical, else 0.2.
+    """Labels of detections at or above the confidence the file calls typical, else 0.2, of MegaDetector 4 or older 0.8.
 
-    A detection's label is its surest classification, or its category where it has none; a file without such detections
-    is blank. Ours give probabilities and stretches; others' detections become stretches of one frame.
+    A detection's label is its surest classification, where that reaches the confidence the file calls typical of its
+    classifier, else its category; a file without such detections is blank. Categories and classifications that the
+    file does not list are none. Ours give probabilities and stretches; others' detections become stretches of one
+    frame, where the file says how many frames a second has. Versions from 1.0 on are read, and what they may lack.
     """
     found = read_json(path)
-    info = found["info"]
-    least = info.get("detector_metadata", {}).get("typical_detection_threshold", DEFAULT_THRESHOLD)
-    scale = _Scale(found, least)
-    images = found["images"] if scale.is_ours else [_turn_slashes(image) for image in found["images"]]
+    scale = _Scale(found)
+    images = list_entries(found, "images", name="file")
+    images = images if scale.is_ours else [_turn_slashes(image) for image in images]
     rows = [(image["file"], label) for image in images for label in scale.list_labels(image)]
     stretches = [row for image in images for row in scale.list_stretches(image)]
-    failed = [(image["file"], *_split(image["failure"])) for image in images if image.get("failure")]
+    failed = [(image["file"], *_split(str(image["failure"]))) for image in images if image.get("failure")]
     return Reading(
         "megadetector",
         pd.DataFrame(rows, columns=["filepath", "label"]),
@@ -226,56 +239,108 @@ def read_megadetector(path: Path) -> Reading:
 class _Scale:
     """How a file's numbers are to be read: its names and thresholds."""
 
-    def __init__(
-        self, found: Mapping[str, Any], threshold: float
-    ) -> None:  # Any: JSON values of several types
-        self.threshold = threshold
-        self.names: dict[str, str] = found.get("classification_categories", {})
-        self.categories: dict[str, str] = found["detection_categories"]
-        stated = found["info"].get("classifier_metadata", {}).get("thresholds", {})
+    def __init__(self, found: Mapping[str, Json]) -> None:
+        info = take_object(found, "info")
+        _check_version(info.get("format_version"))
+        detector, classifier = (
+            take_object(info, f"{part}_metadata", where="info.") for part in ("detector", "classifier")
+        )
+        is_old = OLD_DETECTOR.search(str(info.get("detector") or ""))
+        default = OLD_THRESHOLD if is_old else DEFAULT_THRESHOLD
+        self.threshold = _take_threshold(detector, "typical_detection_threshold", default)
+        self.class_threshold = _take_threshold(classifier, "typical_classification_threshold", 0.0)
+        self.names = {
+            str(key): str(name) for key, name in take_object(found, "classification_categories").items()
+        }
+        self.categories = {
+            str(key): str(name) for key, name in take_object(found, "detection_categories").items()
+        }
+        if "detection_categories" not in found:
+            raise MalformedError("no `detection_categories`, wanted names by number")
+        stated = take_object(classifier, "thresholds", where="info.classifier_metadata.")
         self.is_ours = bool(stated)
 
-    def name(self, detection: Mapping[str, Any]) -> str:
-        ranked = detection.get("classifications") or []
-        return self.names[ranked[0][0]] if ranked else self.categories[detection["category"]]
+    def name(self, detection: Mapping[str, Json], file: str) -> str:
+        ranked = _take_pairs(detection.get("classifications"), f"{file}: classifications")
+        sure = [
+            (chance, self.names[key])
+            for key, chance in ranked
+            if key in self.names and chance >= self.class_threshold
+        ]
+        chosen = max(sure, key=lambda pair: pair[0])[1] if sure else ""
+        category = self.categories[str(detection["category"])]
+        return category if not chosen or (chosen == NO_ANSWER and not self.is_ours) else chosen
 
-    def choose(self, image: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        detections = image.get("detections") or []
+    def choose(self, image: Mapping[str, Json]) -> list[Mapping[str, Json]]:
+        """The detections that count: sure enough, of a category that is listed and not called empty."""
+        listed = {key for key, name in self.categories.items() if fold_name(name) != BLANK}
+        found, file = image.get("detections") or [], image["file"]
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            raise MalformedError(f"{file}: detections: wanted a list of objects")
+        found = [one for one in found if str(one.get("category")) in listed]
         if self.is_ours:  # the others are for a slider
-            return [found for found in detections if "start_seconds" in found]
-        return [found for found in detections if found["conf"] >= self.threshold]
+            return [one for one in found if "start_seconds" in one]
+        return [one for one in found if to_number(one.get("conf"), f"{file}: conf") >= self.threshold]
 
-    def list_labels(self, image: Mapping[str, Any]) -> list[str]:
+    def list_labels(self, image: Mapping[str, Json]) -> list[str]:
         if image.get("failure"):
             return [""]
-        labels = list(dict.fromkeys(self.name(detection) for detection in self.choose(image)))
-        if labels:
-            return labels
-        return [""] if image.get("verdict") == "unknown" else [BLANK]
+        labels = list(dict.fromkeys(self.name(found, image["file"]) for found in self.choose(image)))
+        if not self.is_ours:
+            return settle_labels(labels) if image.get("detections") is not None else [""]
+        return labels or ([""] if image.get("verdict") == "unknown" else [BLANK])
 
-    def list_stretches(self, image: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
-        for found in self.choose(image):
+    def list_stretches(self, image: Mapping[str, Json]) -> Iterator[tuple[object, ...]]:
+        file = image["file"]
+        rate = (
+            to_number(image["frame_rate"], f"{file}: frame_rate")
+            if image.get("frame_rate") is not None
+            else 0.0
+        )
+        for found in self.choose(image) if not image.get("failure") else []:
+            name = self.name(found, file)
             if "start_seconds" in found:
-                times = (found["start_seconds"], found["end_seconds"], found["best_seconds"])
-            elif "frame_number" in found:
-                times = (found["frame_number"] / image["frame_rate"],) * 3
+                times = tuple(to_number(found.get(key), f"{file}: {key}") for key in SECONDS)
+            elif found.get("frame_number") is not None and rate > 0:
+                times = (to_number(found["frame_number"], f"{file}: frame_number") / rate,) * 3
             else:
                 continue
-            yield (image["file"], self.name(found), *times, found["conf"])
+            if self.is_ours or fold_name(name) != BLANK:
+                yield (file, name, *times, to_number(found["conf"], f"{file}: conf"))
 
-    def list_probabilities(self, images: Sequence[Mapping[str, Any]]) -> pd.DataFrame | None:
+    def list_probabilities(self, images: Sequence[Mapping[str, Json]]) -> pd.DataFrame | None:
         if not self.is_ours:
             return None
-        rows = [
-            {self.names[number]: chance for number, chance in image.get("clip_classifications", [])}
-            for image in images
-        ]
-        table = pd.DataFrame(rows, columns=list(self.names.values()))
+        table = pd.DataFrame(
+            [self._take_chances(image) for image in images], columns=list(self.names.values())
+        )
         table.index = pd.Index([image["file"] for image in images], name="filepath")
         return table.astype(np.float32)
 
+    def _take_chances(self, image: Mapping[str, Json]) -> dict[str, float]:
+        pairs = _take_pairs(image.get("clip_classifications"), f"{image['file']}: clip_classifications")
+        return {self.names[key]: chance for key, chance in pairs if key in self.names}
 
-def _turn_slashes(image: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON values of several types
+
+def _check_version(version: Json) -> None:
+    """MalformedError for a version before 1.0 or from 2 on; files of others often state none."""
+    if version is not None and not 1 <= to_number(version, "info.format_version") < 2:
+        raise MalformedError(f"info.format_version {version}, wanted 1.0 to 1.6")
+
+
+def _take_threshold(stated: Mapping[str, Json], key: str, default: float) -> float:
+    return default if stated.get(key) is None else to_number(stated[key], key)
+
+
+def _take_pairs(value: Json, what: str) -> list[tuple[str, float]]:
+    """Numbers of categories, each with its confidence."""
+    pairs = [] if value is None else value
+    if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        raise MalformedError(f"{what}: wanted a list of [number, confidence]")
+    return [(str(key), to_number(chance, what)) for key, chance in pairs]
+
+
+def _turn_slashes(image: Mapping[str, Json]) -> Mapping[str, Json]:
     """Others may write paths as Windows has them."""
     return {**image, "file": image["file"].replace("\\", "/")}
 

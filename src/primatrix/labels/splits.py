@@ -1,5 +1,6 @@
 """Which labelled clips train and which validate, once or fold by fold."""
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,22 @@ from numpy.typing import NDArray
 from primatrix.errors import InputError
 from primatrix.labels.table import Labels, count_sites, number_units
 
-__all__ = ["split_clips", "split_folds", "split_labels", "split_sites"]
+__all__ = [
+    "choose_fitted",
+    "choose_scored",
+    "choose_trained",
+    "describe_folds",
+    "describe_split",
+    "split_clips",
+    "split_folds",
+    "split_labels",
+    "split_sites",
+]
+
+_log = logging.getLogger(__name__)
+
+FEW_CLIPS = 10  # of a species: below that little is learned of it, and nothing can be promised
+MOST_NAMED = 12
 
 
 def split_clips(
@@ -18,13 +34,24 @@ def split_clips(
     """Split a label table at random into training and validation, as the benchmark does.
 
     One positive of every species goes to validation first (where there is one), then clips are drawn
-    uniformly until validation holds `val_size` of all rows. Both parts keep the table's order.
+    uniformly until validation holds `val_size` of all rows. Both parts keep the table's order. A species of one clip is
+    not trained on: `split_labels` sees to that.
 
     >>> table = pd.DataFrame({"hog": [1, 0, 0, 0], "lion": [0, 1, 0, 0]}, index=list("abcd"))
     >>> train, val = split_clips(table, val_size=0.5)
     >>> sorted(val.index)
     ['a', 'b']
     """
+    in_val = _draw_clips(table, val_size=val_size, seed=seed)
+    if in_val.all() or not in_val.any():
+        raise InputError(
+            f"{len(table)} labelled clips with val_size {val_size} leave one part empty; label more clips"
+        )
+    return table[~in_val], table[in_val]
+
+
+def _draw_clips(table: pd.DataFrame, *, val_size: float, seed: int) -> NDArray[np.bool_]:
+    """Which clips (N,) validate, as the benchmark draws them."""
     if not 0 < val_size < 1:
         raise InputError(f"val_size: got {val_size}, wanted a share above 0 and below 1")
     clips = len(table)
@@ -38,15 +65,15 @@ def split_clips(
     missing = wanted - int(in_val.sum())
     if missing > 0:
         in_val[rng.choice(np.flatnonzero(~in_val), size=missing, replace=False)] = True
-    if in_val.all() or not in_val.any():
-        raise InputError(
-            f"{clips} labelled clips with val_size {val_size} leave one part empty; label more clips"
-        )
-    return table[~in_val], table[in_val]
+    return in_val
 
 
 def split_sites(labels: Labels, *, held_out: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split so that the clips of the `held_out` sites validate and all others train."""
+    """Split so that the clips of the `held_out` sites validate and all others train, but those of part holdout."""
+    if labels.parts is not None and (labels.parts == "val").any():
+        raise InputError(f"got sites to hold out ({', '.join(held_out)}) and labels whose column `split` says which "
+                         "clips validate; wanted one of both: leave out --held-out-sites, or the column")  # fmt: skip
+    labels = choose_trained(labels)
     if labels.sites is None:
         raise InputError("no site is known for any clip; wanted a `site` column in the label file")
     unknown = sorted(set(held_out) - set(labels.sites))
@@ -63,26 +90,180 @@ def split_sites(labels: Labels, *, held_out: Sequence[str]) -> tuple[pd.DataFram
 def split_labels(
     labels: Labels, *, val_size: float = 0.3, seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split into training and validation, by site where two sites or more are known, else clip by clip.
+    """Split into training and validation so that every species is trained on.
 
-    By site validation is one of 1 / `val_size` folds (see `split_folds`), the one without which the most species are
-    still trained on. Clips of one site are alike: a model validated on sites it has seen looks better than it is.
+    Where the labels say what clips are for, train and val are what they say and holdout is in neither part; of labels
+    without val all but holdout is split.
+    Where two sites or more are known, whole sites validate, for clips of one site are alike, and a model validated on
+    sites it has seen looks better than it is: one of 1 / `val_size` folds (see `split_folds`), less the sites without
+    which a species would not be trained on. Without sites, or where no site can be spared, clips are drawn one by one
+    as `split_clips` does, less the last clip of each species. Where no clip can be spared none validates.
 
     >>> table = pd.DataFrame({"hog": [1, 0, 1, 0]}, index=list("abcd"))
     >>> sites = pd.Series(["north", "north", "south", "south"], index=table.index)
     >>> [part.index.tolist() for part in split_labels(Labels(table, sites), val_size=0.5)]
     [['c', 'd'], ['a', 'b']]
+    >>> [part.index.tolist() for part in split_labels(Labels(pd.DataFrame({"hog": [1]}, index=["a"])))]
+    [['a'], []]
     """
-    if count_sites(labels.table.index, labels.sites) < 2:
-        return split_clips(labels.table, val_size=val_size, seed=seed)
-    if not 0 < val_size < 1:
-        raise InputError(f"val_size: got {val_size}, wanted a share above 0 and below 1")
-    units = len(np.unique(number_units(labels.table.index, labels.sites)))
-    folds = min(units, max(2, round(1 / val_size)))
-    fold = split_folds(labels.table, sites=labels.sites, folds=folds, seed=seed)
-    trained = [int((labels.table[fold != held] > 0).any().sum()) for held in range(folds)]
-    in_val = (fold == int(np.argmax(trained))).to_numpy()
-    return labels.table[~in_val], labels.table[in_val]
+    told = _split_told(labels)
+    if told:
+        return told
+    labels = choose_trained(labels)
+    table, in_val = labels.table, _draw_clips(labels.table, val_size=val_size, seed=seed)
+    in_val = _give_back(table, in_val, units=np.arange(len(table)))
+    if count_sites(table.index, labels.sites) >= 2:
+        by_site = _draw_sites(labels, val_size=val_size, seed=seed)
+        in_val = by_site if by_site.any() else in_val
+    return table[~in_val], table[in_val]
+
+
+def _draw_sites(labels: Labels, *, val_size: float, seed: int) -> NDArray[np.bool_]:
+    """Which clips (N,) validate where whole sites do: none where every site is needed to train on."""
+    table, units = labels.table, number_units(labels.table.index, labels.sites)
+    folds = min(len(np.unique(units)), max(2, round(1 / val_size)))
+    fold = split_folds(table, sites=labels.sites, folds=folds, seed=seed).to_numpy()
+    trained = [int((table[fold != held] > 0).any().sum()) for held in range(folds)]
+    # The folds that leave most species come first; one that must give back all its sites is of no use.
+    for held in np.argsort([-count for count in trained], kind="stable"):
+        in_val = _give_back(table, fold == held, units=units)
+        if in_val.any():
+            return in_val
+    return np.zeros(len(table), dtype=bool)
+
+
+def _give_back(
+    table: pd.DataFrame, in_val: NDArray[np.bool_], *, units: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """The same without the units (sites, or clips) that hold what would not be trained on, the smallest of them."""
+    shown, in_val = table.to_numpy() > 0, in_val.copy()
+    sizes = np.bincount(units)
+    for column in shown.T:
+        if column.any() and not (column & ~in_val).any():
+            holding = np.unique(units[column])
+            in_val[units == holding[np.argmin(sizes[holding])]] = False
+    return in_val
+
+
+def describe_split(
+    train: pd.DataFrame, val: pd.DataFrame, *, sites: "pd.Series[str] | None" = None
+) -> list[str]:
+    """Lines for people: clips, species and sites of both sides, and what is too little to learn from or to judge by.
+
+    >>> train = pd.DataFrame({"hog": [1] * 20, "lion": [0] * 19 + [1]}, index=[f"{i}.mp4" for i in range(20)])
+    >>> val = pd.DataFrame({"hog": [1, 1], "lion": [0, 0]}, index=["a.mp4", "b.mp4"])
+    >>> print("\\n".join(describe_split(train, val)))
+    training on 20 clips of 2 species, validating on 2 clips of 1 species
+    fewer than 10 clips, too few to learn much of: lion 1
+    """
+    counts = (train.sum() + val.sum()).astype(int)
+    sides = f"training on {_describe_side(train, sites)}, validating on {_describe_side(val, sites)}"
+    lines = [sides, *_describe_few(counts)]
+    untrained = counts.index[(counts > 0) & ~(train > 0).any()]
+    if len(untrained):
+        lines.append(f"not trained on, for all their clips validate: {', '.join(map(str, untrained))}")
+    if not len(val):
+        lines.append(
+            "no clip validates, for each is needed to train on: nothing will tell how good the model is"
+        )
+    elif shared := _list_sites(train, sites) & _list_sites(val, sites):
+        both = f"clips of {len(shared)} site{'s' * (len(shared) > 1)} are on both sides"
+        lines.append(f"{both}: at other sites the model will do worse than here")
+    return lines
+
+
+def describe_folds(table: pd.DataFrame, *, sites: "pd.Series[str] | None" = None, folds: int) -> list[str]:
+    """Lines for people: how many clips of what are in the folds, and what is too little to learn from.
+
+    >>> describe_folds(pd.DataFrame({"hog": [1] * 20}), folds=5)
+    ['5 folds of 20 clips of 1 species']
+    """
+    return [f"{folds} folds of {_describe_side(table, sites)}", *_describe_few(table.sum().astype(int))]
+
+
+def _describe_few(counts: "pd.Series[int]") -> list[str]:
+    few = counts[counts < FEW_CLIPS].sort_values(kind="stable")
+    named = [f"{name} {count}" for name, count in few.items()]
+    more = f" and {len(named) - MOST_NAMED} more" * (len(named) > MOST_NAMED)
+    text = f"fewer than {FEW_CLIPS} clips, too few to learn much of: {', '.join(named[:MOST_NAMED])}{more}"
+    return [text] if named else []
+
+
+def _describe_side(table: pd.DataFrame, sites: "pd.Series[str] | None") -> str:
+    known = len(_list_sites(table, sites))
+    clips = f"{len(table):,} clip{'s' * (len(table) != 1)} of {int((table > 0).any().sum())} species"
+    return clips + (f" at {known:,} site{'s' * (known != 1)}" if known else "")
+
+
+def _list_sites(table: pd.DataFrame, sites: "pd.Series[str] | None") -> set[str]:
+    return set() if sites is None else set(sites.reindex(table.index).fillna("")) - {""}
+
+
+def _split_told(labels: Labels) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """The parts that labels tell; None where they do not tell what validates."""
+    if labels.parts is None or not (labels.parts == "val").any():
+        return None
+    train, val, rest = (
+        labels.table[(labels.parts == part).to_numpy()] for part in ("train", "val", "holdout")
+    )
+    if train.empty:
+        raise InputError(
+            f"labels: their column `split` has {len(val)} clips that validate and none that trains; "
+            "wanted train beside some"
+        )
+    _log.info("labels: %d clips train, %d validate, %d do neither", len(train), len(val), len(rest))
+    return train, val
+
+
+def choose_trained(labels: Labels) -> Labels:
+    """The clips that a model may learn from, to train or to validate: all but those held out of both.
+
+    >>> parts = pd.Series({"a": "train", "b": "val", "c": "holdout"})
+    >>> labels = Labels(pd.DataFrame({"hog": [1.0, 0.0, 1.0]}, index=list("abc")), parts=parts)
+    >>> choose_trained(labels).table.index.tolist()
+    ['a', 'b']
+    """
+    return _keep_parts(labels, ("train", "val"), "train a model")
+
+
+def choose_fitted(labels: Labels, *, out_of_fold: bool) -> Labels:
+    """The clips that a model's answers may be fitted on: those that validate, out of fold those that train too.
+
+    Where labels do not tell what validates, all but those held out.
+
+    >>> parts = pd.Series({"a": "train", "b": "val", "c": "holdout"})
+    >>> labels = Labels(pd.DataFrame({"hog": [1.0, 0.0, 1.0]}, index=list("abc")), parts=parts)
+    >>> choose_fitted(labels, out_of_fold=False).table.index.tolist()
+    ['b']
+    """
+    told = labels.parts is not None and (labels.parts == "val").any()
+    return _keep_parts(labels, ("val",) if told and not out_of_fold else ("train", "val"), "be fitted on")
+
+
+def choose_scored(labels: Labels) -> Labels:
+    """The clips that a model is to be measured on: those held out, or, where none is, those that validate.
+
+    >>> parts = pd.Series({"a": "train", "b": "val", "c": "holdout"})
+    >>> labels = Labels(pd.DataFrame({"hog": [1.0, 0.0, 1.0]}, index=list("abc")), parts=parts)
+    >>> choose_scored(labels).table.index.tolist()
+    ['c']
+    """
+    held = labels.parts is not None and (labels.parts == "holdout").any()
+    return _keep_parts(labels, ("holdout",) if held else ("val",), "be measured on")
+
+
+def _keep_parts(labels: Labels, parts: Sequence[str], purpose: str) -> Labels:
+    """The labels of some parts, which a line tells; all of them where the file does not tell parts."""
+    if labels.parts is None or labels.parts.isin(parts).all():
+        return labels
+    kept = labels.table.index[labels.parts.isin(parts).to_numpy()]
+    which = " and ".join(parts)
+    if not len(kept):
+        raise InputError(f"labels: none of {len(labels.table)} clips is of {which} by their column `split`, so none "
+                         f"may {purpose}; take the column out to use them all")  # fmt: skip
+    _log.warning("labels: %d of %d clips are used, those of %s by the column `split`", len(kept), len(labels.table),
+                 which)  # fmt: skip
+    return labels.keep(kept)
 
 
 def split_folds(

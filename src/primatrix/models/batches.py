@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from primatrix.choices import DeviceName
+from primatrix.choices import Device
 from primatrix.models.devices import (
     Compile,
     Precision,
@@ -35,7 +35,7 @@ def predict_batches(
     model: Model,
     batches: Iterable[NDArray[Any]],  # Any: pixels of any dtype
     *,
-    device: DeviceName = "auto",
+    device: Device = "auto",
     precision: Precision = "auto",
     compile: Compile = "auto",  # noqa: A002  # torch's word for it
     clips: int = 0,
@@ -100,7 +100,7 @@ def predict_frames(
     model: Model,
     batches: Iterable[NDArray[Any]],  # Any: pixels of any dtype
     *,
-    device: DeviceName = "auto",
+    device: Device = "auto",
     precision: Precision = "auto",
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Turn batches of clips (B, T, H, W, C) into probabilities per clip (B, S) and per frame (B, T, S), in order.

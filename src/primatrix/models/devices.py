@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import torch
 from torch import nn
 
-from primatrix.choices import DeviceName
+from primatrix.choices import Device
 from primatrix.errors import InputError
 
 __all__ = [
@@ -69,7 +69,7 @@ class Processor:
         return torch.autocast(self.kind, torch.bfloat16)
 
 
-def choose_processor(device: DeviceName = "auto", *, precision: Precision = "auto") -> Processor:
+def choose_processor(device: Device = "auto", *, precision: Precision = "auto") -> Processor:
     """The processor that two words mean (`auto`: cuda, else mps, else cpu; bf16 where it has it in hardware).
 
     Raises InputError for an unknown word or a processor that this machine or build of torch does not have.
@@ -78,7 +78,7 @@ def choose_processor(device: DeviceName = "auto", *, precision: Precision = "aut
     'cpu'
     """
     for label, value, words in (
-        ("device", device, get_args(DeviceName)),
+        ("device", device, get_args(Device)),
         ("precision", precision, get_args(Precision)),
     ):
         if value not in words:
@@ -95,7 +95,7 @@ def choose_processor(device: DeviceName = "auto", *, precision: Precision = "aut
     return Processor(kind, precision)  # type: ignore[arg-type]  # narrowed to the words above
 
 
-def describe_device(device: DeviceName = "auto", *, precision: Precision = "auto") -> str:
+def describe_device(device: Device = "auto", *, precision: Precision = "auto") -> str:
     """One line saying which processor would run and in which precision.
 
     >>> describe_device("cpu", precision="fp32").startswith("cpu, ")

@@ -11,11 +11,12 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from primatrix.disk import read_epochs, write_whole
+from primatrix.disk import check_output_file, read_epochs, write_whole
 from primatrix.errors import InputError
+from primatrix.footage import match_names, pick_like
 from primatrix.interchange import read_labels
-from primatrix.labels import BLANK
-from primatrix.records import OnProgress
+from primatrix.labels import BLANK, choose_scored
+from primatrix.progress import ShowProgress, show_progress
 from primatrix.report.accuracy import describe_accuracy
 from primatrix.report.charts import (
     chart_hours,
@@ -103,7 +104,7 @@ def write_report(
     out: str | Path,
     *,
     spec: ReportSpec | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> ReportRun:
     """Write one self-contained HTML file about a results folder; it opens offline and asks for nothing.
 
@@ -118,6 +119,7 @@ def write_report(
     >>> run.pictures, run.without
     (0, (('a/IMG_1.MP4', 'no such file; check the path'),))
     """
+    out = check_output_file(out)
     spec, found = spec or ReportSpec(), Results.read(results, frames=False)  # they may be many
     labels = None if spec.labels is None else match_labels(spec.labels, found)
     epochs = [] if spec.model is None else read_epochs(spec.model)
@@ -125,7 +127,8 @@ def write_report(
     unseen = {strip.filepath for strip in strips if strip.centre_seconds is None}
     strips = centre_by_frames(strips, read_frames(results, clips=unseen) if unseen else None)
     folder = spec.videos or Path(str(found.facts["folder"]))
-    pictures = draw_filmstrips(strips, folder, workers=spec.workers, on_progress=on_progress)
+    with show_progress(on_progress) as tell:
+        pictures = draw_filmstrips(strips, folder, workers=spec.workers, on_progress=tell)
     species = count_by_species(found)
     context = {
         **describe_run(found),
@@ -145,12 +148,16 @@ def write_report(
 
 def match_labels(path: Path, results: Results) -> pd.DataFrame:
     """The labels (clips, species) of the clips among the results; InputError where there are none."""
-    table = read_labels(path).table
-    clips = table.index[table.index.isin(results.predictions["filepath"])]
+    table = choose_scored(read_labels(path)).spell(results.species).table
+    names = results.predictions["filepath"]
+    table = table.rename(
+        index=match_names(table.index, names, root=results.facts["folder"] or None, table=path)
+    )
+    clips = table.index[table.index.isin(names)]
     if not len(clips):
         raise InputError(
             f"{path}: none of its {len(table)} clips is among the results, as {table.index[0]}; wanted names as in "
-            f"predictions.csv, as {next(iter(results.predictions['filepath']), 'none')}"
+            f"predictions.csv, as {pick_like(table.index[0], names)}"
         )
     if not set(table.columns) & set(results.species):
         raise InputError(

@@ -16,6 +16,7 @@ from .points import describe_promise as describe_promise
 from .points import drop_clips as drop_clips
 from .points import say_share as say_share
 from .points import skip_scores as skip_scores
+from .predictions import find_failures as find_failures
 from .predictions import read_predictions as read_predictions
 from .results import Results as Results
 from .results import read_frames as read_frames

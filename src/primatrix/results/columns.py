@@ -1,7 +1,7 @@
 """The columns of a run's tables, checked."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from copy import deepcopy
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -47,6 +47,7 @@ COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
         "recorded_at": "text",  # ISO 8601, with its zone where that is known
         "time_source": "text",
         "time_warning": "text",
+        "time_shift": "text",  # what was added to what the clock said, as `+1d 02:00:00`; empty where nothing was
         "site": "text",
         "deployment": "text",
         "event": "text",
@@ -67,7 +68,7 @@ COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
 """The columns of each table, in order, and what each holds. Numbers may be missing, text may be empty."""
 
 
-MAY_LACK = {"clips": ("digest", "watch")}  # columns that tables made by hand may do without
+MAY_LACK = {"clips": ("time_shift", "digest", "watch")}  # columns that tables made by hand may do without
 PER_SPECIES = ("predictions", "frames")  # tables with a column of probabilities for each species
 
 
@@ -172,12 +173,11 @@ def _type_column(column: "pd.Series[Any]", name: str, kind: Kind) -> "pd.Series[
         ) from error
 
 
-def check_known(table: pd.DataFrame, name: str, clips: "pd.Series[str]") -> None:
-    """Rows are of clips that there are."""
+def check_known(table: pd.DataFrame, name: str, clips: Set[str]) -> None:
+    """Rows are of clips that there are. The work is as much as the rows, however many clips there are."""
     column = table["filename" if name == "failures" else "filepath"]
-    known = column.isin(clips)
-    if not known.all():
-        stranger = column[~known].iloc[0]
+    stranger = next((clip for clip in column.unique() if clip not in clips), None)
+    if stranger is not None:
         raise InputError(f"{name}: {stranger} is no clip of predictions; wanted only clips that are there")
 
 

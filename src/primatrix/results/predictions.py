@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from primatrix.disk import NAME_COLUMNS, read_table
+from primatrix.disk import NAME_COLUMNS, name_failures, read_failures, read_table
 from primatrix.errors import InputError
+from primatrix.records import Failure
 
-__all__ = ["read_predictions"]
+__all__ = ["find_failures", "read_predictions"]
 
 BESIDE = ("status", "fold", "site")  # columns that stand beside those of species
 
@@ -42,3 +43,14 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
         raise InputError(f"{path}: {table.iloc[row, column]} for {table.index[row]}, column {table.columns[column]}, "
                          "is not a probability; wanted 0 to 1, or nothing where a clip failed")  # fmt: skip
     return numbers
+
+
+def find_failures(path: str | Path) -> list[Failure]:
+    """The failures listed beside a table of probabilities: beside a submission, or in the folder of results.
+
+    >>> find_failures("nowhere/predictions.csv")
+    []
+    """
+    path = Path(path)
+    is_results = path.name == "predictions.csv" and path.with_name("run.json").is_file()
+    return read_failures(path.with_name("failures.csv") if is_results else name_failures(path))

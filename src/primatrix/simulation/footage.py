@@ -9,16 +9,17 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from primatrix.disk import write_json, write_table
+from primatrix.disk import hold_alone, write_json, write_table
 from primatrix.errors import InputError
 from primatrix.labels import BENCHMARK_SPECIES
-from primatrix.records import DatasetType, OnProgress
+from primatrix.progress import ShowProgress, show_progress
+from primatrix.records import DatasetType
 from primatrix.simulation.drawing import draw_all, list_drawings
 from primatrix.simulation.survey import SimulationSpec, Survey, draw_survey
 
 __all__ = ["Simulation", "claim_folder", "simulate", "write_tables"]
 
-SETTINGS = "simulation.json"
+SETTINGS, LOCK = "simulation.json", ".lock"
 VERSION = 2  # of what a seed draws; 2: labelled animals can be seen
 
 
@@ -41,7 +42,7 @@ def simulate(
     spec: SimulationSpec,
     sizes: Sequence[DatasetType] = ("nano",),
     workers: int | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> Simulation:
     """Write clips and tables of a simulated benchmark; the same command again writes what is missing.
 
@@ -63,9 +64,10 @@ def simulate(
     folder, survey = Path(folder), draw_survey(spec)
     try:
         claim_folder(folder, spec, sizes)
-        drawings = [one for size in sizes for one in list_drawings(folder, survey, size)]
-        draw_all(drawings, spec, workers=workers, on_progress=on_progress)
-        write_tables(folder, survey=survey)
+        with hold_alone(folder / LOCK, doing="simulation"), show_progress(on_progress) as tell:
+            drawings = [one for size in sizes for one in list_drawings(folder, survey, size)]
+            draw_all(drawings, spec, workers=workers, on_progress=tell)
+            write_tables(folder, survey=survey)
     except OSError as error:
         raise InputError(
             f"{folder}: cannot write there ({error}); make room or choose another folder, then run this again"

@@ -14,11 +14,12 @@ from typing import Any
 
 import pandas as pd
 
-from primatrix.choices import DeviceName
-from primatrix.disk import hold_lock
+from primatrix.choices import Device
+from primatrix.disk import FACTS, check_output_folder, hold_alone, refuse_strange_files
 from primatrix.errors import InputError
 from primatrix.models import Model, choose_processor
-from primatrix.records import Failure, OnProgress, Video
+from primatrix.progress import ShowProgress, show_progress
+from primatrix.records import Failure, Video, say_lost
 from primatrix.results import Results, note_watching, summarise
 from primatrix.tagging.answers import Answer
 from primatrix.tagging.fingerprint import fingerprint_walk
@@ -33,6 +34,7 @@ from primatrix.video import identify_all, search_folder
 __all__ = ["TagRun", "predict_folder"]
 
 ANSWERS = ".answers"  # below the results
+TABLES = ("predictions.csv", "clips.csv", "sightings.csv", "failures.csv", "frames.parquet")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,8 +50,13 @@ class TagRun:
     growth: Growth
 
     def summary(self) -> str:
-        """Lines for the terminal: what was read, what is seen, what is left to watch, where and when, files."""
-        lines = [self.growth.summary(), summarise(self.results, self.path, seconds=self.seconds)]
+        """Lines for the terminal: what was read, what is seen, what is left to watch, where and when, files.
+
+        Before them stands what is new since the last run, and first of all that many videos could not be read.
+        """
+        failures = [Failure(*row) for row in self.results.failures.itertuples(index=False, name=None)]
+        lost = say_lost(failures, len(self.results.clips), unit="videos")
+        lines = [lost, self.growth.summary(), summarise(self.results, self.path, seconds=self.seconds)]
         return "\n".join(line for line in lines if line)
 
 
@@ -59,10 +66,10 @@ def predict_folder(
     out: str | Path,
     *,
     spec: TagSpec | None = None,
-    device: DeviceName = "auto",
+    device: Device = "auto",
     retry_failed: bool = False,
     workers: int | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> TagRun:
     """Tag every video below `folder` and write the results folder `out`: predictions, clips, sightings, failures.
 
@@ -78,10 +85,7 @@ def predict_folder(
     Traceback (most recent call last):
     primatrix.errors.InputError: nowhere: got no such folder, wanted a folder of videos; check the path
     """
-    began, spec, out = perf_counter(), spec or TagSpec(), Path(out)
-    if out.is_file() or out.suffix.lower() == ".csv":
-        raise InputError(f"{out}: wanted a folder for the results of {folder}, in which predictions.csv will be; "
-                         f"name it without .csv, as {out.with_suffix('')}")  # fmt: skip
+    began, spec, out = perf_counter(), spec or TagSpec(), _check_out(Path(out), folder)
     found = search_folder(folder, media=spec.media)
     footage = Footage.look_at(found.videos)
     places = find_places(found.videos, spec)
@@ -93,10 +97,10 @@ def predict_folder(
     growth = compare_with_last(out, folder, videos=found.videos, digests=footage.digests, made_by=made_by)
     footage = footage.believe(growth)
     with ExitStack() as stack:
-        (out / ANSWERS).mkdir(parents=True, exist_ok=True)
-        stack.enter_context(hold_lock(out / ANSWERS / "lock", on_wait=lambda: _refuse_second(out)))
+        stack.enter_context(hold_alone(out / ANSWERS / "lock", doing="prediction", place=out))
         kept = KeptAnswers(out / ANSWERS, made_by=made_by)
-        tagger = Tagger(model, kept, processor, on_progress)
+        tell = stack.enter_context(show_progress(on_progress))
+        tagger = Tagger(model, kept, processor, tell)
         pending = footage.list_pending(kept.find_keys(with_failed=not retry_failed))
         tagger.tag(pending, footage.keys, workers=workers)
         footage = footage.add(tagger.passing)
@@ -105,8 +109,8 @@ def predict_folder(
         )
         results = _add_folders(_add_digests(results, footage), found.failures)
         results = note_watching(keep_gone(results, growth, interval_minutes=spec.interval_minutes))
-        for left_over in out.glob(".*.part"):  # of a run killed while it wrote
-            left_over.unlink(missing_ok=True)
+        for left_over in chain.from_iterable(out.glob(f".{name}.*.part") for name in TABLES):
+            left_over.unlink(missing_ok=True)  # of a run killed while it wrote
         frames = None
         if spec.per_frame:
             own = list_frames(found.videos, footage.read_answers(kept), species=model.species)
@@ -178,8 +182,14 @@ class Footage:
         yield rest
 
 
-def _refuse_second(out: Path) -> None:
-    raise InputError(f"{out}: another prediction is writing there; wait for it, or give another --out")
+def _check_out(out: Path, folder: str | Path) -> Path:
+    """The results folder, where it can be written and nothing of others is lost; else InputError, before the work."""
+    if out.is_file() or out.suffix.lower() == ".csv":
+        raise InputError(f"{out}: wanted a folder for the results of {folder}, in which predictions.csv will be; "
+                         f"name it without .csv, as {out.with_suffix('')}")  # fmt: skip
+    check_output_folder(out)
+    refuse_strange_files(out, (*TABLES, FACTS), marks=("run.json", ANSWERS), what="an earlier prediction")
+    return out
 
 
 def _add_digests(results: Results, footage: Footage) -> Results:

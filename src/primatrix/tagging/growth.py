@@ -93,11 +93,9 @@ def keep_gone(results: Results, growth: Growth, *, interval_minutes: float) -> R
         tables[name] = pd.concat(
             [getattr(results, name), old[old[column].isin(growth.gone)]], ignore_index=True
         )
-    clips = tables["clips"].sort_values("filepath", kind="stable")
-    tables["predictions"] = tables["predictions"].iloc[clips.index]
-    tables["clips"] = clips.assign(event=find_events(clips, interval_minutes=interval_minutes)).reset_index(
-        drop=True
-    )
+        tables[name] = tables[name].sort_values(column, kind="stable", ignore_index=True)
+    clips = tables["clips"]
+    tables["clips"] = clips.assign(event=find_events(clips, interval_minutes=interval_minutes))
     return replace(results, **tables)
 
 

@@ -11,10 +11,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primatrix.choices import DeviceName
+from primatrix.choices import Device
 from primatrix.data import Dataset
-from primatrix.disk import Answers, write_failures, write_table
-from primatrix.errors import ModelError
+from primatrix.disk import (
+    Answers,
+    check_output_file,
+    hold_alone,
+    name_failures,
+    refuse_other_list,
+    write_failures,
+    write_table,
+)
+from primatrix.errors import InputError, ModelError
 from primatrix.models import (
     Compile,
     Model,
@@ -24,10 +32,13 @@ from primatrix.models import (
     count_clips_at_once,
     predict_batches,
 )
-from primatrix.records import DatasetType, Failure, OnProgress, Progress
+from primatrix.progress import ShowProgress, show_progress
+from primatrix.records import DatasetType, Failure, Progress, say_lost
 from primatrix.tagging.fingerprint import fingerprint_model
 
 __all__ = ["PredictionRun", "predict", "predict_benchmark", "predict_to_file"]
+
+BENCHMARK_TABLES = ("train_labels.csv", "submission_format.csv", "test_labels.csv", "deployments.csv")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +56,9 @@ class PredictionRun:
     def summary(self) -> str:
         """Lines for the terminal: how many, how fast, what failed, where everything lies."""
         rate = len(self.table) / self.seconds if self.seconds else 0.0
-        lines = [f"{len(self.table)} clips in {self.seconds:.0f} s ({rate:.0f} clips/s): {self.path}"]
+        lost = say_lost(self.failures, len(self.table))
+        lines = [lost] if lost else []
+        lines += [f"{len(self.table)} clips in {self.seconds:.0f} s ({rate:.0f} clips/s): {self.path}"]
         if self.partial:
             lines.append(f"{len(self.partial)} clips could be read in part only; what was read was predicted")
         if self.failures:
@@ -58,19 +71,20 @@ def predict(
     model: Model,
     data: Dataset,
     *,
-    device: DeviceName = "auto",
+    device: Device = "auto",
     precision: Precision = "auto",
     compile: Compile = "auto",  # noqa: A002  # torch's word for it
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> pd.DataFrame:
     """Fill `data.predictions`, every row, in the order of the submission format, and return it.
 
     Raises ModelError where the model was made for other species or other clips than `data` gives.
     """
     processor = choose_processor(device, precision=precision)
-    for done in _fill_predictions(model, data, processor=processor, compile=compile):
-        if on_progress:
-            on_progress(Progress("predict", done, data.num_test_samples, message=processor.short))
+    with show_progress(on_progress) as tell:
+        for done in _fill_predictions(model, data, processor=processor, compile=compile):
+            if tell:
+                tell(Progress("predict", done, data.num_test_samples, message=processor.short))
     return data.predictions
 
 
@@ -121,17 +135,19 @@ def predict_benchmark(
     path: str | Path,
     *,
     kind: DatasetType = "nano",
-    device: DeviceName = "auto",
+    device: Device = "auto",
     store: str | Path | None = None,
+    retry_failed: bool = False,
     workers: int | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> PredictionRun:
     """Predict the test clips (of size `kind`) of a benchmark folder and write the submission at `path`.
 
-    Every row of the submission format is there, in its order and with its header. Footage of one's own is for
-    `predict_folder`.
+    Every row of the submission format is there, in its order and with its header. `store` and `retry_failed` are those
+    of `Dataset`. Footage of one's own is for `predict_folder`.
     """
-    data = Dataset(folder, kind, spec=model.spec, store=store, workers=workers)
+    check_output_file(path)  # before looking at hundreds of thousands of clips
+    data = Dataset(folder, kind, spec=model.spec, store=store, retry_failed=retry_failed, workers=workers)
     with closing(data):
         return predict_to_file(model, data, path, device=device, on_progress=on_progress)
 
@@ -141,30 +157,48 @@ def predict_to_file(
     data: Dataset,
     path: str | Path,
     *,
-    device: DeviceName = "auto",
-    on_progress: OnProgress | None = None,
+    device: Device = "auto",
+    on_progress: ShowProgress = "auto",
 ) -> PredictionRun:
-    """Predict and write the CSV at `path`, with failures.csv beside it where clips failed.
+    """Predict and write the CSV at `path`, with a list of failures beside it where clips failed.
 
-    Killed at any moment, the same call goes on: answers are kept in a hidden folder beside `path`
-    until the table is written.
+    The list of `submission.csv` is `submission.failures.csv`. Killed at any moment, the same call goes on: answers are
+    kept in a hidden folder beside `path` until the table is written. Raises InputError before any work where `path`
+    cannot be written, is a table of the benchmark's own, or another run writes it.
     """
-    began, path = time.perf_counter(), Path(path)
+    began, path = time.perf_counter(), check_submission(path, data)
     processor = choose_processor(device)
+    check_fit(model, data)
     answers = Answers(path.with_name(f".{path.name}.parts"), made_by=fingerprint_model(model, processor))
-    for done in _fill_predictions(model, data, processor=processor, answers=answers):
-        if on_progress:
-            on_progress(Progress("predict", done, data.num_test_samples, message=processor.short))
-    table = data.predictions
-    rows = set(table.index)
-    failures = tuple(failure for failure in data.failures if failure.name in rows)
-    partial = tuple(name for name in data.partial if name in rows)
-    written = table if table.index.name == "filename" else add_status(table, failures, partial)
-    write_table(written, path, float_format="%.7g")  # float32 holds 7 digits
-    failures_path = write_failures(failures, path.with_name("failures.csv"))
-    answers.remove()
+    with (
+        hold_alone(answers.folder / "lock", doing="prediction", place=path),
+        show_progress(on_progress) as tell,
+    ):
+        for done in _fill_predictions(model, data, processor=processor, answers=answers):
+            if tell:
+                tell(Progress("predict", done, data.num_test_samples, message=processor.short))
+        table = data.predictions
+        rows = set(table.index)
+        failures = tuple(failure for failure in data.failures if failure.name in rows)
+        partial = tuple(name for name in data.partial if name in rows)
+        written = table if table.index.name == "filename" else add_status(table, failures, partial)
+        write_table(written, path, float_format="%.7g")  # float32 holds 7 digits
+        failures_path = write_failures(failures, name_failures(path))
+        answers.remove()
     filled = bool(np.isfinite(data.class_frequencies).all())
     return PredictionRun(table, failures, partial, time.perf_counter() - began, path, failures_path, filled)
+
+
+def check_submission(path: str | Path, data: Dataset) -> Path:
+    """The path where a submission can be written and nothing of others is lost; else InputError, before the work."""
+    path = check_output_file(path)
+    if path.is_file() and any(path.samefile(table) for table in data.datapath.glob("*.csv")
+                              if table.name in BENCHMARK_TABLES):  # fmt: skip
+        raise InputError(
+            f"{path}: is a table of the benchmark itself, wanted a place for the answers; name another"
+        )
+    refuse_other_list(name_failures(path))
+    return path
 
 
 def add_status(table: pd.DataFrame, failures: Iterable[Failure], partial: Iterable[str]) -> pd.DataFrame:

@@ -1,35 +1,33 @@
 """Training fold by fold: every labelled clip answered by a model that has not seen it, nor its site."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 
 from primatrix.data import Dataset
-from primatrix.disk import FACTS, read_facts, read_table, write_table
+from primatrix.disk import FACTS, read_table, write_table
 from primatrix.errors import InputError, ModelError
-from primatrix.labels import split_folds
+from primatrix.footage import match_names
+from primatrix.labels import describe_folds, split_folds
 from primatrix.measures import aggregated_log_loss, class_frequencies, constant_predictions
 from primatrix.models import (
     Ensemble,
     Model,
+    choose_processor,
     combine_families,
-    count_clips_at_once,
-    describe_family,
     load_model,
-    predict_batches,
-    predict_frames,
     read_state,
-    write_state,
 )
-from primatrix.records import OnProgress
-from primatrix.training.loop import train
-from primatrix.training.recipe import History, TrainSpec
+from primatrix.progress import ShowProgress, show_progress
+from primatrix.training.answers import answer_held_out
+from primatrix.training.loop import hold_run, train_one
+from primatrix.training.recipe import History, TrainSpec, settle
 from primatrix.training.stacking import Stack, fit_stack
+from primatrix.training.team import gather_team
 
 __all__ = ["FoldRun", "stack_folds", "train_folds"]
 
@@ -44,7 +42,8 @@ class FoldRun:
     """What training by folds gave: `table` has each clip's fold and probabilities (NaN where it failed).
 
     `loss` and `constant` are aggregated log losses over all clips that could be read: of the answers, and of
-    the class frequencies of the same clips. `ensemble` averages the folds' models.
+    the class frequencies of the same clips. `ensemble` averages the folds' models, `split` says how many clips of what
+    there were.
     """
 
     table: pd.DataFrame
@@ -53,12 +52,18 @@ class FoldRun:
     constant: float
     folder: Path
     ensemble: Ensemble
+    split: tuple[str, ...] = ()
 
     def summary(self) -> str:
         """Lines for the terminal."""
         ends = [f"fold {i}: {history.summary().splitlines()[-1]}" for i, history in enumerate(self.histories)]
-        score = f"out-of-fold aggregated log loss {self.loss:.4f}, constant {self.constant:.4f}"
-        return "\n".join([*ends, f"{score}: {self.folder / TABLE}"])
+        word = "better" if self.loss < self.constant else "worse"
+        score = (
+            f"out-of-fold aggregated log loss {self.loss:.4f}, {word} than the constant's {self.constant:.4f} "
+            f"({self.loss / self.constant:.2f} of it): {self.folder / TABLE}"
+        )
+        lines = [self.histories[-1].lost, *self.split, *ends, score]  # the last fold has met all clips
+        return "\n".join(line for line in lines if line)
 
 
 def train_folds(
@@ -68,7 +73,7 @@ def train_folds(
     folder: Path | str,
     folds: int = 5,
     spec: TrainSpec | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
 ) -> FoldRun:
     """Train a model per fold on all other folds, and answer its fold's clips with it.
 
@@ -83,35 +88,50 @@ def train_folds(
         raise InputError(
             "dry_run: got it with folds; wanted it with `train`, which goes through the same in seconds"
         )
-    folder = Path(folder)
+    folder, spec = Path(folder), spec or TrainSpec.for_model(make_model().name)
     labels = data.labels.sort_index()
     fold_of = split_folds(labels, sites=data.sites, folds=folds)
-    keep_folds(fold_of, folder / "folds.csv")
+    gather_team(choose_processor(spec.device, precision=spec.precision), size=spec.devices)  # then one leads
     histories, tables, models = [], [], []
-    for fold in range(folds):
-        part = data.hold_out(fold_of.index[fold_of == fold])
-        model = make_model()
-        histories.append(
-            train(model, part, spec=spec, folder=folder / f"fold{fold}", on_progress=on_progress)
-        )
-        probabilities = answer_fold(model, part, folder=folder / f"fold{fold}", spec=spec)
-        table = pd.DataFrame(probabilities, index=part.X_test_ids, columns=part.class_names)
-        tables.append(table)
-        models.append(model)
-    table = pd.concat(tables).loc[labels.index]
-    unchanged = write_answers(table, fold_of, folder / TABLE)
+    with hold_run(folder), show_progress(on_progress) as tell:
+        keep_folds(fold_of, folder / "folds.csv")
+        for fold in range(folds):
+            part = data.hold_out(fold_of.index[fold_of == fold])
+            models.append(make_model())
+            place, own = folder / f"fold{fold}", settle(spec, settings={}, data=part)
+            with hold_run(place):
+                history = train_one(models[fold], part, spec=own, folder=place, on_progress=tell)
+                probabilities = answer_held_out(models[fold], part, folder=place, name=ANSWERS, spec=own)
+            histories.append(history)
+            tables.append(pd.DataFrame(probabilities, index=part.X_test_ids, columns=part.class_names))
+        table = pd.concat(tables).loc[labels.index]
+        loss, constant = measure_answers(table, labels)
+        ensemble = save_ensemble(models, table, fold_of, folder=folder, loss=loss)
+    split = describe_folds(labels, sites=data.sites, folds=folds)
+    return FoldRun(
+        table.assign(fold=fold_of), tuple(histories), loss, constant, folder, ensemble, tuple(split)
+    )
+
+
+def measure_answers(table: pd.DataFrame, labels: pd.DataFrame) -> tuple[float, float]:
+    """Aggregated log losses of out-of-fold answers and of the class frequencies, over the clips that could be read."""
     known = table.notna().all(axis=1)
-    loss = aggregated_log_loss(labels[known], table[known].clip(0, 1))
-    constant = constant_predictions(class_frequencies(labels[known]), labels.index[known])
-    ensemble = Ensemble([models])
+    true = labels[known]
+    constant = constant_predictions(class_frequencies(true), true.index)
+    return aggregated_log_loss(true, table[known].clip(0, 1)), aggregated_log_loss(true, constant)
+
+
+def save_ensemble(
+    models: Sequence[Model], table: pd.DataFrame, fold_of: "pd.Series[int]", *, folder: Path, loss: float
+) -> Ensemble:
+    """Write the answers and the ensemble of the folds' models; its calibration stays where the answers are the same."""
+    unchanged = write_answers(table, fold_of, folder / TABLE)
+    ensemble = Ensemble([list(models)])
     ensemble.scores = {"out_of_fold_loss": loss}
     if unchanged and (folder / FACTS).is_file():
         ensemble.calibration = load_model(folder).calibration
-    ensemble.save_around(folder, members=[[f"fold{fold}" for fold in range(folds)]])
-    return FoldRun(
-        table.assign(fold=fold_of), tuple(histories), loss, aggregated_log_loss(labels[known], constant), folder,
-        ensemble,
-    )  # fmt: skip
+    ensemble.save_around(folder, members=[[f"fold{fold}" for fold in range(len(models))]])
+    return ensemble
 
 
 def write_answers(table: pd.DataFrame, fold_of: "pd.Series[int]", path: Path) -> bool:
@@ -138,41 +158,6 @@ def keep_folds(fold_of: "pd.Series[int]", path: Path) -> None:
         )
 
 
-def answer_fold(model: Model, part: Dataset, *, folder: Path, spec: TrainSpec | None) -> NDArray[np.float32]:
-    """The model's probabilities (N, S) for the clips held out, kept in its folder with their statistics."""
-    digest = read_facts(folder)["weights_sha256"]
-    path, clips = folder / ANSWERS, part.X_test_ids.tolist()
-    if path.is_file():
-        tensors, facts = read_state(path)
-        if (facts.get("weights_sha256"), facts.get("clips")) == (digest, clips):
-            return tensors["probabilities"].numpy()
-    part.seek_test(0)
-    parts = []
-    for probabilities, statistics in answer_batches(model, part, spec=spec or TrainSpec()):
-        failed = torch.tensor([name in part.bad_videos for name in part.test_batch_ids])
-        probabilities[failed], statistics[failed] = torch.nan, torch.nan
-        parts.append((probabilities, statistics))
-    probabilities, statistics = (torch.cat(both) for both in zip(*parts, strict=True))
-    write_state(
-        path, tensors={"probabilities": probabilities, "statistics": statistics},
-        facts={"weights_sha256": digest, "clips": clips},
-    )  # fmt: skip
-    return probabilities.numpy()
-
-
-def answer_batches(
-    model: Model, part: Dataset, *, spec: TrainSpec
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Probabilities (B, S) and statistics (B, S, 7) of the clips to be predicted, batch by batch."""
-    batches = part.test_batches(count_clips_at_once(part.spec))
-    if model.gives_frames:
-        for clips, frames in predict_frames(model, batches, device=spec.device, precision=spec.precision):
-            yield torch.from_numpy(clips), describe_family(torch.from_numpy(clips), torch.from_numpy(frames))
-    else:
-        for clips in predict_batches(model, batches, device=spec.device, precision=spec.precision):
-            yield torch.from_numpy(clips), describe_family(torch.from_numpy(clips), None)
-
-
 def stack_folds(folders: Sequence[Path | str], labels: pd.DataFrame) -> tuple[Ensemble, Stack]:
     """Stack the fold ensembles in `folders` by order-free statistics of their out-of-fold answers.
 
@@ -188,6 +173,7 @@ def stack_folds(folders: Sequence[Path | str], labels: pd.DataFrame) -> tuple[En
             raise ModelError(
                 f"{path}: its folds are not those of {paths[0]}; train both on the same clips and folds"
             )
+    labels = labels.rename(index=match_names(labels.index, tables[0].index, table="labels"))
     families = [[load_model(path / f"fold{i}") for i in range(tables[0].nunique())] for path in paths]
     species = list(families[0][0].species)
     missing = sorted(set(tables[0].index) - set(labels.index)) or sorted(set(species) - set(labels.columns))

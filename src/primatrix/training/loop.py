@@ -3,49 +3,39 @@
 import contextlib
 import copy
 import dataclasses
-import itertools
 import logging
-import math
 import tempfile
-import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from primatrix.disk import STATE
-from primatrix.errors import InputError, ModelError
-from primatrix.labels import BLANK
+from primatrix.data import Dataset
+from primatrix.disk import FACTS, STATE, check_output_folder, hold_alone, refuse_strange_files
+from primatrix.errors import ModelError
 from primatrix.models import (
     Model,
     choose_processor,
-    compile_network,
     load_model,
     load_weights,
     predict_batches,
-    seeded,
 )
-from primatrix.records import OnProgress, Progress
-from primatrix.training.augmentation import augment_clips, draw_changes
-from primatrix.training.averages import WeightAverage, copy_weights, holding_weights
-from primatrix.training.changes import Changes, change_together
-from primatrix.training.loss import LossMean, clip_loss
-from primatrix.training.optimisers import build_optimiser, set_learning_rate
-from primatrix.training.recipe import Batch, EpochScores, History, TrainingData, TrainSpec, best_epoch, settle
-from primatrix.training.snapshot import RunState, keep_calibration, name_settings
-from primatrix.training.streams import open_stream, prepare_ahead, use_sampling
-from primatrix.training.team import Team, gather_team, is_leader
+from primatrix.progress import ShowProgress, show_progress
+from primatrix.records import OnProgress, say_lost
+from primatrix.training.answers import judge, keep_split, keep_validation
+from primatrix.training.recipe import History, TrainingData, TrainSpec, settle
+from primatrix.training.run import Run
+from primatrix.training.snapshot import keep_calibration
+from primatrix.training.streams import open_stream, use_sampling
+from primatrix.training.team import gather_team, is_leader
 
-__all__ = ["EpochScores", "History", "TrainSpec", "TrainingData", "train"]
+__all__ = ["hold_run", "train", "train_one"]
 
-SHARE_OF_TIME_SAVING = 0.05  # at most: a large model on a slow disk is saved less often
-# For a GPU, batches are made ready by other threads while it works; a CPU that trains has no core to spare. Much of
-# what is done to clips holds Python's lock, so CUDA changes them itself; whether an Apple GPU could, nobody has tried.
-BATCHES_AHEAD, THREADS = {"cpu": 0, "cuda": 3, "mps": 3}, 2
-CHANGES_CLIPS = {"cpu": False, "cuda": True, "mps": False}
+LOCK = "training.lock"  # stays in the folder: a lock file that goes with its holder could be held twice
+# What is written beside the model, and what tells that a folder holds results, which have a failures.csv of their own.
+WRITTEN = ("failures.csv", "folds.csv", "oof.csv", "split.csv", "validation.csv", "run.json")
+
 logger = logging.getLogger(__name__)
 
 
@@ -55,7 +45,7 @@ def train(
     *,
     spec: TrainSpec | None = None,
     folder: Path | str | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: ShowProgress = "auto",
     **settings: Any,  # Any: fields of TrainSpec, which checks them
 ) -> History:
     """Train the model in place on binary cross-entropy over all clips and species.
@@ -63,10 +53,13 @@ def train(
     `settings` are fields of TrainSpec (epochs, steps_per_epoch, ...), changed in `spec` or, without one, in what is
     recommended for the model's architecture (`TrainSpec.for_model`). With a `folder`, the state is saved there
     about once a minute and the model after every epoch; the same call goes on from the last saved step, and on
-    a CPU the weights are then bit-equal to those of an undisturbed run. The model is left in eval mode.
+    a CPU the weights are then bit-equal to those of an undisturbed run. Of a Dataset, the folder also gets split.csv,
+    which clips train and which validate, and validation.csv, the model's own probabilities for the latter, for
+    `calibrate_model`. The model is left in eval mode.
 
-    Raises InputError for settings that cannot be, ModelError for batches that do not fit the model, a loss
-    that is not finite, or a folder that holds a run with other settings.
+    Raises InputError for settings that cannot be and a folder in which another run trains, or that cannot be written or
+    is another's; ModelError for batches that do not fit the model, a loss that is not finite, or a folder that holds a
+    run with other settings.
 
     >>> import numpy as np
     >>> from primatrix import ClipSpec
@@ -84,8 +77,29 @@ def train(
     1
     """
     spec = settle(spec or TrainSpec.for_model(model.name), settings=settings, data=data)
-    if spec.dry_run:
-        return rehearse(model, data, spec=spec, on_progress=on_progress)
+    with contextlib.ExitStack() as stack:
+        tell = stack.enter_context(show_progress(on_progress))
+        if spec.dry_run:
+            return rehearse(model, data, spec=spec, on_progress=tell)
+        gather_team(
+            choose_processor(spec.device, precision=spec.precision), size=spec.devices
+        )  # then one leads
+        stack.enter_context(hold_run(folder))
+        history = train_one(model, data, spec=spec, folder=folder, on_progress=tell)
+        if folder is not None and is_leader() and isinstance(data, Dataset):
+            keep_validation(model, data, folder=Path(folder), spec=spec)
+    return history
+
+
+def train_one(
+    model: Model,
+    data: TrainingData,
+    *,
+    spec: TrainSpec,
+    folder: Path | str | None,
+    on_progress: OnProgress | None,
+) -> History:
+    """Train with settings that are settled; the folder, where there is one, is held."""
     use_sampling(data, spec=spec)
     team = gather_team(choose_processor(spec.device, precision=spec.precision), size=spec.devices)
     logger.info("training %s on %s", model.name, team.processor.description)
@@ -94,6 +108,8 @@ def train(
         run = Run(model, data, spec=spec, team=team, folder=folder, on_progress=on_progress)
         stack.callback(run.close)
         run.resume()
+        if folder is not None and is_leader() and isinstance(data, Dataset):
+            keep_split(data, Path(folder))
         while not run.is_finished():
             run.finish_epoch(run.train_epoch())
             run.save_state()
@@ -107,12 +123,34 @@ def train(
         keep_calibration(model, Path(folder))
         model.save(folder)
     team.wait()
-    return History(tuple(run.state.epochs))
+    return tell_history(run, data)
 
 
-def rehearse(
-    model: Model, data: TrainingData, *, spec: TrainSpec, on_progress: OnProgress | None = None
-) -> History:
+def tell_history(run: Run, data: TrainingData) -> History:
+    """What came of a run, and of a Dataset's clips: what was lost, how they were split, and what the constant is."""
+    epochs = tuple(run.state.epochs)
+    if not isinstance(data, Dataset):
+        return History(epochs)
+    verdict = judge(data, epochs, kept=run.kept, steps=run.validation_steps)
+    return History(epochs, say_lost(data.failures, data.num_tried), tuple(data.describe_split()), verdict)
+
+
+@contextlib.contextmanager
+def hold_run(folder: Path | str | None) -> Iterator[None]:
+    """A scope in which no other run may train in the folder. InputError where one does, or the folder is another's.
+
+    Of processes that train together the first holds it for all.
+    """
+    if folder is None or not is_leader():
+        yield
+        return
+    folder = check_output_folder(folder)
+    refuse_strange_files(folder, WRITTEN, marks=(LOCK, FACTS, STATE), what="a training run")
+    with hold_alone(folder / LOCK, doing="training"):
+        yield
+
+
+def rehearse(model: Model, data: TrainingData, *, spec: TrainSpec, on_progress: OnProgress | None) -> History:
     """Two steps, validation, saving, loading and predicting with a copy of the model; nothing is kept."""
     validation_steps = min(1, spec.validation_steps or 0)
     small = dataclasses.replace(
@@ -130,271 +168,3 @@ def rehearse(
             if not np.isfinite(probabilities).all():
                 raise ModelError("dry run: got probabilities that are not finite; lower learning_rate")
     return history
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ReadyBatch:
-    """A training batch as the network takes it, still in the CPU's memory, and its number in the whole run."""
-
-    number: int
-    x: Tensor
-    y: Tensor
-    changes: Changes | None = None  # still to be made, by the GPU
-
-
-class Run:
-    """A training run in progress: what changes from step to step, and how it is saved and taken up again."""
-
-    def __init__(
-        self,
-        model: Model,
-        data: TrainingData,
-        *,
-        spec: TrainSpec,
-        team: Team,
-        folder: Path | str | None,
-        on_progress: OnProgress | None,
-    ) -> None:
-        self.model, self.data, self.spec, self.team, self.processor = model, data, spec, team, team.processor
-        self.folder = None if folder is None else Path(folder)
-        self.report = on_progress if on_progress and is_leader() else (lambda _: None)
-        self.steps = spec.steps_per_epoch or 0
-        self.validation_steps = spec.validation_steps or 0
-        self.parameters = list(model.network.parameters())  # frozen ones too, which may be thawed later
-        optimiser = build_optimiser(
-            spec.optimiser, self.parameters, learning_rate=spec.learning_rate, weight_decay=spec.weight_decay
-        )
-        average = WeightAverage(model.network, decay=spec.ema) if spec.ema else None
-        self.state = RunState(model, optimiser, average)
-        self.settings = name_settings(model, data, spec=spec, processor=self.processor)
-        self.call: Callable[..., Tensor] = compile_network(model.network, choice=spec.compile, clips=0)
-        self.trained: list[bool] = []  # which parameters, when the team last shared them
-        self.streams: tuple[Generator[ReadyBatch], Iterator[Batch]] | None = None
-        self.blank = find_blank(model, spec=spec)
-        self.saved_at, self.save_seconds = time.monotonic(), 0.0
-
-    # --- learning ----------------------------------------------------------------------------------------
-
-    def is_finished(self) -> bool:
-        """Whether all epochs are done, or the last `patience` epochs brought nothing better."""
-        done = len(self.state.epochs)
-        if not done or self.spec.patience is None:
-            return done >= self.spec.epochs
-        since_best = done - 1 - self.state.epochs.index(best_epoch(self.state.epochs))
-        return done >= self.spec.epochs or since_best >= self.spec.patience
-
-    def train_epoch(self) -> EpochScores:
-        """Train what is left of an epoch's steps, then validate."""
-        training, validation = self.open_streams()
-        self.prepare_epoch()
-        started = time.perf_counter() - self.state.seconds
-        while self.state.step < (len(self.state.epochs) + 1) * self.steps:
-            self.train_step(training)
-            self.state.seconds = time.perf_counter() - started
-            self.show(self.state.step, loss=self.checked(), rate=self.state.clips / self.state.seconds)
-            if self.is_save_due():
-                self.save_state()
-        rate = self.state.clips / self.state.seconds
-        loss, val_loss = self.mean_of_team(self.checked(wait=True)), self.validate(validation)
-        return EpochScores(loss, val_loss, time.perf_counter() - started, rate * self.team.size)
-
-    def prepare_epoch(self) -> None:
-        """Let the network know the epoch's number (staged unfreezing), and share what is trained in it."""
-        self.model.network.prepare_epoch(len(self.state.epochs))
-        trained = [p.requires_grad for p in self.parameters]
-        if trained != self.trained:
-            self.trained, self.call = trained, self.team.share(self.call, self.model.network)
-
-    def train_step(self, training: Iterator[ReadyBatch]) -> None:
-        """One step down the gradient of the mean loss over `accumulate` batches on each processor."""
-        parts = []
-        for i in range(self.spec.accumulate):
-            is_last = i == self.spec.accumulate - 1
-            parts.append(self.add_gradients(next(training), is_last=is_last))
-        if self.spec.gradient_clip is not None:
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.spec.gradient_clip)
-        set_learning_rate(self.state.optimiser, self.spec.learning_rate_at(self.state.step))
-        self.state.optimiser.step()
-        self.state.optimiser.zero_grad()
-        if self.state.average is not None:
-            self.state.average.update(self.model.network, step=self.state.step)
-        self.state.step += 1
-        self.state.losses.add(torch.stack(parts).mean(), clips=1)
-
-    def prepare_batch(self, numbered: tuple[int, Batch]) -> ReadyBatch:
-        """A batch changed at random as its number in the run says; may run in a thread of its own."""
-        number, (clips, labels) = numbered
-        changes, augmentation = None, self.spec.augmentation
-        if augmentation is not None and augmentation.is_on:
-            clips = np.asarray(clips)
-            blank = None if self.blank is None else np.asarray(labels)[:, self.blank] > 0
-            how: dict[str, Any] = {
-                "augmentation": augmentation, "seed": self.spec.seed, "step": number, "blank": blank,
-            }  # fmt: skip
-            if CHANGES_CLIPS[self.processor.kind] and clips.dtype == np.uint8:
-                changes = draw_changes(clips, **how)
-            else:
-                clips = augment_clips(clips, **how)
-        return ReadyBatch(number, *self.check_batch((clips, labels)), changes)
-
-    def add_gradients(self, batch: ReadyBatch, *, is_last: bool) -> Tensor:
-        """Add one batch's part to the gradients of the step; the batch's mean loss is returned."""
-        x, y = self.to_processor(batch.x), self.to_processor(batch.y)
-        if batch.changes is not None:
-            x = change_together(x, batch.changes)
-        self.state.clips += len(x)
-        together = contextlib.nullcontext() if is_last else self.team.holding_back(self.call)
-        # Random numbers follow from seed and number alone, so a run taken up again draws the same.
-        with seeded(seed_of_step(self.spec.seed, step=batch.number), processor=self.processor), together:
-            with self.processor.autocast():
-                logits = self.call(x)
-            smoothing, bootstrap = self.spec.label_smoothing, self.spec.bootstrap
-            loss = clip_loss(y, logits.float(), smoothing=smoothing, bootstrap=bootstrap)
-            self.team.backward(loss / self.spec.accumulate)
-        return loss.detach()
-
-    def validate(self, batches: Iterator[Batch]) -> float:
-        """The mean loss over `validation_steps` batches in eval mode; nan where there are none."""
-        losses = LossMean()
-        self.model.network.eval()
-        with (
-            holding_weights(self.model.network, self.state.averaged),
-            torch.inference_mode(),
-            self.processor.autocast(),
-        ):
-            for number, batch in enumerate(itertools.islice(batches, self.validation_steps)):
-                if number % self.team.size == self.team.rank:
-                    x, y = (self.to_processor(tensor) for tensor in self.check_batch(batch))
-                    losses.add(clip_loss(y, self.model.network(x).float()), clips=len(x))
-        self.model.network.train()
-        losses.read_pending()
-        return LossMean(*self.team.add_up([losses.total, losses.count])).mean(wait=False)
-
-    def check_batch(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Pixels as they are and float32 labels; ModelError where they do not fit the model."""
-        x, y = torch.as_tensor(batch[0]), torch.as_tensor(batch[1], dtype=torch.float32)
-        self.model.check_clips(x.shape)
-        wanted = (len(x), len(self.model.species))
-        if tuple(y.shape) != wanted:
-            got = tuple(y.shape)
-            raise ModelError(f"training: got labels of shape {got}, wanted {wanted}: a column per species")
-        return (x.pin_memory(), y.pin_memory()) if self.processor.kind == "cuda" else (x, y)
-
-    def to_processor(self, tensor: Tensor) -> Tensor:
-        """The tensor where the network is; from pinned memory it is copied while the GPU works on what it had."""
-        return tensor.to(self.processor.torch_device, non_blocking=self.processor.kind == "cuda")
-
-    def open_streams(self) -> tuple[Generator[ReadyBatch], Iterator[Batch]]:
-        """Training and validation batches, from the first one that no saved step or epoch has used."""
-        if self.streams is None:
-            rank, size = self.team.rank, self.team.size
-            used = self.state.step * self.spec.accumulate * size
-            training = open_stream(self.data, "batches", start=used, rank=rank, size=size)
-            numbered = zip(itertools.count(used + rank, size), training, strict=False)
-            ahead = BATCHES_AHEAD[self.processor.kind]
-            ready = prepare_ahead(numbered, self.prepare_batch, ahead=ahead, threads=THREADS)
-            validated = len(self.state.epochs) * self.validation_steps
-            self.streams = (ready, open_stream(self.data, "val_batches", start=validated))
-        return self.streams
-
-    def close(self) -> None:
-        """End the threads that make batches ready."""
-        if self.streams is not None:
-            self.streams[0].close()
-
-    def mean_of_team(self, value: float) -> float:
-        """The mean of the processors' values."""
-        return self.team.add_up([value])[0] / self.team.size
-
-    def checked(self, *, wait: bool = False) -> float:
-        """The epoch's mean loss so far; ModelError once it is not finite."""
-        mean = self.state.losses.mean(wait=wait)
-        if self.state.losses.count and not math.isfinite(mean):
-            where = f"epoch {len(self.state.epochs) + 1}, step {self.state.step - len(self.state.epochs) * self.steps}"
-            rate = f"learning_rate (now {self.spec.learning_rate})"
-            raise ModelError(
-                f"training: the loss became {mean} in {where}; lower {rate} or use precision='fp32'"
-            )
-        return mean
-
-    def show(self, step: int, *, loss: float, rate: float) -> None:
-        """Report one progress line."""
-        val = f"  val {self.state.epochs[-1].val_loss:.4f}" if self.state.epochs else ""
-        loss_now = "" if math.isnan(loss) else f"loss {loss:.4f}{val}  "
-        message = f"{loss_now}{rate:.0f} clips/s  {self.processor.short}"
-        self.report(Progress("train", step, self.spec.epochs * self.steps, unit="batches", message=message))
-
-    # --- what comes of it --------------------------------------------------------------------------------
-
-    def finish_epoch(self, scores: EpochScores) -> None:
-        """Note an epoch's scores, and its weights where they are the best so far and wanted."""
-        self.state.epochs.append(scores)
-        self.state.begin_epoch()
-        if self.spec.keep == "best" and scores is best_epoch(self.state.epochs):
-            with holding_weights(self.model.network, self.state.averaged):
-                self.state.best = {name: t.cpu() for name, t in copy_weights(self.model.network).items()}
-
-    def choose_weights(self) -> dict[str, Tensor] | None:
-        """The weights the run stands for now, as `keep` and `ema` say; None: those the network holds."""
-        if self.spec.keep == "best":
-            return self.state.best
-        return self.state.averaged
-
-    def describe_model(self) -> None:
-        """Note in the model how it was trained, and the losses of the epoch whose weights it gets."""
-        chosen = best_epoch(self.state.epochs) if self.spec.keep == "best" else self.state.epochs[-1]
-        values = {"epochs": float(len(self.state.epochs)), "loss": chosen.loss, "val_loss": chosen.val_loss}
-        self.model.scores = {name: value for name, value in values.items() if math.isfinite(value)}
-        self.model.recipe = self.spec.to_dict()
-        self.model.calibration = None  # other weights had it
-        measure = getattr(self.data, "measure_clip_seconds", None)
-        self.model.clip_seconds = measure() if measure else self.model.clip_seconds
-
-    # --- on disk -----------------------------------------------------------------------------------------
-
-    def is_save_due(self) -> bool:
-        """Whether the state is to be saved after this step."""
-        if self.folder is None:
-            return False
-        if self.spec.checkpoint_steps is not None and self.state.step % self.spec.checkpoint_steps == 0:
-            return True
-        apart = max(self.spec.checkpoint_seconds, self.save_seconds / SHARE_OF_TIME_SAVING)
-        return time.monotonic() - self.saved_at >= apart
-
-    def save_state(self) -> None:
-        """Write all that a step changes as one file, in one step."""
-        if self.folder is None or not is_leader():
-            return
-        self.checked(wait=True)
-        began = time.monotonic()
-        self.state.write(self.folder / STATE, settings=self.settings)
-        self.saved_at = time.monotonic()
-        self.save_seconds = self.saved_at - began
-
-    def save_model(self) -> None:
-        """Write the model with the weights the run stands for now."""
-        if self.folder is not None and is_leader():
-            self.describe_model()
-            with holding_weights(self.model.network, self.choose_weights()):
-                self.model.save(self.folder)
-
-    def resume(self) -> None:
-        """Take up the run saved in the folder, if there is one; ModelError where its settings were others."""
-        if self.folder is not None and (self.folder / STATE).is_file():
-            self.state.read(self.folder / STATE, settings=self.settings)
-
-
-def find_blank(model: Model, *, spec: TrainSpec) -> int | None:
-    """The column of clips that show no animal, where there is one; InputError where `paste` asks in vain."""
-    if BLANK in model.species:
-        return model.species.index(BLANK)
-    if spec.augmentation is not None and spec.augmentation.paste:
-        raise InputError(
-            f"augmentation: paste: got a model without species {BLANK!r}, onto whose clips to paste"
-        )
-    return None
-
-
-def seed_of_step(seed: int, *, step: int) -> int:
-    """A seed for one step, unlike its neighbours'."""
-    return int(np.random.SeedSequence([seed, step]).generate_state(1)[0])

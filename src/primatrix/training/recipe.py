@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, Self
 
 from numpy.typing import NDArray
 
-from primatrix.choices import DeviceName
+from primatrix.choices import Device
 from primatrix.data import Sampling
 from primatrix.errors import InputError
 from primatrix.models import Compile, Precision
@@ -81,7 +81,7 @@ class TrainSpec:
     sampling: Sampling | None = None
     keep: Literal["last", "best"] = "last"
     seed: int = 0
-    device: DeviceName = "auto"
+    device: Device = "auto"
     precision: Precision = "auto"
     compile: Compile = "off"
     devices: int = 1
@@ -176,9 +176,16 @@ class EpochScores:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What training gave, epoch by epoch."""
+    """What training gave, epoch by epoch, and of a Dataset's clips in words: what was lost, the split, the verdict.
+
+    `lost` says how many clips could not be read where those were many, `verdict` whether the weights that were kept are
+    better than the constant class frequencies.
+    """
 
     epochs: tuple[EpochScores, ...]
+    lost: str = ""
+    split: tuple[str, ...] = ()
+    verdict: str = ""
 
     @property
     def history(self) -> dict[str, list[float]]:
@@ -191,16 +198,17 @@ class History:
         return {name: [getattr(epoch, name) for epoch in self.epochs] for name in names}
 
     def summary(self) -> str:
-        """One line per epoch.
+        """What was lost, how clips were split, a line per epoch, and whether the constant was beaten.
 
         >>> print(History((EpochScores(0.5, 0.4, 10.0, 100.0),)).summary())
         epoch 1: loss 0.5000, val_loss 0.4000, 10 s, 100 clips/s
         """
-        return "\n".join(
+        lines = [
             f"epoch {i}: loss {epoch.loss:.4f}, val_loss {epoch.val_loss:.4f}, "
             f"{epoch.seconds:.0f} s, {epoch.clips_per_second:.0f} clips/s"
             for i, epoch in enumerate(self.epochs, start=1)
-        )
+        ]
+        return "\n".join(line for line in (self.lost, *self.split, *lines, self.verdict) if line)
 
 
 def best_epoch(epochs: list[EpochScores]) -> EpochScores:

@@ -10,8 +10,9 @@ import pandas as pd
 from primatrix.choices import PredictedBy
 from primatrix.disk import read_facts, update_facts
 from primatrix.errors import InputError
-from primatrix.footage import read_deployments
+from primatrix.footage import match_names, read_deployments
 from primatrix.interchange import read_labels
+from primatrix.labels import choose_fitted
 from primatrix.results import read_predictions
 from primatrix.trust.calibration import Calibration, Share
 from primatrix.trust.fit import fit_calibration
@@ -38,6 +39,8 @@ def calibrate_model(
     facts = read_facts(folder)
     known, table = read_labels(labels), read_predictions(predictions)
     species = list(facts["species"])
+    known = choose_fitted(known, out_of_fold=source == "out-of-fold").spell(species)
+    known = known.rename(match_names(known.table.index, table.index, table=labels))
     missing = sorted(set(species) - set(table.columns))
     if missing:
         raise InputError(f"{predictions}: no column for {', '.join(missing[:5])}; wanted the model's {len(species)} "

@@ -1,7 +1,7 @@
 """Evaluates the tables a person has and says what came out: in lines, in files and in figures."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,15 @@ import pandas as pd
 
 from primatrix.disk import NAME_COLUMNS, read_epochs, read_facts, read_table
 from primatrix.errors import InputError
-from primatrix.footage import read_deployments
+from primatrix.footage import match_names, read_deployments
 from primatrix.interchange import read_labels
+from primatrix.labels import choose_scored, choose_trained
 from primatrix.measures import class_frequencies
 from primatrix.results import read_predictions, say_share
 from primatrix.trust.calibration import Calibration
 from primatrix.trust.evaluation import Evaluation, evaluate
 from primatrix.trust.figures import write_figures
+from primatrix.trust.score import say_lost_of
 
 __all__ = ["Beside", "check_figures", "describe_evaluation", "evaluate_files", "write_evaluation"]
 
@@ -44,19 +46,22 @@ class Beside:
 def evaluate_files(labels: Path, predictions: Path, *, beside: Beside | None = None) -> Evaluation:
     """Evaluate a predictions CSV against a label file (see `read_labels`); other files as `beside` names them."""
     beside = beside or Beside()
-    known = read_labels(labels)
-    frequencies = class_frequencies(read_labels(beside.train_labels).table) if beside.train_labels else None
     calibration = read_calibration(beside.model) if beside.model else None
+    known = choose_scored(read_labels(labels)).spell(calibration.species if calibration else ())
+    told = choose_trained(read_labels(beside.train_labels)) if beside.train_labels else None
+    train = told.spell(known.species).table if told else None
     table = read_deployments(beside.deployments) if beside.deployments else None
-    return evaluate(
+    evaluation = evaluate(
         add_species(known.table, calibration.species if calibration else ()),
         read_predictions(predictions),
         sites=table.sites_of(known.table.index) if table else known.sites,
-        train_frequencies=frequencies,
+        train_frequencies=None if train is None else class_frequencies(train),
         against=read_predictions(beside.against) if beside.against else None,
         calibration=calibration,
-        seconds=read_durations(beside.durations) if beside.durations else None,
+        seconds=read_durations(beside.durations, clips=known.table.index) if beside.durations else None,
     )
+    lost = say_lost_of(predictions, known.table.index)
+    return replace(evaluation, facts={**evaluation.facts, "lost": lost}) if lost else evaluation
 
 
 def add_species(labels: pd.DataFrame, species: Sequence[str]) -> pd.DataFrame:
@@ -76,15 +81,19 @@ def read_calibration(folder: Path) -> Calibration | None:
     return Calibration.from_dict(values) if values else None
 
 
-def read_durations(path: Path) -> "pd.Series[float]":
-    """Seconds of each clip, from any CSV with `filepath` (or `filename`) and `duration_seconds`."""
+def read_durations(path: Path, *, clips: Iterable[str] = ()) -> "pd.Series[float]":
+    """Seconds of each clip, from any CSV with `filepath` (or `filename`) and `duration_seconds`.
+
+    Those that are among `clips` have their names, however the file writes them (see `match_names`).
+    """
     raw = read_table(path)
     names = next((name for name in NAME_COLUMNS if name in raw.columns), None)
     if names is None or "duration_seconds" not in raw.columns:
         raise InputError(f"{path}: got columns {', '.join(map(str, raw.columns[:5]))}; wanted `filepath` (or "
                          "`filename`) and `duration_seconds`")  # fmt: skip
     unique = raw.drop_duplicates(names).set_index(names)["duration_seconds"]
-    return pd.to_numeric(unique, errors="coerce").astype(float)
+    named = unique.rename(match_names(unique.index, clips, table=path))
+    return pd.to_numeric(named, errors="coerce").astype(float)
 
 
 def write_evaluation(
@@ -109,7 +118,8 @@ def check_figures() -> None:
 def describe_evaluation(evaluation: Evaluation) -> str:
     """Lines for the terminal: a line per species, the measures over all, and what operating points did."""
     facts = evaluation.facts
-    lines = [*species_lines(evaluation.species), ""]
+    lines = [facts["lost"], ""] if facts.get("lost") else []
+    lines += [*species_lines(evaluation.species), ""]
     where = f" of {facts['sites']} sites" if facts["sites"] else ""
     lines.append(f"{facts['clips']} clips{where}; interval: {facts['interval']}")
     if facts["unscored"]:

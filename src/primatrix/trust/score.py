@@ -1,6 +1,6 @@
 """Predictions against labels: the benchmark's score beside that of the constant predictor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +8,12 @@ import pandas as pd
 
 from primatrix.errors import InputError
 from primatrix.interchange import read_labels
+from primatrix.labels import choose_scored, choose_trained
 from primatrix.measures import class_frequencies, constant_predictions, match_rows, species_log_losses
-from primatrix.results import read_predictions
+from primatrix.records import say_lost
+from primatrix.results import find_failures, read_predictions
 
-__all__ = ["Scores", "score_files", "score_predictions"]
+__all__ = ["Scores", "say_lost_of", "score_files", "score_predictions"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +28,7 @@ class Scores:
     clips: int
     unscored: int
     constant_from: str
+    lost: str = ""  # that many of the clips could not be read, where that is so
 
     @property
     def model(self) -> float:
@@ -40,7 +43,8 @@ class Scores:
     def summary(self) -> str:
         """Text for the terminal: a line per species, then the two scores and which is better."""
         width = max(len(str(name)) for name in self.table.index)
-        lines = [f"{'species':<{width}}  clips  log loss  constant"]
+        lines = [self.lost, ""] if self.lost else []
+        lines.append(f"{'species':<{width}}  clips  log loss  constant")
         for row in self.table.itertuples():
             lines.append(f"{row.Index:<{width}}  {row.positives:>5}  {row.model:>8.4f}  {row.constant:>8.4f}")
         lines += ["", f"aggregated log loss on {self.clips} clips (mean over {len(self.table)} species)"]
@@ -89,6 +93,17 @@ def score_predictions(
 
 def score_files(labels: Path, predictions: Path, *, train_labels: Path | None = None) -> Scores:
     """Score a predictions CSV against a label file (see `read_labels` for what both may look like)."""
-    known = read_labels(labels).table
-    frequencies = class_frequencies(read_labels(train_labels).table) if train_labels else None
-    return score_predictions(known, read_predictions(predictions), frequencies=frequencies)
+    known = choose_scored(read_labels(labels))
+    train = choose_trained(read_labels(train_labels)).spell(known.species).table if train_labels else None
+    frequencies = None if train is None else class_frequencies(train)
+    scores = score_predictions(known.table, read_predictions(predictions), frequencies=frequencies)
+    return replace(scores, lost=say_lost_of(predictions, known.table.index))
+
+
+def say_lost_of(predictions: Path, clips: pd.Index) -> str:
+    """One line where many of the labelled clips could not be read when they were predicted; else nothing.
+
+    A submission has class frequencies in their rows, which must not be taken for answers of the model.
+    """
+    failures = [failure for failure in find_failures(predictions) if failure.name in clips]
+    return say_lost(failures, len(clips))

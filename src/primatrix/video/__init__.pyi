@@ -1,7 +1,9 @@
+from .dates import count_hours as count_hours
 from .decode import decode_clip as decode_clip
 from .encode import write_clip as write_clip
 from .encode import write_tone as write_tone
 from .files import STILL_SUFFIXES as STILL_SUFFIXES
+from .files import VIDEO_SUFFIXES as VIDEO_SUFFIXES
 from .files import Search as Search
 from .files import cut_chunks as cut_chunks
 from .files import describe_video as describe_video

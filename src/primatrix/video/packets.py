@@ -15,6 +15,7 @@ import av
 from av.error import FFmpegError
 from av.stream import Discard, Disposition
 
+from primatrix.choices import Stage
 from primatrix.errors import DecodeError
 from primatrix.video.avi_index import HEAD_BYTES, lists_everything
 from primatrix.video.reading import is_away
@@ -117,7 +118,7 @@ def open_video(path: str | Path) -> Iterator[Source]:
         if isinstance(error, MemoryError):
             raise
         reason = error.strerror or type(error).__name__
-        stage = "read" if is_away(path, error) else "open"
+        stage: Stage = "read" if is_away(path, error) else "open"
         raise DecodeError(f"{path}: not readable as video: {reason}", stage=stage) from error
     with container:
         yield Source(container, _pick_stream(container, path), path)
@@ -207,7 +208,7 @@ def read_packets(source: Source) -> PacketTable:
     table.loss = table.loss or find_loss(source.path, name, listed=listed, there=len(table))
     if not len(table):
         reason = table.loss or "no packet in the video stream"
-        stage = "read" if table.may_pass else "probe"
+        stage: Stage = "read" if table.may_pass else "probe"
         raise DecodeError(f"{source.path}: no picture in it: {reason}", stage=stage)
     return table
 

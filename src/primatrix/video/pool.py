@@ -24,6 +24,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar, cast
 
+from primatrix.choices import Stage
 from primatrix.errors import DecodeError, PrimatrixError
 from primatrix.records import Clip, ClipSpec, Failure, Video
 from primatrix.video.decode import decode_clip
@@ -225,7 +226,14 @@ class FilePool(Generic[Item, Result]):
             self._lose(worker, "time limit", f"not done after {self.options.time_limit_seconds:g} s")
 
     def _hand_out(self) -> None:
-        """Start workers while there is more to do than hands to do it, and give each idle one a task."""
+        """Start workers while there is more to do than hands to do it, and give each idle one a task.
+
+        One that died while it was idle gets none: it would count against the file.
+        """
+        for worker in [
+            worker for worker in self._workers if worker not in self._tasks and worker.has_ended()
+        ]:
+            self._lose(worker, "worker", f"the worker process died ({worker.describe_exit()})")
         while len(self._workers) < min(self.options.workers, len(self._queue) + len(self._tasks)):
             answer = partial(_run_batch, self._work)
             self._workers.append(start_worker(answer, memory_limit_bytes=self.options.memory_limit_bytes))
@@ -259,7 +267,7 @@ class FilePool(Generic[Item, Result]):
         self._queue.extendleft(reversed(retries))
         return None
 
-    def _lose(self, worker: Worker, stage: str, reason: str) -> None:
+    def _lose(self, worker: Worker, stage: Stage, reason: str) -> None:
         """A worker is gone or must go: its files are tried once more, each alone, or have failed."""
         task = self._tasks.get(worker)
         if not worker.ready:

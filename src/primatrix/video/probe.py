@@ -8,6 +8,7 @@ from pathlib import Path
 from av.error import FFmpegError
 
 from primatrix.errors import DecodeError
+from primatrix.video.dates import parse_date, read_idit
 from primatrix.video.files import is_still
 from primatrix.video.packets import PacketTable, Source, open_video, read_data, read_packets
 from primatrix.video.stills import find_still_time, open_still, read_still
@@ -66,7 +67,7 @@ def probe_video(path: str | Path) -> VideoFacts:
             "frames": sum(table.shown),
             "declared_frames": stream.frames,
             "duration_seconds": _measure_duration(source, table),
-            "recorded": _find_recorded_time({**source.container.metadata, **stream.metadata}),
+            "recorded": _find_recorded_time(source),
             "has_audio": bool(source.container.streams.audio),
             "loss": table.loss,
         }
@@ -123,12 +124,9 @@ def _measure_duration(source: Source, table: PacketTable) -> float:
     return span * len(known) / (len(known) - 1)
 
 
-def _find_recorded_time(metadata: dict[str, str]) -> datetime | None:
-    for key in RECORDED_TIME_KEYS:
-        text = metadata.get(key, "").strip()
-        try:
-            if ":" in text:  # a date alone is no time
-                return datetime.fromisoformat(text)
-        except ValueError:
-            continue
-    return None
+def _find_recorded_time(source: Source) -> datetime | None:
+    metadata = {**source.container.metadata, **source.stream.metadata}
+    texts = [metadata.get(key, "") for key in RECORDED_TIME_KEYS]
+    if source.container_name == "avi":
+        texts.append(read_idit(source.path))
+    return next((moment for text in texts if (moment := parse_date(text))), None)
