@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,18 @@ def test_scoring_on_the_clips_it_was_fitted_on_is_refused() -> None:
     HALF.check_unseen(["new.mp4", "other.mp4"])
     with pytest.raises(InputError, match="about 1% of the 100 clips it was fitted on"):
         HALF.check_unseen(["new.mp4", "7.mp4"])
+
+
+def test_clips_it_was_fitted_on_are_known_by_their_files_where_these_are_known() -> None:
+    fitted = replace(HALF.fitted_on, files=sample_names(["aa", "bb"]))
+    calibration = replace(HALF, fitted_on=fitted)
+    calibration.check_unseen(["7.mp4"], files={"7.mp4": "cc"})  # another card with the same names
+    with pytest.raises(InputError, match=r"about 50% of the 100 clips .*by their files"):
+        calibration.check_unseen(["new.mp4"], files={"new.mp4": "bb"})
+    with pytest.raises(InputError, match="by their names"):
+        calibration.check_unseen(["7.mp4"], files={})
+    with pytest.raises(InputError, match="by their names"):
+        HALF.check_unseen(["7.mp4"], files={"7.mp4": "cc"})
 
 
 def test_a_point_drops_what_it_says_and_nothing_without_a_promise() -> None:

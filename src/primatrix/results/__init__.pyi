@@ -11,6 +11,10 @@ from .columns import COLUMNS as COLUMNS
 from .columns import DEFAULT_THRESHOLD as DEFAULT_THRESHOLD
 from .columns import RESERVED as RESERVED
 from .columns import complete_facts as complete_facts
+from .origin import Origin as Origin
+from .origin import name_origin as name_origin
+from .origin import read_origin as read_origin
+from .origin import write_origin as write_origin
 from .points import Task as Task
 from .points import describe_promise as describe_promise
 from .points import drop_clips as drop_clips

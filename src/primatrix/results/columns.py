@@ -19,6 +19,7 @@ __all__ = [
     "ARROW_TYPES",
     "COLUMNS",
     "DEFAULT_THRESHOLD",
+    "FACTS_MAY_LACK",
     "RUN_FACTS",
     "check_clips",
     "check_known",
@@ -104,6 +105,7 @@ RUN_FACTS: Mapping[str, object] = MappingProxyType({
     "species": [],
     "thresholds": {},  # species -> probability from which it counts as seen
     "operating_points": {},
+    "model_digest": "",  # of the model's weights
     "calibration": {},  # what the probabilities were calibrated on; empty where they are the model's own
     "to_watch": "",  # in words, and by what promise
     "primatrix_version": "",
@@ -112,6 +114,9 @@ RUN_FACTS: Mapping[str, object] = MappingProxyType({
     "settings": {},
 })  # fmt: skip
 """What run.json says, and what stands there for what is not known."""
+
+
+FACTS_MAY_LACK = ("model_digest", "calibration", "to_watch")  # of a run.json that was made by hand
 
 
 def complete_facts(facts: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON values of several types

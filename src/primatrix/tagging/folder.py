@@ -224,4 +224,5 @@ def _name_run(model: Model, spec: TagSpec, folder: str | Path, *, made_by: str) 
         "model": model.name, "folder": str(Path(folder).absolute()), "species": list(model.species),
         "thresholds": thresholds, "operating_points": points, "timezone": spec.times.timezone, "settings": settings,
         "calibration": {"fitted": model.calibration.summary()} if model.calibration else {},
+        "model_digest": model.digest,
     }  # fmt: skip

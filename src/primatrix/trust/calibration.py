@@ -40,8 +40,9 @@ Share = tuple[
 class FittedOn:
     """What a calibration was fitted on: `source` says how its predictions were made, `positives` count clips.
 
-    `sample` holds short digests of up to 256 clips' names, so that scoring on the same clips is noticed; `answers` is
-    a digest of the file of predictions, so that it is known again.
+    `sample` holds short digests of up to 256 clips' names, so that scoring on the same clips is noticed, and `files` of
+    what their files are, where that is known of all; `answers` is a digest of the file of predictions, so that it is
+    known again.
     """
 
     source: str
@@ -50,6 +51,7 @@ class FittedOn:
     positives: dict[str, int]
     sample: tuple[str, ...] = ()
     answers: str = ""
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +147,22 @@ class Calibration:
         inside = (probabilities >= 0.999 * low) & (probabilities <= 1.001 * high)
         return np.asarray(inside | np.isnan(probabilities))
 
-    def check_unseen(self, names: Iterable[str]) -> None:
-        """InputError where clips of these names were among those it was fitted on: no test of it would be fair."""
-        seen = set(self.fitted_on.sample) & {digest(name) for name in names}
-        if seen:
-            share = len(seen) / len(self.fitted_on.sample)
+    def check_unseen(self, names: Iterable[str], *, files: Mapping[str, str] | None = None) -> None:
+        """InputError where these clips were among those it was fitted on: no test of it would be fair.
+
+        Clips are known by their file where `files` (name -> digest) has it and the calibration knows files, else by
+        name: cards repeat names.
+        """
+        known = files if files and self.fitted_on.files else {}
+        by_name = {digest(name) for name in names if not known.get(name)}
+        by_file = {digest(known[name]) for name in names if known.get(name)}
+        seen = len(set(self.fitted_on.sample) & by_name) / max(1, len(self.fitted_on.sample))
+        same = len(set(self.fitted_on.files) & by_file) / max(1, len(self.fitted_on.files))
+        if seen or same:
             raise InputError(
-                f"calibration: about {share:.0%} of the {self.fitted_on.clips} clips it was fitted on are among "
-                "those to be scored, by their names; wanted clips it has not seen: score others, or calibrate on others"
+                f"calibration: about {max(seen, same):.0%} of the {self.fitted_on.clips} clips it was fitted on are "
+                f"among those to be scored, by their {'files' if same else 'names'}; wanted clips it has not seen: "
+                "score others, or calibrate on others"
             )
 
     def summary(self) -> str:
@@ -176,7 +186,9 @@ class Calibration:
                 floors=tuple(values["floors"]),
                 ceilings=tuple(values["ceilings"]),
                 thresholds=dict(values["thresholds"]),
-                fitted_on=FittedOn(**{**fitted_on, "sample": tuple(fitted_on["sample"])}),
+                fitted_on=FittedOn(
+                    **{**fitted_on, **{k: tuple(fitted_on.get(k, ())) for k in ("sample", "files")}}
+                ),
                 operating_points=points,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -1,6 +1,7 @@
 """How good a model's answers are: every measure with its interval, beside the constant and another model."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,7 @@ def evaluate(
     against: pd.DataFrame | None = None,
     calibration: Calibration | None = None,
     seconds: "pd.Series[float] | None" = None,
+    files: Mapping[str, str] | None = None,
 ) -> Evaluation:
     """Measure predictions against labels, both clips x species and matched by name.
 
@@ -116,8 +118,9 @@ def evaluate(
     few for one. For `against`, another model's predictions, the same sites make a paired interval of the difference.
     Clips without probabilities are left out and counted. `train_frequencies` make the constant predictor (else those of
     these labels, the best there is). `calibration` gives thresholds (else 0.5) and operating points, whose promises are
-    then looked at; `seconds` per clip turn clips saved into hours. Raises InputError where clips or species are missing
-    or nothing can be scored, or where the calibration was fitted on some of these clips.
+    then looked at; `seconds` per clip turn clips saved into hours; `files` say what each clip's file is. Raises
+    InputError where clips or species are missing or nothing can be scored, or where the calibration was fitted on some
+    of these clips.
 
     >>> labels = pd.DataFrame({"blank": [1, 0, 0, 1], "hog": [0, 1, 1, 0]}, index=list("abcd"))
     >>> evaluation = evaluate(labels, labels * 0.8 + 0.1)
@@ -127,7 +130,7 @@ def evaluate(
     true, tables = match_all(labels, {"model": predictions, "against": against})
     if calibration:
         check_species(calibration, true)
-        calibration.check_unseen(true.index)
+        calibration.check_unseen(true.index, files=files)
     frequencies = class_frequencies(true) if train_frequencies is None else train_frequencies
     tables["constant"] = constant_predictions(pick_species(frequencies, true), true.index)
     groups = Jackknife.over(true.index, sites=sites)

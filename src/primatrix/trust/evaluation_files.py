@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from primatrix.disk import NAME_COLUMNS, read_epochs, read_facts, read_table
+from primatrix.disk import NAME_COLUMNS, read_epochs, read_facts, read_header, read_table
 from primatrix.errors import InputError
 from primatrix.footage import match_names, read_deployments
 from primatrix.interchange import read_labels
 from primatrix.labels import choose_scored, choose_trained
 from primatrix.measures import class_frequencies
-from primatrix.results import read_predictions, say_share
+from primatrix.results import read_origin, read_predictions, say_share
 from primatrix.trust.calibration import Calibration
 from primatrix.trust.evaluation import Evaluation, evaluate
 from primatrix.trust.figures import write_figures
+from primatrix.trust.provenance import find_trained, refuse_others_answers
 from primatrix.trust.score import say_lost_of
 
 __all__ = ["Beside", "check_figures", "describe_evaluation", "evaluate_files", "write_evaluation"]
@@ -45,23 +46,31 @@ class Beside:
 
 def evaluate_files(labels: Path, predictions: Path, *, beside: Beside | None = None) -> Evaluation:
     """Evaluate a predictions CSV against a label file (see `read_labels`); other files as `beside` names them."""
-    beside = beside or Beside()
+    beside, origin = beside or Beside(), read_origin(predictions)
+    if beside.model:
+        refuse_others_answers(origin, predictions, model=beside.model)
     calibration = read_calibration(beside.model) if beside.model else None
     known = choose_scored(read_labels(labels)).spell(calibration.species if calibration else ())
     told = choose_trained(read_labels(beside.train_labels)) if beside.train_labels else None
     train = told.spell(known.species).table if told else None
     table = read_deployments(beside.deployments) if beside.deployments else None
+    answers = read_predictions(predictions)
     evaluation = evaluate(
         add_species(known.table, calibration.species if calibration else ()),
-        read_predictions(predictions),
+        answers,
         sites=table.sites_of(known.table.index) if table else known.sites,
         train_frequencies=None if train is None else class_frequencies(train),
         against=read_predictions(beside.against) if beside.against else None,
         calibration=calibration,
         seconds=read_durations(beside.durations, clips=known.table.index) if beside.durations else None,
+        files=origin.files if origin else None,
     )
-    lost = say_lost_of(predictions, known.table.index)
-    return replace(evaluation, facts={**evaluation.facts, "lost": lost}) if lost else evaluation
+    facts: dict[str, Any] = {"lost": say_lost_of(predictions, known.table.index)}  # Any: numbers and text
+    if beside.model:
+        scored = list(known.table.index.intersection(answers.index))
+        fold = "fold" in read_header(predictions)
+        facts["trained_on"] = len(find_trained(predictions, scored, model=beside.model, out_of_fold=fold))
+    return replace(evaluation, facts={**evaluation.facts, **{k: v for k, v in facts.items() if v}})
 
 
 def add_species(labels: pd.DataFrame, species: Sequence[str]) -> pd.DataFrame:
@@ -124,6 +133,10 @@ def describe_evaluation(evaluation: Evaluation) -> str:
     lines.append(f"{facts['clips']} clips{where}; interval: {facts['interval']}")
     if facts["unscored"]:
         lines.append(f"{facts['unscored']} labelled clips have no probabilities and were not scored")
+    if facts.get("trained_on"):
+        lines.append(
+            f"the model was trained on {facts['trained_on']} of these clips, so it looks better than it is"
+        )
     if facts["beyond_calibration"]:
         lines.append(
             f"{facts['beyond_calibration']} clips have probabilities that the model's calibration does not give "
