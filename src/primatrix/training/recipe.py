@@ -222,7 +222,7 @@ def settle(spec: TrainSpec, *, settings: dict[str, Any], data: TrainingData) -> 
     if spec.steps_per_epoch is None:
         steps = -(-data.num_batches // (spec.accumulate * spec.devices))
         spec = dataclasses.replace(spec, steps_per_epoch=max(1, steps))
-    if spec.validation_steps is None:
+    if spec.validation_steps is None or spec.validation_steps > data.num_val_batches:  # no clip twice
         spec = dataclasses.replace(spec, validation_steps=data.num_val_batches)
     if spec.patience is not None and not spec.validation_steps:
         raise InputError("patience: got no validation to judge by; wanted validation_steps of 1 or more")
