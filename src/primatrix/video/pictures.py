@@ -70,12 +70,12 @@ class _Mpeg4Rule:
         _, found, vop = content.partition(VOP)
         if not found or not self._time_bits:
             return bool(found)
-        bits = _Bits(vop)
-        bits.read(2)
-        while bits.read(1) and bits.left > 0:
-            pass
-        bits.read(1 + self._time_bits + 1)
-        return bits.left <= 0 or bool(bits.read(1))
+        bits = int.from_bytes(vop[:8].ljust(8, b"\xff"), "big")
+        place = 61  # after the type
+        while place and bits >> place & 1:
+            place -= 1
+        place -= self._time_bits + 3
+        return place < 0 or bool(bits >> place & 1)
 
 
 def _find_time_bits(content: bytes) -> int:
