@@ -68,8 +68,8 @@ def test_a_model_without_blank_calls_a_clip_without_animals_unknown(
     out = export_results(results, "speciesnet", tmp_path / "sn.json").path
     [image] = json.loads(out.read_text())["predictions"]
     assert image["prediction"].endswith(";no cv result")
-    assert (image["prediction_score"], image["labels"]) == (0.25, ["blank"])
-    assert read_speciesnet(out).rows.to_numpy().tolist() == [["a.mp4", "blank"]]
+    assert (image["prediction_score"], image["labels"]) == (0.25, [])
+    assert read_speciesnet(out).rows.to_numpy().tolist() == [["a.mp4", ""]]
 
 
 def test_of_a_files_detections_those_below_confidence_0_2_give_no_label_and_each_score_counts(

@@ -18,7 +18,7 @@ from primatrix.errors import InputError
 from primatrix.report import ReportSpec, write_report
 from primatrix.report.page import match_labels
 from primatrix.report.selection import Strip, choose_strips
-from primatrix.results import Results
+from primatrix.results import Results, say_watching
 
 Make = Callable[..., Results]
 SPECIES = ["blank", "duiker", "hog<b>"]
@@ -163,6 +163,22 @@ def test_a_run_without_sites_times_or_readable_clips_still_gets_its_page(
     text = run.path.read_text()
     assert "No clip could be read." in text
     assert "No plausible time of recording is known" in text
+    assert PageCheck(text).wrong == []
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_the_page_says_what_is_to_be_watched_as_the_terminal_does(
+    tmp_path: Path, make_results: Make, proven: bool
+) -> None:
+    results = make_results(tmp_path)
+    points = results.facts["operating_points"] if proven else {}
+    results = replace(results, facts={**results.facts, "operating_points": points})
+    results.write(tmp_path / "results")
+    run = write_report(tmp_path / "results", tmp_path / "report.html", spec=ReportSpec(workers=0))
+    text = run.path.read_text()
+    assert f"<p><b>To watch</b>: {say_watching(results)}.</p>" in text
+    assert ("Not promised, only expected" in text) == proven
+    assert ("no clip may be" in text) != proven
     assert PageCheck(text).wrong == []
 
 

@@ -52,7 +52,9 @@ def place(*answers: Answer, first: int = 0) -> Placed:
     return [([row], answer) for row, answer in enumerate(answers, start=first)]
 
 
-def gather(spec: TagSpec, *, thresholds: dict[str, float] | None = None) -> tuple[Results, int]:
+def gather(
+    spec: TagSpec, *, thresholds: dict[str, float] | None = None, **known: object
+) -> tuple[Results, int]:
     """The results of the answers above in chunks of two, and how often they were read."""
     videos, read = name_videos(*NAMES), []
 
@@ -65,6 +67,7 @@ def gather(spec: TagSpec, *, thresholds: dict[str, float] | None = None) -> tupl
         "species": SPECIES,
         "thresholds": thresholds or dict.fromkeys(SPECIES, 0.5),
         "model": "lrcn",
+        **known,
     }
     results = gather_results(videos, read_chunks, spec, places=find_places(videos, spec), facts=facts)
     return results, len(read)
@@ -104,6 +107,17 @@ def test_neighbours_change_what_a_clip_shows_before_it_is_held_against_the_thres
     assert changed.iloc[1] > 0.4  # a hog a minute before
     assert changed.iloc[2] == 0  # alone
     assert NAMES[1] in set(results.sightings["filepath"])
+
+
+def test_what_is_watched_is_decided_by_the_models_own_probabilities_before_neighbours_weigh_in() -> None:
+    learned = Neighbours(tuple(SPECIES), usual=(0.0, -2.0), others=1.0, lag_minutes=5)
+    points = {"skip blank": {"task": "skip", "score": "blank", "threshold": 0.6, "max_loss": 0.05,
+                             "confidence": 0.9, "unit": "clips"}}  # fmt: skip
+    results, _ = gather(TagSpec(site_from="{site}/{file}", neighbours=learned), operating_points=points)
+    assert results.probabilities["blank"].iloc[1] < 0.6
+    assert results.clips["watch"].tolist() == ["yes", "no", "yes", "yes"]
+    unproven, _ = gather(TagSpec(), operating_points={})
+    assert set(unproven.clips["watch"]) == {"yes"}
 
 
 def test_clips_within_the_interval_are_one_event() -> None:

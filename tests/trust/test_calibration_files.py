@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from primatrix.disk import digest_weights
 from primatrix.errors import InputError
 from primatrix.models import build_model, load_model
 from primatrix.records import ClipSpec
+from primatrix.results import Origin, write_origin
 from primatrix.trust.calibration import Calibration
 from primatrix.trust.calibration_files import calibrate_model, describe_calibration
 from primatrix.trust.points import Promise
@@ -57,7 +59,21 @@ def test_calibrating_calibrated_predictions_is_refused(folder: Path) -> None:
         calibrate(folder)
 
 
-def test_predictions_of_another_model_are_refused(folder: Path) -> None:
+def test_calibrated_predictions_are_refused_where_they_say_so(folder: Path) -> None:
+    digest = digest_weights(folder / "model")
+    write_origin(folder / "predictions.csv", Origin("lrcn", digest, calibrated=True))
+    with pytest.raises(
+        InputError, match="made by a calibrated model; wanted the model's own: predict with --raw"
+    ):
+        calibrate(folder)
+    write_origin(
+        folder / "predictions.csv",
+        Origin("lrcn", digest, files={f"{i}.mp4": f"{i:032x}" for i in range(600)}),
+    )
+    assert len(calibrate(folder).fitted_on.files) == 256
+
+
+def test_predictions_of_other_species_are_refused(folder: Path) -> None:
     own = pd.read_csv(folder / "predictions.csv", index_col="filename")
     own.drop(columns="hog").to_csv(folder / "predictions.csv")
     with pytest.raises(InputError, match="no column for hog; wanted the model's 3 species"):

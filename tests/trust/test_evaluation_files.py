@@ -45,7 +45,7 @@ def test_files_beside_labels_and_predictions_are_looked_at_and_tables_written(fo
     beside = Beside(clips, folder / "val_labels.csv", folder / "test.csv", folder / "model", clips)
     evaluation = evaluate_files(folder / "test_labels.csv", folder / "test.csv", beside=beside)
     text = describe_evaluation(evaluation)
-    assert "400 clips of 10 sites; interval: 95 % bootstrap over sites" in text
+    assert "400 clips of 10 sites; interval: 95 %, jackknife over 10 sites" in text
     assert "of 1.7 hours need not be watched" in text
     names = {path.name for path in write_evaluation(evaluation, folder / "out", figures=False)}
     assert {"evaluation.json", "overall.csv", "species.csv", "sites.csv", "points.csv"} <= names

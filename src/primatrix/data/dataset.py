@@ -198,6 +198,10 @@ class Dataset:
         """What each file of the test batch last drawn is and gave, in words."""
         return self._loader.identify(self.test_batch_ids.tolist())
 
+    def identify(self, names: Iterable[str]) -> dict[str, str]:
+        """What the file of each clip is (`video.identify`), in hexadecimal digits; empty where not looked at."""
+        return self._loader.find_digests(names)
+
     def update_predictions(self, results: ArrayLike) -> None:
         """Write probabilities (B, num_classes) into the rows of the test batch last drawn.
 
@@ -301,11 +305,9 @@ class Dataset:
 
     def _set_parts(self, parts: tuple[pd.DataFrame, pd.DataFrame], rows: pd.DataFrame) -> None:
         self.y_train, self.y_val = parts
-        self.X_train = self.y_train.index.to_numpy(object)
-        self.X_val = self.y_val.index.to_numpy(object)
+        self.X_train, self.X_val = (part.index.to_numpy(object) for part in parts)
         self.X_test_ids = rows.index.to_numpy(object)
-        self._y_train = self.y_train.to_numpy(np.float32)
-        self._y_val = self.y_val.to_numpy(np.float32)
+        self._y_train, self._y_val = (part.to_numpy(np.float32) for part in parts)
         self.class_names = list(rows.columns)
         self.num_classes = len(self.class_names)
         self.predictions = pd.DataFrame(np.nan, index=rows.index, columns=rows.columns)
@@ -316,12 +318,10 @@ class Dataset:
         if batch_size < 1:
             raise InputError(f"batch_size: got {batch_size}, wanted 1 or more")
         self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
-        self.num_samples = len(self.X_train)
-        self.num_val_samples = len(self.X_val)
-        self.num_test_samples = len(self.X_test_ids)
-        self.num_batches = -(-self.num_samples // batch_size)
-        self.num_val_batches = -(-self.num_val_samples // batch_size)
-        self.num_test_batches = -(-self.num_test_samples // batch_size)
+        parts = (self.X_train, self.X_val, self.X_test_ids)
+        self.num_samples, self.num_val_samples, self.num_test_samples = map(len, parts)
+        batches = (-(-len(part) // batch_size) for part in parts)
+        self.num_batches, self.num_val_batches, self.num_test_batches = batches
         self.test_batch_ids = self.X_test_ids[:0]
         self._test_rows = slice(0, 0)
         self._orders: dict[int, NDArray[np.int64]] = {}  # of the epoch at hand and the one before

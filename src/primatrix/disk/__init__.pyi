@@ -7,7 +7,9 @@ from .model_folder import FACTS as FACTS
 from .model_folder import FORMAT_VERSION as FORMAT_VERSION
 from .model_folder import STATE as STATE
 from .model_folder import Facts as Facts
+from .model_folder import combine_digests as combine_digests
 from .model_folder import digest_model as digest_model
+from .model_folder import digest_weights as digest_weights
 from .model_folder import read_epochs as read_epochs
 from .model_folder import read_facts as read_facts
 from .model_folder import read_state_facts as read_state_facts

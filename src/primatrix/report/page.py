@@ -47,7 +47,7 @@ from primatrix.report.words import (
     format_probability,
     format_share,
 )
-from primatrix.results import Results, read_frames
+from primatrix.results import Results, is_calibrated, read_frames, say_watching
 from primatrix.trust import shows_something
 
 __all__ = ["ReportRun", "ReportSpec", "write_report"]
@@ -216,13 +216,17 @@ def describe_watching(results: Results, labels: pd.DataFrame | None) -> Context:
     """The hours that are left to watch."""
     footage = measure_footage(results)
     shows = None if labels is None else shows_something(labels).astype(float)
+    calibrated = is_calibrated(results)
     points = count_points(footage, results.facts["operating_points"], labels=labels)
     skipping = [point["task"] == "skip" for point in results.facts["operating_points"].values()]
     return {
         "something": float(footage.something.sum()),
         "has_blank": BLANK in results.species,
-        "watching": count_watching(footage, shows=shows),
-        "watching_chart": chart_watching(footage) if len(footage.names) else None,
+        "calibrated": calibrated,
+        "to_watch": say_watching(results),
+        "readable": len(footage.names),
+        "watching": count_watching(footage, shows=shows) if calibrated else [],
+        "watching_chart": chart_watching(footage) if calibrated and len(footage.names) else None,
         "skip_points": [row for row, skips in zip(points, skipping, strict=True) if skips],
         "find_points": [row for row, skips in zip(points, skipping, strict=True) if not skips],
     }

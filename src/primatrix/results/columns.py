@@ -19,6 +19,7 @@ __all__ = [
     "ARROW_TYPES",
     "COLUMNS",
     "DEFAULT_THRESHOLD",
+    "FACTS_MAY_LACK",
     "RUN_FACTS",
     "check_clips",
     "check_known",
@@ -53,6 +54,7 @@ COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
         "event": "text",
         "digest": "text",  # what the file is (`video.identify`), in hexadecimal digits; empty where it was not read
         "note": "text",  # of a partial clip: what of it could not be read
+        "watch": "text",  # "no" where the run's proven point skips it, else "yes"; empty where that was not decided
     },
     "sightings": {
         "filepath": "text",
@@ -67,7 +69,7 @@ COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
 """The columns of each table, in order, and what each holds. Numbers may be missing, text may be empty."""
 
 
-MAY_LACK = {"clips": ("time_shift", "digest")}  # columns that tables made by hand may do without
+MAY_LACK = {"clips": ("time_shift", "digest", "watch")}  # columns that tables made by hand may do without
 PER_SPECIES = ("predictions", "frames")  # tables with a column of probabilities for each species
 
 
@@ -75,6 +77,9 @@ RESERVED = ("", "filepath", "filename", "status", "fold", "pts_seconds", "label"
 
 
 STATUSES = ("ok", "partial", "failed")
+
+
+WATCH = ("", "yes", "no")
 
 
 TIME_SOURCES = ("", "container", "exif", "name", "table", "modified")
@@ -100,12 +105,18 @@ RUN_FACTS: Mapping[str, object] = MappingProxyType({
     "species": [],
     "thresholds": {},  # species -> probability from which it counts as seen
     "operating_points": {},
+    "model_digest": "",  # of the model's weights
+    "calibration": {},  # what the probabilities were calibrated on; empty where they are the model's own
+    "to_watch": "",  # in words, and by what promise
     "primatrix_version": "",
     "created": "",  # UTC, ISO 8601
     "timezone": "",  # of times without their own
     "settings": {},
 })  # fmt: skip
 """What run.json says, and what stands there for what is not known."""
+
+
+FACTS_MAY_LACK = ("model_digest", "calibration", "to_watch")  # of a run.json that was made by hand
 
 
 def complete_facts(facts: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON values of several types
@@ -209,8 +220,9 @@ def check_sightings(table: pd.DataFrame, species: Sequence[str]) -> None:
 
 
 def check_clips(table: pd.DataFrame) -> None:
-    """InputError where a time of recording, or its source, is none."""
+    """InputError where a time of recording, its source or a word about watching is none."""
     _check_words(table, "clips", column="time_source", words=TIME_SOURCES)
+    _check_words(table, "clips", column="watch", words=WATCH)
     wrong = ~table["recorded_at"].map(_is_time).to_numpy(bool)
     if wrong.any():
         row = table[wrong].iloc[0]

@@ -24,6 +24,7 @@ from primatrix.results.columns import (
     ARROW_TYPES,
     COLUMNS,
     DEFAULT_THRESHOLD,
+    FACTS_MAY_LACK,
     RUN_FACTS,
     check_clips,
     check_known,
@@ -68,9 +69,11 @@ class Results:
     facts: Mapping[str, Any]  # Any: JSON values of several types
 
     def __post_init__(self) -> None:
-        missing = [name for name in RUN_FACTS if name not in self.facts]
+        given = {**{name: RUN_FACTS[name] for name in FACTS_MAY_LACK}, **self.facts}
+        missing = [name for name in RUN_FACTS if name not in given]
         if missing:
             raise InputError(f"run.json: no `{missing[0]}`; wanted {', '.join(RUN_FACTS)}")
+        object.__setattr__(self, "facts", given)
         check_names(self.species)
         for name in COLUMNS:
             table = getattr(self, name)

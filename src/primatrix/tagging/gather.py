@@ -28,7 +28,7 @@ from primatrix.footage import (
     read_times_in_names,
 )
 from primatrix.records import Video
-from primatrix.results import COLUMNS, Results, complete_facts
+from primatrix.results import COLUMNS, Results, complete_facts, skip_clips
 from primatrix.tagging.answers import Answer
 from primatrix.tagging.sightings import find_sightings
 from primatrix.tagging.spec import TagSpec
@@ -72,6 +72,9 @@ def gather_results(
     """
     species = list(facts["species"])
     clips, words, chances = _list_clips(videos, read_chunks(), spec, places, species)
+    # Before neighbours weigh in: the promise is about the model's own probabilities.
+    skipped = skip_clips(chances, species, points=facts.get("operating_points", {}))
+    clips["watch"] = np.where(skipped, "no", "yes")
     if spec.neighbours:
         chances = spec.neighbours.apply(
             chances, sites=group_sites(clips).to_numpy(), times=parse_times(clips["recorded_at"])

@@ -15,7 +15,7 @@ from primatrix.footage import group_sites, parse_times, read_deployments
 from primatrix.interchange import read_labels
 from primatrix.labels import choose_fitted
 from primatrix.measures import fit_logistic, logit_log_losses, match_rows
-from primatrix.results import read_predictions
+from primatrix.results import read_origin, read_predictions
 from primatrix.tagging.neighbours import (
     LAGS_MINUTES,
     Floats,
@@ -23,7 +23,7 @@ from primatrix.tagging.neighbours import (
     gather_evidence,
     to_logits,
 )
-from primatrix.trust import Calibration
+from primatrix.trust import Calibration, refuse_others_answers, refuse_trained
 
 __all__ = ["fit_neighbours", "learn_neighbours"]
 
@@ -40,12 +40,14 @@ def learn_neighbours(
     where the model is; the out-of-fold answers of `train_folds` (oof.csv) are calibrated here. Raises InputError
     where files do not fit together, ModelError where `model` is no folder of a model.
     """
+    refuse_others_answers(read_origin(predictions), predictions, model=model)
     table, out_of_fold = _read_as_predicted(predictions, Path(model))
     labelled = choose_fitted(read_labels(labels), out_of_fold=out_of_fold).spell(table.columns).table
     # A species that no label names is in no clip; one that was not predicted is refused by match_rows.
     columns = [*table.columns, *labelled.columns.difference(table.columns)]
     known = labelled.reindex(columns=columns, fill_value=0.0)
     chances = match_rows(known, table).dropna()
+    refuse_trained(predictions, list(chances.index), model=model, out_of_fold=out_of_fold)
     places = read_deployments(deployments).look_up(chances.index)
     clips = pd.DataFrame({"filepath": chances.index, "site": places["site"].to_numpy()})
     times = parse_times(places["recorded_at"])

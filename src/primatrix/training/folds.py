@@ -23,6 +23,7 @@ from primatrix.models import (
     read_state,
 )
 from primatrix.progress import ShowProgress, show_progress
+from primatrix.results import Origin, write_origin
 from primatrix.training.answers import answer_held_out
 from primatrix.training.loop import hold_run, train_one
 from primatrix.training.recipe import History, TrainSpec, settle
@@ -107,6 +108,9 @@ def train_folds(
         table = pd.concat(tables).loc[labels.index]
         loss, constant = measure_answers(table, labels)
         ensemble = save_ensemble(models, table, fold_of, folder=folder, loss=loss)
+        files = data.identify(table.index)
+        origin = Origin(ensemble.name, ensemble.digest, out_of_fold=True, files=files)
+        write_origin(folder / TABLE, origin)
     split = describe_folds(labels, sites=data.sites, folds=folds)
     return FoldRun(
         table.assign(fold=fold_of), tuple(histories), loss, constant, folder, ensemble, tuple(split)
