@@ -183,7 +183,7 @@ class Clip:
 
     @property
     def status(self) -> Literal["ok", "partial"]:
-        """ "partial" where the file ended early or frames in it were damaged."""
+        """ "partial" where the file ended early, frames in it were damaged or times in it were wrong."""
         return "partial" if self.note else "ok"
 
 

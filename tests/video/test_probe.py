@@ -111,6 +111,27 @@ def test_pictures_last_as_long_as_their_times_say(make_video: MakeVideo, tmp_pat
     )
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts"])
+def test_one_wrong_time_makes_no_clip_longer_and_is_told(
+    make_video: MakeVideo, change_times: MakeVideo, tmp_path: Path, suffix: str
+) -> None:
+    times = [i / 25 for i in range(100)]
+    sound = make_video(tmp_path / "a.mkv", frames=100, options={"bf": "0"})
+    wrong = change_times(sound, tmp_path / f"b{suffix}", [*times[:-1], 86400.0])
+    facts = probe_video(wrong)
+    assert facts.duration_seconds == pytest.approx(4.0, abs=0.05)
+    assert (facts.frames, round(facts.frames_per_second)) == (100, 25)
+    assert facts.loss.startswith("times jump by 86,396 s at 3.9 s")
+    assert probe_video(change_times(sound, tmp_path / "c.mkv", times)).loss == ""
+
+
+def test_what_is_never_shown_is_not_counted(make_video: MakeVideo, tmp_path: Path) -> None:
+    options = {"auto-alt-ref": "1", "lag-in-frames": "16", "deadline": "realtime"}
+    for codec in ("libvpx", "libvpx-vp9"):
+        path = make_video(tmp_path / f"{codec}.mkv", frames=60, codec=codec, options=options)
+        assert probe_video(path).frames == 60
+
+
 def test_a_still_is_one_frame_that_lasts_no_time_and_stands_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by 90 degrees

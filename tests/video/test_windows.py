@@ -18,6 +18,12 @@ def test_windows_tile_the_clip_and_are_about_as_long_as_asked(duration: float, w
     assert len(windows) == 1 or lengths.min() >= 0.62 * wanted
 
 
+def test_a_clip_has_no_more_windows_than_frames() -> None:
+    assert len(plan_windows(86400.0, frames=24)) == 24  # time-lapse, one an hour
+    assert len(plan_windows(60.0, frames=1500)) == 4
+    assert plan_windows(3600.0, frames=0).tolist() == [[0.0, 3600.0]]
+
+
 def test_one_window_takes_the_frames_that_training_took() -> None:
     times = [i / 25 for i in range(375)]
     for sampler in ("uniform", "per_second", "keyframes"):

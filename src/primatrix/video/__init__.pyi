@@ -12,11 +12,11 @@ from .files import is_still as is_still
 from .files import search_folder as search_folder
 from .identity import identify as identify
 from .identity import identify_all as identify_all
+from .order import order_frames as order_frames
 from .packets import PacketTable as PacketTable
 from .packets import Source as Source
 from .packets import VideoPacket as VideoPacket
 from .packets import open_video as open_video
-from .packets import order_frames as order_frames
 from .packets import read_data as read_data
 from .pixels import FrameWriter as FrameWriter
 from .pool import DecodePool as DecodePool

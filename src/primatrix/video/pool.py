@@ -14,7 +14,7 @@ code around it, and the time limit is ten lines here.
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -187,7 +187,7 @@ class FilePool(Generic[Item, Result]):
         self._tasks.clear()
         self._queue.clear()
 
-    def map(self, items: Iterable[Item]) -> Iterator[Result | Failure]:
+    def map(self, items: Iterable[Item]) -> Generator[Result | Failure, None, None]:
         """A result or a Failure for every file, in their order; reads `items` only as far as needed."""
         if self.options.workers == 0:
             yield from (run_safely(self._work, item) for item in items)
