@@ -236,7 +236,8 @@ def _decode_counted(path: Path, table: PacketTable, request: Request, *, damage:
     seen = FrameList([float(i) for i in range(sum(table.shown))])
     strict = True
     for _ in range(MOST_PASSES):
-        chosen = request.choose(seen.pts_seconds, seen.keyframes)
+        # Where nothing decoded, or no picture is shown, a sampler has one frame to choose from all the same.
+        chosen = request.choose(seen.pts_seconds or [0.0], seen.keyframes)
         frames, seen = _decode_in_order(path, request, chosen, strict=strict)
         if seen.damaged and strict:
             strict, damage = False, f"{seen.damaged} pictures not decodable without an error"
