@@ -25,8 +25,9 @@ def test_an_mpeg4_picture_that_is_not_coded_is_not_shown(parameters: bytes) -> N
 
 
 def test_the_second_of_two_mpeg4_pictures_is_shown_with_the_next_packet() -> None:
-    packets = (CODED, CODED + CODED, NOT_CODED, NOT_CODED, b"\x7f", CODED + CODED, b"\x7f")
-    assert ask("mpeg4", PARAMETERS, *packets) == [True, True, True, False, False, True, True]
+    large = CODED + bytes(30)
+    packets = (CODED, large + large, large, NOT_CODED, NOT_CODED, b"\x7f", large + large, b"\x7f")
+    assert ask("mpeg4", PARAMETERS, *packets) == [True, True, True, True, False, False, True, True]
 
 
 def test_vp8_and_vp9_hide_what_others_lean_on() -> None:

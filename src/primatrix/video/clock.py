@@ -54,6 +54,41 @@ def time_frames(
     >>> time_frames([0, 1, None, 172800], frame_seconds=0.5, tick_seconds=0.5)
     FrameTimes(pts_seconds=[0.0, 0.5, 1.0, 1.5], duration_seconds=2.0, note='times jump by 86,400 s at 0.5 s: ...')
     """
+    sound = _time_sound(stamps, frame_seconds, tick_seconds, stated_seconds)
+    return sound or _put_right(stamps, frame_seconds, tick_seconds, stated_seconds)
+
+
+def _time_sound(
+    stamps: Sequence[float | None], frame_seconds: float, tick_seconds: float, stated_seconds: float
+) -> FrameTimes | None:
+    """The times of frames whose stamps are sound at the first look, as nearly all are; else None."""
+    if len(stamps) < 2 or tick_seconds <= 0 or None in stamps:
+        return None
+    ticks = np.array(stamps)
+    rising = np.sort(ticks)
+    steps = rising[1:] - rising[:-1]
+    shortest, longest = steps.min(), steps.max()
+    if not 0 < longest <= min(shortest * float(GAP_FRAMES), LONGEST_GAP_SECONDS / tick_seconds):
+        return None
+    near = MOST_REORDERED // 2 - 1  # places: no step leads further than MOST_REORDERED then
+    if (ticks[:-near] > rising[near:]).any() or (ticks[near:] < rising[:-near]).any():
+        return None
+    seconds = (rising - rising[0]) * tick_seconds
+    duration = float(seconds[-1]) * len(stamps) / (len(stamps) - 1)
+    if (
+        duration > LONGEST_GAP_SECONDS
+        and (ticks[1:] - ticks[:-1]).min() * tick_seconds < -LONGEST_GAP_SECONDS
+    ):
+        return None
+    by_rate = len(stamps) * frame_seconds
+    if _is_too_long(duration, by_rate, stated_seconds) or _is_too_short(duration, by_rate, stated_seconds):
+        return None
+    return FrameTimes(seconds.tolist(), duration)
+
+
+def _put_right(
+    stamps: Sequence[float | None], frame_seconds: float, tick_seconds: float, stated_seconds: float
+) -> FrameTimes:
     count = len(stamps)
     base = min((stamp for stamp in stamps if stamp is not None), default=0)
     known = (
@@ -71,8 +106,9 @@ def time_frames(
     if repeats > count // 2:
         return replace(by_rate, note=_say_repeats(repeats, "timed by the frame rate"))
     duration = float(seconds[-1]) * count / (count - 1)
-    if _is_too_long(duration, by_rate, stated_seconds) or (
-        not note and _is_too_short(duration, by_rate, stated_seconds)
+    length = by_rate.duration_seconds
+    if _is_too_long(duration, length, stated_seconds) or (
+        not note and _is_too_short(duration, length, stated_seconds)
     ):
         said = f"times say {duration:,.3g} s, length and rate of the file {stated_seconds:,.3g} s"
         return replace(by_rate, note=f"{said}: frames are timed by the frame rate")
@@ -87,14 +123,14 @@ def _time_by_rate(count: int, frame_seconds: float, stated_seconds: float) -> Fr
     return FrameTimes([i * frame_seconds for i in range(count)], count * frame_seconds)
 
 
-def _is_too_long(duration: float, by_rate: FrameTimes, stated: float) -> bool:
+def _is_too_long(duration: float, by_rate: float, stated: float) -> bool:
     """Whether the container's length and rate both say that it is much less."""
-    return stated > 0 and duration > MOST_TIMES_AS_LONG * max(stated, by_rate.duration_seconds)
+    return stated > 0 and duration > MOST_TIMES_AS_LONG * max(stated, by_rate)
 
 
-def _is_too_short(duration: float, by_rate: FrameTimes, stated: float) -> bool:
+def _is_too_short(duration: float, by_rate: float, stated: float) -> bool:
     """Whether the container's length and rate agree that it is much more; in MP4 they are made from the times."""
-    agree = abs(stated - by_rate.duration_seconds) <= SAME_SHARE * stated
+    agree = abs(stated - by_rate) <= SAME_SHARE * stated
     return agree and stated > MOST_TIMES_AS_LONG * duration
 
 

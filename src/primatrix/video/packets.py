@@ -6,6 +6,7 @@ A packet is one coded picture as the container holds it.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import TypeAlias, cast
 
@@ -113,6 +114,7 @@ class PacketTable:
     loss: str = ""  # how much of the file is missing, where that can be told
     may_pass: bool = False  # the loss: the disk failed, not the file
     _index_at: dict[int | None, int] = field(default_factory=dict)
+    _times: FrameTimes | None = None
 
     def find(self, packet: VideoPacket) -> int:
         """The row of a packet that was read again, -1 where it is in none as it was."""
@@ -240,8 +242,13 @@ def read_packets(source: Source) -> PacketTable:
 
 def time_packets(source: Source, table: PacketTable) -> FrameTimes:
     """The times of the pictures in a file, as its packets have them."""
-    rows = zip(table.pts, table.dts or table.pts, table.shown, strict=True)
-    return source.time_frames([dts if pts is None else pts for pts, dts, is_shown in rows if is_shown])
+    if table._times is None:
+        pts = list(compress(table.pts, table.shown))
+        if None in pts:
+            stamps = zip(pts, compress(table.dts or table.pts, table.shown), strict=True)
+            pts = [dts if pts is None else pts for pts, dts in stamps]
+        table._times = source.time_frames(pts)
+    return table._times
 
 
 def _read_index(source: Source) -> PacketTable | None:
@@ -263,14 +270,13 @@ def _add_packets(table: PacketTable, packets: Iterator[VideoPacket], context: av
     """Add a row per packet: the loop that a clip of many tiny packets spends its time in."""
     add_pts, add_keyframe, add_shown = table.pts.append, table.keyframe.append, table.shown.append
     add_dts = table.dts.append
-    shows_picture = find_rule(context.name, bytes(context.extradata or b""))
+    shows = find_rule(context.name, bytes(context.extradata or b""))
     kept, cost_bytes = table.packets, 0
     for packet in packets:
         add_pts(packet.pts)
         add_dts(packet.dts)
         add_keyframe(packet.is_keyframe)
-        shows = shows_picture is None or shows_picture(memoryview(cast(bytes, packet)))
-        add_shown(shows and not packet.is_discard)
+        add_shown((shows is None or shows(memoryview(cast(bytes, packet)))) and not packet.is_discard)
         table.damaged += packet.is_corrupt
         cost_bytes += packet.size + PACKET_OVERHEAD_BYTES
         if cost_bytes <= KEPT_PACKETS_BYTES:

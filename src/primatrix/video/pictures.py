@@ -12,7 +12,10 @@ __all__ = ["find_rule"]
 
 VOP = b"\0\0\1\xb6"  # ISO/IEC 14496-2 section 6.2.1: a picture begins
 VOL = re.compile(rb"\x00\x00\x01[\x20-\x2f]", re.DOTALL)
-LONGEST_NOT_CODED = 19  # bytes of a VOP that is not coded
+LONGEST_NOT_CODED = (
+    16  # bytes of a packet whose VOP is not coded: 4, 4 of bits and one for every 8 whole seconds
+)
+LONGEST_PARAMETERS = 1024  # bytes, with what encoders write about themselves
 SMALLEST_SLICE_BYTES = 256  # of H.264 and HEVC: a packet beyond that surely holds a slice
 START_CODE = re.compile(rb"\x00\x00\x01(?=.)", re.DOTALL)
 EXTENDED_SHAPE, EXTENDED_ASPECT = 3, 15
@@ -38,15 +41,14 @@ def find_rule(codec: str, extradata: bytes) -> Rule | None:
     if place_of_size is None:
         return None
     is_slice = _is_h264_slice if codec == "h264" else _is_hevc_slice
-    counted = (
-        len(extradata) > place_of_size and extradata[0] == 1
-    )  # ISO/IEC 14496-15 sections 5.3.3.1 and 8.3.3.1
+    # ISO/IEC 14496-15 sections 5.3.3.1 and 8.3.3.1: version 1, and later the bytes that a unit's length takes.
+    counted = len(extradata) > place_of_size and extradata[0] == 1
     prefix = (extradata[place_of_size] & 3) + 1 if counted else 0
-    return lambda content: _holds_slice(content, is_slice, prefix)
+    return lambda content: len(content) > SMALLEST_SLICE_BYTES or _holds_slice(content, is_slice, prefix)
 
 
 class _Mpeg4Rule:
-    """Knows the pictures that packets owe; what is needed to read them stands before the first one."""
+    """Knows the pictures that packets owe; what is needed to read small ones stands before the first picture."""
 
     def __init__(self, extradata: bytes) -> None:
         self._time_bits = _find_time_bits(extradata)
@@ -54,22 +56,26 @@ class _Mpeg4Rule:
 
     def __call__(self, packet: memoryview) -> bool:
         content = bytes(packet)
-        if VOL.search(content):
-            self._time_bits = _find_time_bits(content) or self._time_bits
-        waiting = self._owed + sum(self._is_coded(vop) for vop in content.split(VOP)[1:])
+        if not self._time_bits:
+            self._time_bits = _find_time_bits(content[:LONGEST_PARAMETERS])
+        if len(content) > LONGEST_NOT_CODED:
+            self._owed = max(self._owed + content.count(VOP) - 1, 0)
+            return True
+        waiting = self._owed + self._is_coded(content)
         self._owed = max(waiting - 1, 0)
         return waiting > 0
 
-    def _is_coded(self, vop: bytes) -> bool:
+    def _is_coded(self, content: bytes) -> bool:
         """Section 6.2.5: the type, 1s and a 0 for whole seconds, a marker, the time, a marker, and then this bit."""
-        if len(vop) > LONGEST_NOT_CODED or not self._time_bits:
-            return True
-        bits = _Bits(vop)
-        bits.read(2)
-        while bits.read(1) and bits.left > 0:
-            pass
-        bits.read(1 + self._time_bits + 1)
-        return bits.left <= 0 or bool(bits.read(1))
+        _, found, vop = content.partition(VOP)
+        if not found or not self._time_bits:
+            return bool(found)
+        bits = int.from_bytes(vop[:8].ljust(8, b"\xff"), "big")
+        place = 61  # after the type
+        while place and bits >> place & 1:
+            place -= 1
+        place -= self._time_bits + 3
+        return place < 0 or bool(bits >> place & 1)
 
 
 def _find_time_bits(content: bytes) -> int:
@@ -138,8 +144,6 @@ def _is_hevc_slice(unit: int) -> bool:
 
 def _holds_slice(content: memoryview, is_slice: Callable[[int], bool], prefix: int) -> bool:
     """Whether one of the units is a slice; their length stands before them (`prefix` bytes), or else a start code."""
-    if len(content) > SMALLEST_SLICE_BYTES:
-        return True
     if not prefix:
         return any(is_slice(content[match.end()]) for match in START_CODE.finditer(content))
     place = 0
