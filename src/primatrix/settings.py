@@ -119,6 +119,10 @@ def parse_yaml(text: str, *, source: str) -> Any:  # Any: whatever YAML holds
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{source}: not YAML ({reason}); wanted one `name: value` per line") from None
+    except RecursionError:
+        raise InputError(
+            f"{source}: nested too deeply to be read; wanted one `name: value` per line"
+        ) from None
 
 
 def check_types(settings: object) -> None:

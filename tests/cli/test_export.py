@@ -32,12 +32,13 @@ def test_what_is_wrong_is_listed_line_by_line_with_code_1(tmp_path: Path, run: R
     assert ended.err == f"primatrix: {tmp_path / 'seen.csv'}: long-csv with 2 problems\n"
 
 
-def test_a_taxonomy_that_is_not_there_is_made_to_be_edited(results: Path, tmp_path: Path, run: Run) -> None:
-    words = ("export", results, "--to", "speciesnet", "--out", tmp_path / "out.json")
-    ended = run(*words, "--taxonomy", tmp_path / "names.csv")
-    assert (ended.code, "the names used now; edit it and run this again" in ended.err) == (0, True)
+def test_a_taxonomy_is_copied_edited_and_used(results: Path, tmp_path: Path, run: Run) -> None:
+    ended = run("export", "--copy-taxonomy", tmp_path / "names.csv")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == f"{tmp_path / 'names.csv'}: the names used now; edit it and give it as --taxonomy\n"
     table = (tmp_path / "names.csv").read_text()
     (tmp_path / "names.csv").write_text(table.replace("duiker,Cephalophinae", "duiker,Cephalophus"))
+    words = ("export", results, "--to", "speciesnet", "--out", tmp_path / "out.json")
     assert run(*words, "--taxonomy", tmp_path / "names.csv").err == ""
 
 

@@ -244,17 +244,6 @@ def test_a_file_in_the_way_is_one_line(run: Run, tmp_path: Path, monkeypatch: py
     assert ended.err.endswith("folder: Not a directory; choose another place, then run again\n")
 
 
-def test_a_stop_by_the_keyboard_says_that_the_command_goes_on(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stop() -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(importlib.import_module("primatrix.cli.program"), "app", stop)
-    ended = run("train")
-    assert (ended.code, ended.err) == (130, "primatrix: stopped; the same command goes on from here\n")
-
-
 def test_an_error_of_ours_that_has_several_lines_becomes_one(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

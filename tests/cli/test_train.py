@@ -302,3 +302,16 @@ def test_a_benchmark_is_split_as_published_and_what_is_untrained_is_said(
     assert lines[1].startswith("training on 84 clips of ")
     assert any(line.startswith("not trained on, for all their clips validate: ") for line in lines)
     assert len(pd.read_csv(tmp_path / "m" / "validation.csv")) == 32  # the batch that was validated on
+
+
+def test_the_best_epoch_is_kept_but_by_folds_the_last(
+    run: Run, command: tuple[object, ...], tmp_path: Path
+) -> None:
+    """A fold's own clips must not choose which weights answer them."""
+    assert run(*command, "--folds", 2, "--epochs", 1).code == 0
+    assert load_model(tmp_path / "m" / "fold0").recipe["keep"] == "last"
+    chosen = (*command, "--folds", 2, "--epochs", 1, "--set", "keep=best", "--out", tmp_path / "chosen")
+    assert run(*chosen).code == 0
+    assert load_model(tmp_path / "chosen" / "fold0").recipe["keep"] == "best"
+    assert run(*command, "--epochs", 1, "--out", tmp_path / "one").code == 0
+    assert load_model(tmp_path / "one").recipe["keep"] == "best"

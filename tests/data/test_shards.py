@@ -93,6 +93,22 @@ def test_what_a_killed_writer_left_goes_and_what_is_finished_stays(tmp_path: Pat
     assert names(tmp_path) == sorted([*whole, "spec.json"])
 
 
+def test_files_whose_names_are_only_like_a_shards_are_neither_read_nor_deleted(tmp_path: Path) -> None:
+    write(tmp_path, 3)
+    strays = [
+        "shard-notes.parquet",
+        "shard-notes.npy",
+        "shard-.parquet",
+        "shard-4 (copy).parquet",
+        "shard-٣.npy",
+    ]
+    for name in strays:
+        (tmp_path / name).write_text("mine")
+    assert list_shards(tmp_path) == [3]
+    remove_unfinished(tmp_path)
+    assert set(strays) <= set(names(tmp_path))
+
+
 def test_nothing_is_seen_of_a_shard_that_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

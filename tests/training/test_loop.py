@@ -123,19 +123,21 @@ def seen_loss(message: str) -> str:
 
 def test_steps_default_to_the_whole_sets_and_validation_can_be_left_out() -> None:
     seen = []
-    history = train(make_model(), Squares(), epochs=1, validation_steps=0, on_progress=seen.append)
+    settings = {"epochs": 1, "validation_steps": 0, "on_progress": seen.append}
+    history = train(make_model(), Squares(), least_steps=1, **settings)
     assert seen[-1].total == 4
     assert math.isnan(history.epochs[0].val_loss)
 
 
-def test_best_epoch_is_kept_when_asked_for(tmp_path: Path) -> None:
-    settings = {**SMALL, "epochs": 4, "learning_rate": 0.03, "device": "cpu"}
+def test_best_epoch_is_kept_unless_the_last_is_asked_for(tmp_path: Path) -> None:
+    settings = {**SMALL, "epochs": 4, "learning_rate": 0.1, "device": "cpu"}
     last, best = make_model(), make_model()
-    history = train(last, Squares(), **settings)
+    history = train(last, Squares(), keep="last", **settings)
     chosen = min(range(4), key=lambda i: history.epochs[i].val_loss)
-    train(best, Squares(), keep="best", folder=tmp_path, **settings)
+    train(best, Squares(), folder=tmp_path, **settings)
     expected = make_model()
-    train(expected, Squares(), **{**settings, "epochs": chosen + 1})
+    assert chosen < 3
+    train(expected, Squares(), keep="last", **{**settings, "epochs": chosen + 1})
     assert same_weights(best, expected)
     assert same_weights(load_model(tmp_path), expected)
     assert best.scores["val_loss"] == history.epochs[chosen].val_loss

@@ -1,4 +1,3 @@
-import dataclasses
 import math
 from typing import Any
 
@@ -21,14 +20,32 @@ class Data:
 
 
 def test_open_numbers_of_steps_come_from_the_data() -> None:
-    spec = settle(TrainSpec(), settings={"epochs": 4}, data=Data())
+    spec = settle(TrainSpec(least_steps=0), settings={"epochs": 4}, data=Data())
     assert (spec.epochs, spec.steps_per_epoch, spec.validation_steps, spec.total_steps) == (4, 10, 3, 40)
-    spec = settle(TrainSpec(accumulate=4), settings={"validation_steps": 1}, data=Data())
+    spec = settle(TrainSpec(accumulate=4, least_steps=0), settings={"validation_steps": 1}, data=Data())
     assert (spec.steps_per_epoch, spec.validation_steps) == (3, 1)  # 10 batches, four a step
     assert (
         settle(TrainSpec(validation_steps=9), settings={}, data=Data()).validation_steps == 3
     )  # no clip twice
-    assert settle(TrainSpec(accumulate=2, devices=2), settings={}, data=Data()).steps_per_epoch == 3
+    spec = settle(TrainSpec(accumulate=2, devices=2, least_steps=0), settings={}, data=Data())
+    assert spec.steps_per_epoch == 3
+
+
+@pytest.mark.parametrize("name", ["lrcn", "motion", "conv3d", "backbone"])
+def test_few_clips_are_gone_through_often_enough_and_many_clips_once(name: str) -> None:
+    assert settle(TrainSpec.for_model(name), settings={}, data=Data()).steps_per_epoch == 20
+    many = Data()
+    many.num_batches = 500
+    assert settle(TrainSpec.for_model(name), settings={}, data=many).steps_per_epoch == 500
+    assert settle(TrainSpec.for_model(name, steps_per_epoch=3), settings={}, data=Data()).steps_per_epoch == 3
+
+
+@pytest.mark.parametrize("name", ["lrcn", "motion", "conv3d", "backbone"])
+def test_the_best_epoch_is_kept_where_there_is_validation_and_else_the_last(name: str) -> None:
+    spec = TrainSpec.for_model(name)
+    assert settle(spec, settings={}, data=Data()).keep == "best"
+    assert settle(spec, settings={"validation_steps": 0}, data=Data()).keep == "last"
+    assert settle(spec, settings={"keep": "last"}, data=Data()).keep == "last"
 
 
 def test_patience_without_anything_to_judge_by_is_refused() -> None:
@@ -72,11 +89,11 @@ def test_recommended_settings_change_what_they_name_and_nothing_else() -> None:
     assert TrainSpec(**{**spec.to_dict(), "augmentation": None, "sampling": None}) == spec
 
 
-def test_the_best_epoch_is_the_first_of_least_validation_loss_or_of_loss() -> None:
+def test_the_best_epoch_is_the_first_of_least_validation_loss() -> None:
     scores = [EpochScores(loss, val, 1.0, 1.0) for loss, val in ((0.3, 0.5), (0.2, 0.4), (0.1, 0.4))]
     assert best_epoch(scores) is scores[1]
-    plain = [dataclasses.replace(one, val_loss=math.nan) for one in scores]
-    assert best_epoch(plain) is plain[2]
+    unknown = EpochScores(0.1, math.nan, 1.0, 1.0)
+    assert best_epoch([unknown, scores[0]]) is scores[0]
 
 
 def test_a_history_is_lists_by_name_and_a_line_per_epoch() -> None:

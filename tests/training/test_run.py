@@ -158,7 +158,7 @@ def test_averaged_weights_are_what_validates_and_is_saved(tmp_path: Path) -> Non
     settings = {**SMALL, "device": "cpu", "precision": "fp32", "learning_rate": 0.01, "validation_steps": 5}
     plain, averaged = make_model(), make_model()
     train(plain, Squares(), **settings)
-    history = train(averaged, Squares(), ema=0.9, folder=tmp_path, **settings)
+    history = train(averaged, Squares(), ema=0.9, keep="last", folder=tmp_path, **settings)
     assert not same_weights(plain, averaged)
     assert same_weights(load_model(tmp_path), averaged)
     by_hand = []
@@ -186,3 +186,60 @@ def test_batches_that_do_not_fit_the_model_are_refused() -> None:
     model = build_model("lrcn", species=["a", "b", "c"], spec=SPEC)
     with pytest.raises(ModelError, match=r"got labels of shape \(6, 2\), wanted \(6, 3\)"):
         train(model, Squares(), **SMALL)
+
+
+class FewSquares(Squares):
+    """The same six clips, trained on and validated on."""
+
+    num_batches = num_val_batches = 1
+
+    def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        while True:
+            yield self.draw(0, 0)
+
+    val_batches = batches
+
+
+def make_motion() -> Model:
+    return build_model("motion", species=["square", "noise"], spec=SPEC, width=4)
+
+
+def measure_loss(model: Model, batch: tuple[np.ndarray, np.ndarray]) -> float:
+    p = model.probabilities(batch[0]).astype(np.float64)
+    return float(-np.log(np.where(batch[1] == 1, p, 1 - p)).mean())
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.995])
+def test_batch_norms_of_a_short_run_fit_the_weights_that_are_kept(ema: float, tmp_path: Path) -> None:
+    """A model of 20 steps answers its training clips as the printed loss says, not as its statistics began."""
+    model = make_motion()
+    spec = TrainSpec.for_model("motion", ema=ema, epochs=1, precision="fp32", augmentation=None, device="cpu")
+    (epoch,) = train(model, FewSquares(), spec=spec, folder=tmp_path).epochs
+    loss = measure_loss(load_model(tmp_path), FewSquares().draw(0, 0))
+    assert loss < 0.2
+    assert loss <= epoch.loss
+    assert loss == pytest.approx(epoch.val_loss, rel=1e-4)
+    assert measure_loss(model, FewSquares().draw(0, 0)) == pytest.approx(loss, rel=1e-6)
+
+
+@pytest.mark.parametrize("data", [Squares(), SquaresWithPlace()])
+def test_measuring_statistics_moves_no_batch_and_a_resumed_run_is_bit_equal(
+    data: Squares, tmp_path: Path
+) -> None:
+    settings = {**SMALL, "ema": 0.9, "epochs": 3, "device": "cpu", "augmentation": {"flip": 0.5}}
+    whole, again = make_motion(), make_motion()
+    history = train(whole, type(data)(), **settings)
+    with pytest.raises(KeyboardInterrupt):
+        train(make_motion(), data, folder=tmp_path, checkpoint_steps=1, on_progress=stop_at(5), **settings)
+    assert losses(train(again, data, folder=tmp_path, checkpoint_steps=1, **settings)) == losses(history)
+    assert same_weights(whole, again)
+
+
+def test_what_a_run_trains_is_the_same_whether_statistics_are_measured_or_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = {**SMALL, "epochs": 3, "device": "cpu"}
+    with_them = train(make_motion(), SquaresWithPlace(), **settings)
+    monkeypatch.setattr("primatrix.training.run.find_norms", lambda network: [])
+    without = train(make_motion(), SquaresWithPlace(), **settings)
+    assert [epoch.loss for epoch in with_them.epochs] == [epoch.loss for epoch in without.epochs]

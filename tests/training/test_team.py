@@ -88,6 +88,27 @@ def test_two_processes_give_the_weights_of_two_accumulated_batches(tmp_path: Pat
         assert (got["loss"], got["val_loss"]) == pytest.approx((want.loss, want.val_loss), rel=1e-4)
 
 
+def test_two_processes_keep_the_same_statistics_of_batch_norms(tmp_path: Path) -> None:
+    pytest.importorskip("lightning_fabric")
+    script = tmp_path / "run.py"
+    text = SCRIPT.format(file=__file__, folder=str(tmp_path / "two"))
+    script.write_text(
+        text.replace("case.make_model()", "model", 1).replace(
+            "told = []",
+            "told = []; model = case.build_model('motion', species=['a', 'b'], spec=case.SPEC, width=4)",
+        )
+        + "print('means', [w.sum().item() for n, w in model.network.state_dict().items() if 'running' in n])\n"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, env=environment, timeout=200, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    means = [line for line in done.stdout.splitlines() if line.startswith("means")]
+    assert len(means) == 2
+    assert len(set(means)) == 1
+
+
 def test_several_processors_without_lightning_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lightning_fabric", None)
     with pytest.raises(

@@ -367,3 +367,21 @@ def test_an_avi_with_b_frames_keeps_the_time_of_frames_that_were_dropped(
     clip = decode_clip(path, ClipSpec(6, 16, 16, sampler="per_second"))
     assert clip.pts_seconds.tolist() == pytest.approx([0, 0.96, 2, 2.96, 4, 4.96])
     assert clip.note == ""
+
+
+@pytest.mark.parametrize("sampler", ["uniform", "keyframes", "per_second"])
+def test_a_video_of_which_no_picture_decodes_says_so_whatever_the_sampler(
+    make_video: MakeVideo, tmp_path: Path, sampler: Sampler
+) -> None:
+    path = make_video(tmp_path / "a.avi", frames=6, size=(16, 16), codec="mpeg4")
+    data = bytearray(path.read_bytes())
+    place = data.find(b"00dc", data.find(b"movi"))
+    while (
+        0 <= place < data.find(b"idx1")
+    ):  # every chunk of pixels: eight bytes of name and size, then nothing but 0
+        size = int.from_bytes(data[place + 4 : place + 8], "little")
+        data[place + 8 : place + 8 + size] = bytes(size)
+        place = data.find(b"00dc", place + 8)
+    path.write_bytes(data)
+    with pytest.raises(DecodeError, match=r"none of its 6 pictures can be decoded"):
+        decode_clip(path, ClipSpec(4, 16, 16, sampler=sampler))

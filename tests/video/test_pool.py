@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from primatrix.errors import PrimatrixError
+from primatrix.errors import InputError, PrimatrixError
 from primatrix.records import Clip, ClipSpec, Failure, Video
 from primatrix.video.decode import decode_clip
 from primatrix.video.files import describe_video
@@ -253,3 +253,18 @@ def test_a_worker_keeps_nothing_of_the_videos_it_has_read(
             status = Path(f"/proc/{pool._workers[0].process.pid}/status").read_text(encoding="utf-8")
             resident_kib.append(int(status.split("VmRSS:")[1].split()[0]))
     assert resident_kib[1] - resident_kib[0] < 40_000
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ({"workers": -1}, "workers: got -1, wanted 0 or more"),
+        ({"batch": 0}, "batch: got 0, wanted 1 or more"),
+        ({"memory_limit_bytes": 0}, "memory_limit_bytes: got 0, wanted 1 or more"),
+        ({"time_limit_seconds": 0}, "time_limit_seconds: got 0, wanted more than 0"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(numbers: dict[str, int], said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        PoolOptions(**numbers)
+    assert str(caught.value) == said

@@ -24,7 +24,11 @@ def export(
     out: Annotated[Path | None, typer.Option(help="File to write; for camtrap-dp, a folder.")] = None,
     taxonomy: Annotated[
         Path | None,
-        typer.Option(help="CSV of scientific names per label; one that is not there is made, to edit."),
+        typer.Option(help="CSV of scientific names per label, as --copy-taxonomy writes it."),
+    ] = None,
+    copy_taxonomy: Annotated[
+        Path | None,
+        typer.Option(help="Write the names used now to this CSV, to edit; no more."),
     ] = None,
     quiet: Quiet = False,  # noqa: ARG001  # as all commands
     deployments: Annotated[
@@ -64,13 +68,20 @@ def export(
     if check:
         check_file(check, schemas)
         return
+    if copy_taxonomy:
+        from primatrix.interchange import copy_taxonomy as copy_table
+
+        typer.echo(f"{copy_table(copy_taxonomy)}: the names used now; edit it and give it as --taxonomy")
+        return
     if results is None or out is None:
         raise InputError("export: got no " + ("RESULTS" if results is None else "--out") + "; wanted the folder that "
-                         "`predict` wrote and --out, or --check FILE")  # fmt: skip
-    from primatrix.interchange import ExportOptions, copy_taxonomy, export_results, read_taxonomy
+                         "`predict` wrote and --out, or --check FILE or --copy-taxonomy FILE")  # fmt: skip
+    from primatrix.interchange import ExportOptions, export_results, read_taxonomy
 
     if taxonomy and not taxonomy.exists():
-        tell(f"wrote {copy_taxonomy(taxonomy)}, the names used now; edit it and run this again")
+        raise InputError(
+            f"{taxonomy}: no such file; check the name, or write one with --copy-taxonomy {taxonomy}"
+        )
     options = ExportOptions(read_taxonomy(taxonomy), deployments, project, timezone, skip_undated)
     run = export_results(results, to, out, options=options)
     typer.echo(run.summary())

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 import primatrix
+from primatrix.cli.stopping import Stopped, describe_stop, hearing_signals
 from primatrix.errors import PrimatrixError
 
 __all__ = ["Command", "app", "finish", "main", "stop", "tell"]
@@ -96,26 +97,35 @@ def take_options(
 
 
 def main() -> None:
-    """Run the command line; every expected error becomes one line on stderr and exit code 2."""
+    """Run the command line; every expected error becomes one line on stderr and exit code 2.
+
+    A signal that asks for an end becomes one line too, and 128 more than its number as exit code (Ctrl-C: 130).
+    """
     # Before torch loads: threads that spin while they wait take the cores from the decoding processes
     # (prediction beside two busy processes: 65-143 clips/s spinning, 353-365 passive, on 2 cores).
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     set_encoding()
-    try:
-        app()
-    except PrimatrixError as error:
-        stop(str(error))
-    except OSError as error:
-        if error.errno in NO_ROOM:
-            wanted = "make room or choose another place, then run again"
-        elif error.errno in NO_PLACE:
-            wanted = "choose another place, then run again"
-        else:
-            raise
-        stop(f"{error.filename or 'disk'}: {error.strerror}; {wanted}")
-    except KeyboardInterrupt:
-        tell("stopped; the same command goes on from here")
-        sys.exit(130)
+    with hearing_signals():
+        try:
+            app()
+        except PrimatrixError as error:
+            stop(str(error))
+        except OSError as error:
+            stop(explain_place(error))
+        except Stopped as stopped:
+            tell(describe_stop(sys.argv[1:]))
+            sys.exit(stopped.exit_code)
+
+
+def explain_place(error: OSError) -> str:
+    """One line about a disk without room and a place that cannot be; other errors are raised again."""
+    if error.errno in NO_ROOM:
+        wanted = "make room or choose another place, then run again"
+    elif error.errno in NO_PLACE:
+        wanted = "choose another place, then run again"
+    else:
+        raise error
+    return f"{error.filename or 'disk'}: {error.strerror}; {wanted}"
 
 
 def set_encoding() -> None:

@@ -82,7 +82,8 @@ Epochs = Annotated[
     int | None, typer.Option(help="Epochs; default: as recommended.", rich_help_panel=TRAINING)
 ]
 Steps = Annotated[
-    int | None, typer.Option(help="Batches per epoch; default: all clips once.", rich_help_panel=TRAINING)
+    int | None,
+    typer.Option(help="Batches per epoch; default: all clips once, at least 20.", rich_help_panel=TRAINING),
 ]
 ValidationSteps = Annotated[
     int | None, typer.Option(help="Default: all validation clips.", rich_help_panel=TRAINING)
@@ -153,7 +154,9 @@ def train(
         "learning_rate": learning_rate, "seed": seed, "devices": devices, "dry_run": dry_run or None,
         "device": None if device == "auto" else device,
     }  # fmt: skip
-    spec = read_recipe(architecture, config=config, change=change or [], flags=flags)
+    spec = read_recipe(
+        architecture, config=config, change=change or [], flags=flags, by_folds=folds is not None
+    )
     batch_size = min(batch_size, DRY_RUN_CLIPS) if spec.dry_run else batch_size
     if is_benchmark(data):
         given = {"--labels": labels, "--held-out-sites": held_out_sites, "--size": size,
@@ -193,13 +196,19 @@ def read_recipe(
     config: Path | None,
     change: list[str],
     flags: dict[str, Any],  # Any: values of several types
+    by_folds: bool,
 ) -> "TrainSpec":
-    """The recommended settings, changed by the file, then by words, then by the flags that were given."""
+    """The recommended settings, changed by the file, then by words, then by the flags that were given.
+
+    By folds the last epoch is kept where nothing else is asked for: a fold's own clips must not choose.
+    """
     from primatrix.settings import merge_settings, parse_words, read_settings
     from primatrix.training import TrainSpec
 
     settings = merge_settings(read_settings(config) if config else {}, parse_words(change))
     settings |= {name: value for name, value in flags.items() if value is not None}
+    if by_folds:
+        settings.setdefault("keep", "last")
     return TrainSpec.for_model(architecture, **settings)
 
 

@@ -3,6 +3,7 @@
 The .npy is written first, the .parquet last: a shard without its .parquet was never finished.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,6 +55,7 @@ SHARE_OF_HANDLES = (
     4  # a mapped file holds a handle: no more than one in so many of those that a process may have
 )
 MOST_OPEN = 512
+SHARD = re.compile(r"shard-([0-9]{6,})\.(?:parquet|npy)")
 
 Row = tuple[bytes, Video, Clip | Failure]  # what the file is, the file, what came of it
 
@@ -116,13 +118,18 @@ def write_shard(folder: Path, number: int, *, rows: Sequence[Row]) -> None:
 
 def list_shards(folder: Path, *, first: int = 0) -> list[int]:
     """Numbers of the finished shards from `first` on, rising."""
-    numbers = (int(path.stem.removeprefix("shard-")) for path in folder.glob("shard-*.parquet"))
+    names = (SHARD.fullmatch(path.name) for path in folder.glob("shard-*.parquet"))
+    numbers = (int(found[1]) for found in names if found)  # others are no shards of ours, whatever they are
     return sorted(number for number in numbers if number >= first)
 
 
 def read_index(folder: Path, number: int, *, columns: list[str]) -> pa.Table:
-    """What became of each input of a shard, one row each."""
-    return pq.read_table(_table_path(folder, number), columns=columns, use_threads=False, memory_map=False)
+    """What became of each input of a shard, one row each. ValueError where the table is none of a shard."""
+    path = _table_path(folder, number)
+    table = pq.read_table(path, columns=columns, use_threads=False, memory_map=False)
+    if not table.schema.equals(pa.schema([SCHEMA.field(name) for name in columns])):
+        raise ValueError("its columns are not those of a shard")
+    return table
 
 
 def read_pixels(folder: Path, number: int) -> NDArray[np.uint8]:
@@ -134,8 +141,9 @@ def read_pixels(folder: Path, number: int) -> NDArray[np.uint8]:
 def remove_unfinished(folder: Path) -> None:
     """Delete what a killed writer left behind. Only for who holds the store's lock."""
     done = {f"shard-{number:06d}" for number in list_shards(folder)}
-    for path in (*folder.glob(".*.part"), *folder.glob("shard-*.npy")):
-        if path.stem not in done:
+    pixels = (path for path in folder.glob("shard-*.npy") if SHARD.fullmatch(path.name))
+    for path in (*folder.glob(".*.part"), *pixels):
+        if path.stem not in done and path.is_file():
             path.unlink(missing_ok=True)
 
 

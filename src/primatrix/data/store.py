@@ -119,7 +119,10 @@ class Store:
         shards, rows = self._locate(videos)
         clips = np.empty((len(videos), *self.spec.shape), np.uint8)
         for place, (shard, row) in enumerate(zip(shards.tolist(), rows.tolist(), strict=True)):
-            clips[place] = self._pixels[shard][row]
+            try:
+                clips[place] = self._pixels[shard][row]
+            except (IndexError, ValueError) as error:  # its pixels are of other clips
+                raise refuse_shard(self.folder, shard, error) from error
         return clips
 
     def read_pts(self, videos: Sequence[Video]) -> NDArray[np.float64]:

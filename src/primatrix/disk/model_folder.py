@@ -83,7 +83,7 @@ def parse_facts(data: bytes | str) -> Facts | None:
     """
     try:
         facts = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or nested too deeply to be read
         return None
     return facts if isinstance(facts, dict) else None
 

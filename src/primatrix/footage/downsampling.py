@@ -193,7 +193,12 @@ def _claim_target(recipe: _Recipe, source: Path) -> None:
             write_json(manifest, wanted)
     except OSError as error:
         raise InputError(f"{recipe.target}: cannot be written: {error.strerror}") from error
-    found = read_json(manifest)
+    try:
+        found = read_json(manifest)
+    except InputError as error:
+        raise InputError(
+            f"{error} as downsample wrote it; use another target folder, or delete this one"
+        ) from error
     differing = [name for name, value in wanted.items() if found.get(name) != value]
     if differing:
         got, want = ({name: values.get(name) for name in differing} for values in (found, wanted))

@@ -171,7 +171,7 @@ def _read_project(path: Path | None) -> dict[str, Any]:  # Any: JSON values of s
     try:
         text = path.read_text(encoding="utf-8-sig")
         facts = _parse_yaml(text) if is_yaml else json.loads(text)
-    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
         what = f"not {'YAML' if is_yaml else 'JSON'} ({' '.join(str(error).split())})"
         reason = error.strerror if isinstance(error, OSError) else what
         raise InputError(f"{path}: {reason}; wanted {', '.join(NEEDED_FACTS)}") from error

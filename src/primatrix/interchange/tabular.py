@@ -121,9 +121,9 @@ def _split_labels(cell: str, path: Path) -> list[str]:
     if text.startswith("["):
         try:
             labels = [str(label) for label in json.loads(text) if label is not None]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(
-                f'{path}: {text!r} is not a JSON list; wanted ["duiker", "hog"] or duiker;hog'
+                f'{path}: {text[:60]!r} is not a JSON list; wanted ["duiker", "hog"] or duiker;hog'
             ) from error
     else:
         separator = next((mark for mark in LIST_SEPARATORS if mark in text), ";")

@@ -1,7 +1,8 @@
 """The columns of a run's tables, checked."""
 
+import math
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from copy import deepcopy
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -22,6 +23,7 @@ __all__ = [
     "FACTS_MAY_LACK",
     "RUN_FACTS",
     "check_clips",
+    "check_facts",
     "check_known",
     "check_names",
     "check_predictions",
@@ -32,6 +34,7 @@ __all__ = [
 ]
 
 Kind = Literal["text", "number", "count", "probability"]
+MOST_SHOWN = 60  # characters of a value in a message
 
 
 COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
@@ -131,6 +134,80 @@ def complete_facts(facts: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON val
     if unknown:
         raise InputError(f"run.json: got `{min(unknown)}`; wanted {', '.join(RUN_FACTS)}")
     return {**deepcopy(dict(RUN_FACTS)), **own, **facts}
+
+
+def check_facts(facts: Mapping[str, Any]) -> None:  # Any: JSON values of several types
+    """InputError for what run.json cannot say: a fact that is missing, or none of its kind.
+
+    >>> check_facts({**RUN_FACTS, "species": "hog"})
+    Traceback (most recent call last):
+    primatrix.errors.InputError: run.json: species: got 'hog', wanted a list of names
+    """
+    missing = [name for name in RUN_FACTS if name not in facts]
+    if missing:
+        raise InputError(f"run.json: no `{missing[0]}`; wanted {', '.join(RUN_FACTS)}")
+    for name, (is_right, wanted) in RIGHT_FACTS.items():
+        if not is_right(facts[name]):
+            raise InputError(f"run.json: {name}: got {_shorten(facts[name])}, wanted {wanted}")
+    check_names(facts["species"])
+    strange = [p["score"] for p in facts["operating_points"].values() if p["task"] == "find"]
+    strange = [score for score in strange if score not in facts["species"]]
+    if strange:
+        raise InputError(f"run.json: operating_points: got score {strange[0]!r}, wanted one of its species")
+
+
+def _shorten(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _is_point(value: object) -> bool:
+    """Whether it is an operating point: what it is for, by which score, from where on (None: nowhere)."""
+    if not isinstance(value, Mapping) or value.get("task") not in ("skip", "find"):
+        return False
+    threshold = value.get("threshold", "")
+    return isinstance(value.get("score"), str) and (threshold is None or _is_share(threshold))
+
+
+def _is_moment(value: object) -> bool:
+    try:
+        return value == "" or bool(datetime.fromisoformat(value))  # type: ignore[arg-type]  # as just tried
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_settings(value: object) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    minutes = value.get("interval_minutes", 1)
+    return isinstance(minutes, int | float) and not isinstance(minutes, bool) and 0 < minutes < math.inf
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+RIGHT_FACTS: Mapping[str, tuple[Callable[[Any], bool], str]] = MappingProxyType({  # Any: a JSON value
+    "model": (_is_text, "a name"),
+    "folder": (_is_text, "the folder of the footage"),
+    "species": (lambda value: isinstance(value, list | tuple) and all(map(_is_text, value)), "a list of names"),
+    "thresholds": (
+        lambda value: isinstance(value, Mapping) and all(map(_is_share, value.values())),
+        "a number from 0 to 1 by species",
+    ),
+    "operating_points": (
+        lambda value: isinstance(value, Mapping) and all(map(_is_point, value.values())),
+        "task, score and threshold by name",
+    ),
+    "primatrix_version": (_is_text, "a version"),
+    "created": (_is_moment, "a time in ISO 8601, or nothing"),
+    "timezone": (_is_text, "the name of a time zone, or nothing"),
+    "settings": (_is_settings, "settings by name, interval_minutes above 0 among them"),
+})  # fmt: skip
 
 
 def check_names(species: Sequence[str]) -> None:

@@ -27,8 +27,8 @@ from primatrix.results.columns import (
     FACTS_MAY_LACK,
     RUN_FACTS,
     check_clips,
+    check_facts,
     check_known,
-    check_names,
     check_predictions,
     check_sightings,
     columns_of,
@@ -70,11 +70,8 @@ class Results:
 
     def __post_init__(self) -> None:
         given = {**{name: RUN_FACTS[name] for name in FACTS_MAY_LACK}, **self.facts}
-        missing = [name for name in RUN_FACTS if name not in given]
-        if missing:
-            raise InputError(f"run.json: no `{missing[0]}`; wanted {', '.join(RUN_FACTS)}")
+        check_facts(given)
         object.__setattr__(self, "facts", given)
-        check_names(self.species)
         for name in COLUMNS:
             table = getattr(self, name)
             if table is not None:
@@ -109,7 +106,7 @@ class Results:
         """
         folder = Path(folder)
         facts = _read_facts(folder / "run.json")
-        species = [str(name) for name in facts.get("species", [])]
+        species = facts["species"]
         tables: dict[str, pd.DataFrame | None] = {
             name: _read_csv(folder / f"{name}.csv", name, species) for name in COLUMNS if name != "frames"
         }
@@ -190,9 +187,14 @@ def _read_facts(path: Path) -> dict[str, Any]:  # Any: JSON values of several ty
             "its end: name it, or run the same predict again"
         )
     try:
-        return read_json(path)
+        facts = read_json(path)
     except InputError as error:
         raise InputError(f"{error} with {', '.join(RUN_FACTS)}; run `primatrix predict` again") from error
+    try:
+        check_facts(facts)
+    except InputError as error:
+        raise InputError(f"{path.parent}: {error}; correct it, or run `primatrix predict` again") from error
+    return facts
 
 
 def _read_csv(path: Path, name: str, species: Sequence[str]) -> pd.DataFrame:

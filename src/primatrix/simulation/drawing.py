@@ -88,13 +88,14 @@ def draw_all(
     workers: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> None:
-    """Draw every file, in this process (`workers` 1) or in several.
+    """Draw every file, in this process (`workers` 0 or 1) or in several.
 
     A worker process that dies is replaced, and what it was drawing drawn once more. Raises OSError where the disk
     refuses, PrimatrixError where a file cannot be drawn.
     """
-    count = min(workers or OPTIONS.workers, len(drawings))
-    options = replace(OPTIONS, workers=count if count > 1 else 0)
+    asked = replace(OPTIONS, workers=OPTIONS.workers if workers is None else workers)
+    count = min(asked.workers, len(drawings))
+    options = replace(asked, workers=count if count > 1 else 0)
     with FilePool(partial(_draw_file, spec), options=options) as pool:
         for done, result in enumerate(pool.map(drawings), start=1):
             if isinstance(result, Failure):

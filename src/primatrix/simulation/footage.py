@@ -1,6 +1,5 @@
 """Simulated camera-trap footage in the shape of the benchmark: tables, and real H.264 files, from a seed."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from primatrix.disk import hold_alone, write_json, write_table
+from primatrix.disk import hold_alone, read_json, write_json, write_table
 from primatrix.errors import InputError
 from primatrix.labels import BENCHMARK_SPECIES
 from primatrix.progress import ShowProgress, show_progress
@@ -87,8 +86,8 @@ def claim_folder(folder: Path, spec: SimulationSpec, sizes: Iterable[DatasetType
         write_json(path, settings)
         return
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+        before = read_json(path)
+    except InputError:  # no JSON object: of no simulation
         before = {}
     changed = [name for name, value in settings.items() if before.get(name) != value]
     if changed:

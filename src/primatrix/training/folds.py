@@ -80,8 +80,8 @@ def train_folds(
 
     Folds are `split_folds` of all labelled clips with seed 0: by site where sites are known. `folder` gets a model
     folder per fold, oof.csv, and what makes it an ensemble for `load_model`. Killed at any moment, the same call
-    goes on. Answers are those of the uncalibrated models. With `keep="best"` or `patience` the fold's own clips
-    choose when to stop, and its answers are a little too good.
+    goes on. Answers are those of the uncalibrated models. Without a `spec` the last epoch of each fold is kept: with
+    `keep="best"` or `patience` the fold's own clips choose when to stop, and its answers are a little too good.
 
     Raises InputError for folds that cannot be, ModelError for a folder with other folds or settings.
     """
@@ -89,7 +89,7 @@ def train_folds(
         raise InputError(
             "dry_run: got it with folds; wanted it with `train`, which goes through the same in seconds"
         )
-    folder, spec = Path(folder), spec or TrainSpec.for_model(make_model().name)
+    folder, spec = Path(folder), spec or TrainSpec.for_model(make_model().name, keep="last")
     labels = data.labels.sort_index()
     fold_of = split_folds(labels, sites=data.sites, folds=folds)
     gather_team(choose_processor(spec.device, precision=spec.precision), size=spec.devices)  # then one leads

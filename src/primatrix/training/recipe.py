@@ -44,16 +44,18 @@ class TrainingData(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TrainSpec:
-    """All settings of a training run; the defaults train LRCN as the benchmark did.
+    """All settings of a training run; the defaults train LRCN as the benchmark did, and keep the best epoch.
 
-    How long: `epochs` of `steps_per_epoch` (default: all clips once), each ended by `validation_steps` (default: all);
-    with `patience`, no longer than so many epochs without a better validation loss.
+    How long: `epochs` of `steps_per_epoch` (default: all clips once, but no fewer than `least_steps`, so that a few
+    clips are gone through often enough), each ended by `validation_steps` (default: all); with `patience`, no longer
+    than so many epochs without a better validation loss.
     Steps: `optimiser` (rmsprop, adamw or muon), `learning_rate`, `weight_decay` (not with rmsprop); `schedule` "cosine"
     lets the rate fall to 0 along half a cosine over all epochs (Loshchilov and Hutter, 2017, without restarts), after
     a share `warmup` of all steps in which it rises; gradients no longer than `gradient_clip`; `accumulate`
     batches per step; `ema` above 0 validates and saves weights averaged with this decay.
     Labels and clips: `label_smoothing` and `bootstrap` (see `objective.clip_loss`), `augmentation`, `sampling`.
-    The end: `keep` says whose weights the model ends with, those of the last or of the best epoch.
+    The end: `keep` says whose weights the model ends with, those of the best epoch or of the last (without validation
+    always of the last).
     The machine: `device`, `precision`, `compile`, and `devices`, how many of them (several need primatrix[lightning]).
     On disk: the state is saved every `checkpoint_seconds`, or every `checkpoint_steps`.
     `dry_run` goes through everything in two steps with a copy of the model and keeps nothing.
@@ -65,6 +67,7 @@ class TrainSpec:
 
     epochs: int = 2
     steps_per_epoch: int | None = None
+    least_steps: int = 20
     validation_steps: int | None = None
     patience: int | None = None
     optimiser: OptimiserName = "rmsprop"
@@ -79,7 +82,7 @@ class TrainSpec:
     bootstrap: float = 0.0
     augmentation: Augmentation | None = None
     sampling: Sampling | None = None
-    keep: Literal["last", "best"] = "last"
+    keep: Literal["last", "best"] = "best"
     seed: int = 0
     device: Device = "auto"
     precision: Precision = "auto"
@@ -96,7 +99,7 @@ class TrainSpec:
             if steps is not None and steps < (name == "steps_per_epoch"):
                 raise InputError(f"{name}: got {steps}, wanted 1 or more, or None for the whole set")
         check_least(self, epochs=1, patience=1, accumulate=1, devices=1, checkpoint_steps=1, seed=0)
-        check_least(self, weight_decay=0, checkpoint_seconds=0)
+        check_least(self, weight_decay=0, checkpoint_seconds=0, least_steps=0)
         check_shares(self, "warmup", "ema", "label_smoothing", "bootstrap", below_one=True)
         for name in ("learning_rate", "gradient_clip"):
             value = getattr(self, name)
@@ -212,8 +215,8 @@ class History:
 
 
 def best_epoch(epochs: list[EpochScores]) -> EpochScores:
-    """The first epoch with the lowest validation loss, or the lowest loss where nothing was validated."""
-    return min(epochs, key=lambda epoch: epoch.loss if math.isnan(epoch.val_loss) else epoch.val_loss)
+    """The first epoch with the lowest validation loss."""
+    return min(epochs, key=lambda epoch: math.inf if math.isnan(epoch.val_loss) else epoch.val_loss)
 
 
 def settle(spec: TrainSpec, *, settings: dict[str, Any], data: TrainingData) -> TrainSpec:
@@ -221,9 +224,11 @@ def settle(spec: TrainSpec, *, settings: dict[str, Any], data: TrainingData) -> 
     spec = change_settings(spec, settings, source="train")
     if spec.steps_per_epoch is None:
         steps = -(-data.num_batches // (spec.accumulate * spec.devices))
-        spec = dataclasses.replace(spec, steps_per_epoch=max(1, steps))
+        spec = dataclasses.replace(spec, steps_per_epoch=max(1, steps, spec.least_steps))
     if spec.validation_steps is None or spec.validation_steps > data.num_val_batches:  # no clip twice
         spec = dataclasses.replace(spec, validation_steps=data.num_val_batches)
+    if not spec.validation_steps:  # nothing to judge epochs by
+        spec = dataclasses.replace(spec, keep="last")
     if spec.patience is not None and not spec.validation_steps:
         raise InputError("patience: got no validation to judge by; wanted validation_steps of 1 or more")
     return spec

@@ -1,6 +1,7 @@
 """A training run in progress: what changes from step to step, and how it is saved and taken up again."""
 
 import contextlib
+import copy
 import dataclasses
 import itertools
 import math
@@ -30,6 +31,7 @@ from primatrix.training.loss import LossMean, clip_loss
 from primatrix.training.optimisers import build_optimiser, set_learning_rate
 from primatrix.training.recipe import Batch, EpochScores, TrainingData, TrainSpec, best_epoch
 from primatrix.training.snapshot import RunState, name_settings
+from primatrix.training.statistics import find_norms, measure_statistics
 from primatrix.training.streams import open_stream, prepare_ahead
 from primatrix.training.team import Team, is_leader
 from primatrix.trust import TrainingClips
@@ -41,6 +43,9 @@ SHARE_OF_TIME_SAVING = 0.05  # at most: a large model on a slow disk is saved le
 # what is done to clips holds Python's lock, so CUDA changes them itself; whether an Apple GPU could, nobody has tried.
 BATCHES_AHEAD, THREADS = {"cpu": 0, "cuda": 3, "mps": 3}, 2
 CHANGES_CLIPS = {"cpu": False, "cuda": True, "mps": False}
+# Clips that batch norms are measured over before weights are kept: more would change little, and a share of an epoch's
+# steps bounds the time (forward alone, a batch takes about a third of a step).
+MOST_STATISTICS_BATCHES, SHARE_OF_STEPS = 16, 0.1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -83,6 +88,8 @@ class Run:
         self.streams: tuple[Generator[ReadyBatch], Iterator[Batch]] | None = None
         self.blank = find_blank(model, spec=spec)
         self.saved_at, self.save_seconds = time.monotonic(), 0.0
+        self.settled: dict[str, Tensor] | None = None
+        self.settled_at = -1  # after which step that was
 
     # --- learning ----------------------------------------------------------------------------------------
 
@@ -106,7 +113,8 @@ class Run:
             if self.is_save_due():
                 self.save_state()
         rate = self.state.clips / self.state.seconds
-        loss, val_loss = self.mean_of_team(self.checked(wait=True)), self.validate(validation)
+        loss = self.mean_of_team(self.checked(wait=True))
+        val_loss = self.validate(validation, weights=self.settle_weights())
         return EpochScores(loss, val_loss, time.perf_counter() - started, rate * self.team.size)
 
     def prepare_epoch(self) -> None:
@@ -164,12 +172,38 @@ class Run:
             self.team.backward(loss / self.spec.accumulate)
         return loss.detach()
 
-    def validate(self, batches: Iterator[Batch]) -> float:
-        """The mean loss over `validation_steps` batches in eval mode; nan where there are none."""
+    def settle_weights(self) -> dict[str, Tensor] | None:
+        """The weights that stand for the run after this step: averaged where asked, with statistics of their own.
+
+        None where they are those the network holds.
+        """
+        if self.settled_at != self.state.step:
+            self.settled, self.settled_at = self.state.averaged, self.state.step
+            if find_norms(self.model.network):
+                self.settled = self.measure_norms(self.settled)
+        return self.settled
+
+    def measure_norms(self, weights: dict[str, Tensor] | None) -> dict[str, Tensor]:
+        """The same weights (None: those the network holds) with the statistics of their batch norms measured anew."""
+        network = self.model.network
+        with holding_weights(network, weights or copy_weights(network)):
+            with seeded(self.spec.seed, processor=self.processor), self.processor.autocast():
+                measure_statistics(network, self.draw_clips())
+            return copy_weights(network)
+
+    def draw_clips(self) -> Iterator[Tensor]:
+        """Training clips as they are, the first of the stream, without moving the run's own place in it."""
+        apart = copy.copy(self.data)  # a Dataset keeps its place in itself
+        count = max(1, min(MOST_STATISTICS_BATCHES, self.data.num_batches, int(self.steps * SHARE_OF_STEPS)))
+        for batch in itertools.islice(open_stream(apart, "batches", start=0), count):
+            yield self.to_processor(self.check_batch(batch)[0])
+
+    def validate(self, batches: Iterator[Batch], *, weights: dict[str, Tensor] | None) -> float:
+        """The mean loss of these weights over `validation_steps` batches in eval mode; nan where there are none."""
         losses = LossMean()
         self.model.network.eval()
         with (
-            holding_weights(self.model.network, self.state.averaged),
+            holding_weights(self.model.network, weights),
             torch.inference_mode(),
             self.processor.autocast(),
         ):
@@ -242,7 +276,7 @@ class Run:
         self.state.epochs.append(scores)
         self.state.begin_epoch()
         if self.spec.keep == "best" and scores is best_epoch(self.state.epochs):
-            with holding_weights(self.model.network, self.state.averaged):
+            with holding_weights(self.model.network, self.settle_weights()):
                 self.state.best = {name: t.cpu() for name, t in copy_weights(self.model.network).items()}
 
     @property
@@ -255,7 +289,7 @@ class Run:
         """The weights the run stands for now, as `keep` and `ema` say; None: those the network holds."""
         if self.spec.keep == "best":
             return self.state.best
-        return self.state.averaged
+        return self.settle_weights()
 
     def describe_model(self) -> None:
         """Note in the model how it was trained, and the losses of the epoch whose weights it gets."""

@@ -31,8 +31,8 @@ __all__ = [
     "take_tensors",
 ]
 
-# What may differ between a run and its going on, for it changes no weight.
-FREE_SETTINGS = ("device", "checkpoint_seconds", "checkpoint_steps", "dry_run")
+# What may differ between a run and its going on, for it changes no weight (`steps_per_epoch` is what counts).
+FREE_SETTINGS = ("device", "checkpoint_seconds", "checkpoint_steps", "dry_run", "least_steps")
 SAID = {"labels": "labels and validating clips"}  # a digest of both
 
 

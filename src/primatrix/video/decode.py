@@ -290,7 +290,8 @@ def count_frames(
     """
     seen, strict = guess, True
     for _ in range(MOST_PASSES):
-        chosen = request.choose(seen.pts_seconds, seen.keyframes)
+        # Where nothing decoded, or no picture is shown, a sampler has one frame to choose from all the same.
+        chosen = request.choose(seen.pts_seconds or [0.0], seen.keyframes)
         frames, seen = _decode_in_order(path, request, chosen, strict=strict)
         if seen.damaged and strict:
             strict, damage = False, f"{seen.damaged} pictures not decodable without an error"

@@ -25,8 +25,9 @@ from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar, cast
 
 from primatrix.choices import Stage
-from primatrix.errors import DecodeError, PrimatrixError
+from primatrix.errors import DecodeError, InputError, PrimatrixError
 from primatrix.records import Clip, ClipSpec, Failure, Video
+from primatrix.settings import check_least
 from primatrix.video.decode import decode_clip
 from primatrix.video.reading import explain_reading, may_pass
 from primatrix.video.worker import Pipe, Worker, start_worker
@@ -80,12 +81,18 @@ class PoolOptions:
 
     `time_limit_seconds` holds for a file that is tried alone and for a batch; `memory_limit_bytes` is what a
     worker may use beyond what it needs to start (enforced on Linux). `batch` is the most files in a batch.
+    InputError for numbers that cannot be.
     """
 
     workers: int = field(default_factory=count_cores)
     time_limit_seconds: float = 60.0
     memory_limit_bytes: int = 2 << 30
     batch: int = 32
+
+    def __post_init__(self) -> None:
+        check_least(self, workers=0, memory_limit_bytes=1, batch=1)
+        if self.time_limit_seconds <= 0:
+            raise InputError(f"time_limit_seconds: got {self.time_limit_seconds}, wanted more than 0")
 
 
 def decode_clips(

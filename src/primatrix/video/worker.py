@@ -28,6 +28,11 @@ Answer = Callable[[Any], Any]
 
 START_LIMIT_SECONDS = 300.0  # importing from a slow network drive
 GONE_LIMIT_SECONDS = 10.0
+ASKING = (
+    "SIGINT",
+    "SIGTERM",
+    "SIGHUP",
+)  # Ctrl-C, a batch system and a closed terminal tell parent and workers alike
 
 _starting = threading.Lock()
 
@@ -100,7 +105,9 @@ def start_worker(answer: Answer, *, memory_limit_bytes: int) -> Worker:
 
 def _serve(pipe: Pipe, answer: Answer, memory_limit_bytes: int) -> None:
     """The life of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    for name in ASKING:  # they are for the parent, which ends its workers
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _limit_memory(memory_limit_bytes)
     settle_memory()
@@ -166,11 +173,11 @@ def _main_hidden() -> Iterator[None]:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """A new process inherits the mask: Ctrl-C while it starts makes it print no traceback."""
+    """A new process inherits the mask: Ctrl-C while it starts makes it print no traceback, nor leaves it half begun."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {getattr(signal, name) for name in ASKING})
     try:
         yield
     finally:
