@@ -19,6 +19,7 @@ from .outputs import refuse_strange_files as refuse_strange_files
 from .parts import Answers as Answers
 from .tables import NAME_COLUMNS as NAME_COLUMNS
 from .tables import name_failures as name_failures
+from .tables import quote_formulas as quote_formulas
 from .tables import read_failures as read_failures
 from .tables import read_table as read_table
 from .tables import read_text_table as read_text_table
