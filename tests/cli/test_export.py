@@ -1,12 +1,15 @@
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from primatrix.results import Results
 
 Run = Callable[..., Any]  # Any: conftest's Ended
+TABLES = ("predictions", "clips", "sightings", "failures")
 
 
 @pytest.fixture
@@ -54,3 +57,24 @@ def test_what_is_missing_is_said_in_one_line(results: Path, tmp_path: Path, run:
         ended = run("export", *words)
         assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
         assert message in ended.err
+
+
+def test_a_name_that_is_a_formula_is_quoted_for_a_spreadsheet_only(
+    example: Results, tmp_path: Path, run: Run
+) -> None:
+    name = example.clips["filepath"].iloc[0]
+    tables = {part: getattr(example, part).replace(name, "=cmd|calc.MP4") for part in TABLES}
+    folder = dataclasses.replace(example, **tables).write(tmp_path / "run")
+    for to in ("csv", "long-csv"):
+        words = ("export", folder, "--to", to, "--out", tmp_path / f"{to}.csv")
+        assert run(*words).code == 0
+        assert "=cmd|calc.MP4" in pd.read_csv(tmp_path / f"{to}.csv")["filepath"].tolist()
+        assert run(*words, "--for-spreadsheet").code == 0
+        names = pd.read_csv(tmp_path / f"{to}.csv")["filepath"].tolist()
+        assert "'=cmd|calc.MP4" in names
+        assert "=cmd|calc.MP4" not in names
+    ended = run("export", folder, "--to", "speciesnet", "--out", tmp_path / "s.json", "--for-spreadsheet")
+    assert (ended.code, ended.err) == (
+        2,
+        "primatrix: --for-spreadsheet: got --to speciesnet, which programs read; wanted csv or long-csv\n",
+    )

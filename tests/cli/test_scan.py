@@ -23,3 +23,20 @@ def test_scan_writes_json_where_the_name_says_so(footage: Path, tmp_path: Path, 
     assert {row["status"] for row in rows} == {"ok"}
     ended = run("scan", footage, "--out", tmp_path / "card.txt", "--workers", 0)
     assert (ended.code, "wanted .csv or .json" in ended.err) == (2, True)
+
+
+def test_a_file_whose_name_is_a_formula_is_quoted_for_a_spreadsheet_only(
+    run: Run, make_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "card"
+    folder.mkdir()
+    make_video(folder / "=HYPERLINK(A1).avi", frames=3, size=(16, 16), codec="mpeg4")
+    words = ("scan", folder, "--workers", 0)
+    assert run(*words).out.splitlines()[1].startswith("=HYPERLINK(A1).avi,")
+    assert run(*words, "--for-spreadsheet").out.splitlines()[1].startswith("'=HYPERLINK(A1).avi,")
+    assert run(*words, "--for-spreadsheet", "--out", tmp_path / "card.csv").code == 0
+    assert (tmp_path / "card.csv").read_text().splitlines()[1].startswith("'=HYPERLINK(A1).avi,")
+    ended = run(*words, "--for-spreadsheet", "--out", tmp_path / "card.json")
+    assert (ended.code, ended.err) == (
+        2, f"primatrix: --for-spreadsheet: got {tmp_path / 'card.json'}, wanted a .csv\n",
+    )  # fmt: skip

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 
 from primatrix import ClipSpec, ModelError
 from primatrix.models import build_model, load_model
+from primatrix.models.backbone import keep_known
 from primatrix.models.batches import predict_batches, predict_frames
 from primatrix.records import Progress
 from primatrix.training import TrainSpec, train
@@ -220,3 +222,48 @@ def test_a_body_without_blocks_learns_as_a_whole(vit: Path) -> None:
     assert all(p.requires_grad for p in network.body.parameters())
     network.unfreeze(0)
     assert not network.learns
+
+
+CODE = {
+    "attn_implementation": "someone/kernel", "_attn_implementation": "someone/kernel", "experts_implementation": "x/y",
+    "_attn_implementation_internal": "someone/kernel", "auto_map": {"AutoModel": "someone/repo--model.Model"},
+    "quantization_config": {"quant_method": "x"}, "kernel_config": {"x": "someone/kernel"}, "unheard_of": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(CODE))
+def test_a_config_that_names_code_to_fetch_is_used_without_that(name: str, vit: Path, tmp_path: Path) -> None:
+    model = make_model(vit)
+    model.save(tmp_path)
+    facts = json.loads((tmp_path / "model.json").read_text())
+    facts["options"]["config"][name] = CODE[name]
+    (tmp_path / "model.json").write_text(json.dumps(facts))
+    loaded = load_model(tmp_path)
+    config = loaded.network.body.config
+    assert config._attn_implementation in ("sdpa", "eager")
+    assert getattr(config, name, None) != CODE[name]
+    np.testing.assert_array_equal(loaded.probabilities(make_clips()), model.probabilities(make_clips()))
+
+
+def test_a_folder_of_pretrained_weights_that_names_code_is_used_without_that(
+    vit: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(vit, tmp_path / "vit")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "attn_implementation": "someone/kernel"}))
+    model = make_model(folder)
+    assert model.network.body.config._attn_implementation in ("sdpa", "eager")
+    assert "attn_implementation" not in model.options["config"]
+    np.testing.assert_array_equal(
+        model.probabilities(make_clips()), make_model(vit).probabilities(make_clips())
+    )
+
+
+def test_a_config_within_a_config_is_cleaned_too() -> None:
+    inner = {"model_type": "vit", "hidden_size": 16, "attn_implementation": "someone/kernel"}
+    outer = {"model_type": "dpt", "backbone_config": inner, "backbone": "someone/weights", "hidden_size": 8,
+             "id2label": {"0": "hog"}, "neck_ignore_stages": [1]}  # fmt: skip
+    assert keep_known(outer, transformers) == {
+        "model_type": "dpt", "backbone_config": {"model_type": "vit", "hidden_size": 16}, "hidden_size": 8,
+        "id2label": {"0": "hog"}, "neck_ignore_stages": [1],
+    }  # fmt: skip

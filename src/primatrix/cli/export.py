@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from primatrix.choices import Format
-from primatrix.cli.options import ABOUT_DEPLOYMENTS, Quiet
+from primatrix.cli.options import ABOUT_DEPLOYMENTS, ForSpreadsheet, Quiet
 from primatrix.cli.program import tell
 from primatrix.errors import InputError
 
@@ -30,6 +30,7 @@ def export(
         Path | None,
         typer.Option(help="Write the names used now to this CSV, to edit; no more."),
     ] = None,
+    for_spreadsheet: ForSpreadsheet = False,
     quiet: Quiet = False,  # noqa: ARG001  # as all commands
     deployments: Annotated[
         Path | None,
@@ -82,7 +83,9 @@ def export(
         raise InputError(
             f"{taxonomy}: no such file; check the name, or write one with --copy-taxonomy {taxonomy}"
         )
-    options = ExportOptions(read_taxonomy(taxonomy), deployments, project, timezone, skip_undated)
+    options = ExportOptions(
+        read_taxonomy(taxonomy), deployments, project, timezone, skip_undated, for_spreadsheet
+    )
     run = export_results(results, to, out, options=options)
     typer.echo(run.summary())
     if run.left_out:

@@ -19,6 +19,7 @@ __all__ = [
     "Channels",
     "Data",
     "Deployments",
+    "ForSpreadsheet",
     "Frames",
     "Kind",
     "LabelFile",
@@ -83,6 +84,12 @@ RetryFailed = Annotated[
         "--retry-failed",
         help="Try again what could not be decoded before; files the disk did not give always are.",
         rich_help_panel=MACHINE,
+    ),
+]
+ForSpreadsheet = Annotated[
+    bool,
+    typer.Option(
+        "--for-spreadsheet", help="CSV in which no name is taken for a formula: ' stands before = + - @."
     ),
 ]
 OnDevice = Annotated[Device, typer.Option(help="Where the model runs.", rich_help_panel=MACHINE)]

@@ -22,6 +22,7 @@ from .parts import Answers as Answers
 from .tables import NAME_COLUMNS as NAME_COLUMNS
 from .tables import name_failures as name_failures
 from .tables import parse_table as parse_table
+from .tables import quote_formulas as quote_formulas
 from .tables import read_failures as read_failures
 from .tables import read_header as read_header
 from .tables import read_table as read_table

@@ -24,6 +24,7 @@ __all__ = [
     "NAME_COLUMNS",
     "name_failures",
     "parse_table",
+    "quote_formulas",
     "read_failures",
     "read_header",
     "read_table",
@@ -35,6 +36,19 @@ __all__ = [
 
 NAME_COLUMNS = ("filename", "filepath")
 FAILURE_COLUMNS = ["filename", "stage", "reason"]
+FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "＝",
+    "＋",
+    "－",
+    "＠",
+)  # the last are as wide as a Chinese letter
 # `007` is a name, not the number 7.
 TEXT_COLUMNS = (*NAME_COLUMNS, "label", "labels", "site", "split")
 # What stands for no number, as spreadsheets, R and pandas write it. In text only an empty cell is none: a site may be
@@ -192,15 +206,21 @@ def _point(found: re.Match[str]) -> str:
 
 
 def write_table(
-    table: pd.DataFrame, path: str | Path, *, index: bool = True, float_format: str | None = None
+    table: pd.DataFrame,
+    path: str | Path,
+    *,
+    index: bool = True,
+    float_format: str | None = None,
+    for_spreadsheet: bool = False,
 ) -> Path:
-    """Write a table as CSV, whole or not at all.
+    """Write a table as CSV, whole or not at all; `for_spreadsheet` with its formulas quoted.
 
     >>> import tempfile
     >>> path = write_table(pd.DataFrame({"hog": [1]}, index=["a"]), Path(tempfile.mkdtemp(), "t.csv"))
     >>> path.read_text()
     ',hog\\na,1\\n'
     """
+    table = quote_formulas(table) if for_spreadsheet else table
     # The csv module leaves a lone "\r" unquoted where lines end in "\n", and readers take it for a line's end.
     quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if _holds_return(table, index=index) else csv.QUOTE_MINIMAL
 
@@ -208,6 +228,34 @@ def write_table(
         table.to_csv(temporary, index=index, float_format=float_format, lineterminator="\n", quoting=quoting)
 
     return write_whole(path, write)
+
+
+def quote_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with an apostrophe before each text that a spreadsheet would take for a formula.
+
+    That is what begins with = + - @ or a control character (OWASP, CSV injection), column names and index included;
+    numbers stay, as texts too. The names are then other names: such a table is for people, not for programs.
+
+    >>> quote_formulas(pd.DataFrame({"site": ["=1+1", "-2.5", "north"]}))["site"].tolist()
+    ["'=1+1", '-2.5', 'north']
+    """
+    quoted = table.rename(columns=_quote, index=_quote)
+    texts = [place for place, kind in enumerate(table.dtypes) if not pd.api.types.is_numeric_dtype(kind)]
+    for place in texts:
+        quoted.isetitem(place, quoted.iloc[:, place].map(_quote).array)
+    return quoted
+
+
+def _quote(cell: Any) -> Any:  # Any: a cell of any type
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) and not _is_number(cell) else cell
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _holds_return(table: pd.DataFrame, *, index: bool) -> bool:

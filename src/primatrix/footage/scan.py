@@ -36,11 +36,11 @@ class ScanRun:
         """How many videos cannot be read."""
         return int((self.table["status"] == "failed").sum())
 
-    def write(self, path: str | Path) -> Path:
-        """Write the table as .csv or .json, by the name's end."""
+    def write(self, path: str | Path, *, for_spreadsheet: bool = False) -> Path:
+        """Write the table as .csv or .json, by the name's end; `for_spreadsheet` (CSV) with its formulas quoted."""
         path = check_output_file(path, endings=SCAN_ENDINGS)
         if path.suffix.lower() == ".csv":
-            return write_table(self.table, path, index=False)
+            return write_table(self.table, path, index=False, for_spreadsheet=for_spreadsheet)
         return write_json(path, json.loads(self.table.to_json(orient="records")))
 
     def summary(self) -> str:

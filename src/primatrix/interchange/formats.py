@@ -93,6 +93,8 @@ def export_results(
     if to not in WRITERS:
         raise InputError(f"--to: got {to!r}, wanted one of {', '.join(get_args(Format))}")
     options, out = options or ExportOptions(), check_place(Path(out), to)
+    if options.for_spreadsheet and to not in ("csv", "long-csv"):
+        raise InputError(f"--for-spreadsheet: got --to {to}, which programs read; wanted csv or long-csv")
     if not isinstance(results, Results):
         results = Results.read(results, frames=to == "megadetector")  # no other tells of single frames
     left_out = WRITERS[to](results, out, options)

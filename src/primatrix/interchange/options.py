@@ -11,11 +11,12 @@ __all__ = ["ExportOptions", "ExportRun"]
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """What an export needs besides the results; all but the taxonomy is for Camtrap DP.
+    """What an export needs besides the results; all but the taxonomy and `for_spreadsheet` is for Camtrap DP.
 
     `deployments` is a table with latitude and longitude (see `read_deployments`), `project` a JSON or YAML file about
     the project, `timezone` the zone of times that have none, as `Africa/Abidjan`. `skip_undated` leaves out, and lists,
-    the clips whose time of recording is not known; otherwise they stop the export.
+    the clips whose time of recording is not known; otherwise they stop the export. `for_spreadsheet` writes CSV in
+    which no name is taken for a formula (see `primatrix.disk.quote_formulas`).
     """
 
     taxonomy: Taxonomy = field(default_factory=read_taxonomy)
@@ -23,6 +24,7 @@ class ExportOptions:
     project: Path | None = None
     timezone: str = ""
     skip_undated: bool = False
+    for_spreadsheet: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,16 +25,16 @@ BESIDE = ("site", "split")  # what label files may say of a clip beside its labe
 LIST_SEPARATORS = (";", "|", ",")
 
 
-def write_wide(results: Results, path: Path, options: ExportOptions) -> Path:  # noqa: ARG001  # as all formats
+def write_wide(results: Results, path: Path, options: ExportOptions) -> Path:
     """`filepath` and a probability per species, as zamba's predictions; empty cells where a clip failed."""
-    return write_table(results.probabilities, path)
+    return write_table(results.probabilities, path, for_spreadsheet=options.for_spreadsheet)
 
 
-def write_long(results: Results, path: Path, options: ExportOptions) -> Path:  # noqa: ARG001  # as all formats
+def write_long(results: Results, path: Path, options: ExportOptions) -> Path:
     """One row per stretch in which a species is seen; one row for a clip that is blank, unknown or failed."""
     rows = [row for finding in find_all(results) for row in _list_rows(finding)]
     table = pd.DataFrame(rows, columns=list(LONG_COLUMNS))
-    return write_table(table, path, index=False)
+    return write_table(table, path, index=False, for_spreadsheet=options.for_spreadsheet)
 
 
 def _list_rows(finding: Finding) -> Iterator[tuple[object, ...]]:

@@ -1,6 +1,7 @@
 """Backbone: any vision model of Hugging Face transformers on each frame, and the head of `motion` over time."""
 
 import dataclasses
+import inspect
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,11 @@ __all__ = ["Backbone", "BackboneOptions"]
 # Means and spreads of ImageNet's pictures, which most published weights were trained with.
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 LEAST = {"side_px": 0, "unfrozen_stages": 0, "unfreeze_per_epoch": 0, "training_frames": 1}
+# Fields of some configs that name a repository, or ask for weights from one.
+FETCHING = {
+    "_name_or_path", "auto_map", "backbone", "backbone_kwargs", "quantization_config", "use_pretrained_backbone",
+    "use_timm_backbone",
+}  # fmt: skip
 Config = dict[str, Any]  # Any: JSON values of several types
 
 
@@ -189,8 +195,14 @@ def read_pretrained(options: BackboneOptions) -> tuple[nn.Module, BackboneOption
     library = import_transformers()
     try:
         with quiet(library):
+            found = library.AutoConfig.from_pretrained(options.pretrained, trust_remote_code=False)
+            known = make_config(json.loads(found.to_json_string(use_diff=False)), library)
             body = library.AutoModel.from_pretrained(
-                options.pretrained, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
+                options.pretrained,
+                config=known,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
             )
     except (OSError, ValueError, ImportError, KeyError) as error:
         reason = str(error).strip().partition("\n")[0]
@@ -233,10 +245,37 @@ def make_body(config: Config) -> nn.Module:
     """A body from its config alone, with weights drawn from torch's state; neither hub nor folder is asked."""
     library = import_transformers()
     try:
-        kind = type(library.AutoConfig.for_model(config["model_type"]))
-        body: nn.Module = library.AutoModel.from_config(kind.from_dict(config), trust_remote_code=False)
-    except (KeyError, ValueError, TypeError) as error:
+        kind = make_config(config, library)
+        body: nn.Module = library.AutoModel.from_config(kind, trust_remote_code=False)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(
             f"backbone: this config cannot be used ({error}); use the transformers it was saved with"
         ) from None
     return body.float()
+
+
+def make_config(config: Config, library: Any) -> Any:  # Any: an optional library, not typed here
+    """The library's own config of these values, with nothing in it that could fetch code or weights."""
+    return type(library.AutoConfig.for_model(config["model_type"])).from_dict(keep_known(config, library))
+
+
+def keep_known(config: Config, library: Any) -> Config:  # Any: an optional library, not typed here
+    """Of a config, what describes the network: the fields that its kind has, and so in the configs within it.
+
+    Other names are what the library takes along for its own use, such as `attn_implementation`, which may name a
+    repository whose code it would fetch and run.
+    """
+    kind = type(library.AutoConfig.for_model(config["model_type"]))
+    fields = set(inspect.signature(kind.__init__).parameters) | {"model_type"}
+    known = {name: value for name, value in config.items() if name in fields - FETCHING}
+    return {name: keep_known_within(value, library) for name, value in known.items()}
+
+
+def keep_known_within(value: Any, library: Any) -> Any:  # Any: a JSON value; an optional library
+    """The same of a value in a config: a config itself, other named values, or a plain one."""
+    if not isinstance(value, dict):
+        return value
+    if "model_type" in value:
+        return keep_known(value, library)
+    plain = {name: inner for name, inner in value.items() if not name.endswith("_implementation")}
+    return {name: keep_known_within(inner, library) for name, inner in plain.items() if name not in FETCHING}
