@@ -36,6 +36,7 @@ from .models import Ensemble as Ensemble
 from .models import Model as Model
 from .models import build_model as build_model
 from .models import describe_device as describe_device
+from .models import fetch_encoder as fetch_encoder
 from .models import list_encoders as list_encoders
 from .models import list_models as list_models
 from .models import load_encoder as load_encoder

@@ -23,3 +23,9 @@ def test_a_file_that_is_no_encoder_is_one_line(run: Run, tmp_path: Path) -> None
     ended = run("encoders", tmp_path / "no.onnx")
     assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert "no.onnx: cannot be read" in ended.err
+
+
+def test_fetching_nothing_is_one_line(run: Run) -> None:
+    ended = run("encoders", "--fetch")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "--fetch: got no name, wanted that of a model on the Hugging Face hub" in ended.err

@@ -11,8 +11,8 @@ import torch
 
 from primatrix import ClipSpec, ModelError
 from primatrix.models import build_model, load_model
-from primatrix.models.backbone import keep_known
 from primatrix.models.batches import predict_batches, predict_frames
+from primatrix.models.hub import keep_known
 from primatrix.records import Progress
 from primatrix.training import TrainSpec, train
 

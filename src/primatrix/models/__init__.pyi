@@ -19,6 +19,7 @@ from .devices import describe_device as describe_device
 from .devices import seeded as seeded
 from .encoders import Encoder as Encoder
 from .encoders import EncoderFacts as EncoderFacts
+from .encoders import fetch_encoder as fetch_encoder
 from .encoders import list_encoders as list_encoders
 from .encoders import load_encoder as load_encoder
 from .ensemble import Ensemble as Ensemble

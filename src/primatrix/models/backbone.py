@@ -1,10 +1,6 @@
 """Backbone: any vision model of Hugging Face transformers on each frame, and the head of `motion` over time."""
 
 import dataclasses
-import inspect
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from primatrix.errors import ModelError
+from primatrix.models.hub import MEAN, SPREAD, make_body, read_model, see
 from primatrix.models.network import LayerRow, Network, count_parameters
 from primatrix.models.temporal import Pooling, TemporalHead
 from primatrix.models.training_frames import draw_frames
@@ -20,14 +17,7 @@ from primatrix.records import ClipSpec
 
 __all__ = ["Backbone", "BackboneOptions"]
 
-# Means and spreads of ImageNet's pictures, which most published weights were trained with.
-MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 LEAST = {"side_px": 0, "unfrozen_stages": 0, "unfreeze_per_epoch": 0, "training_frames": 1}
-# Fields of some configs that name a repository, or ask for weights from one.
-FETCHING = {
-    "_name_or_path", "auto_map", "backbone", "backbone_kwargs", "quantization_config", "use_pretrained_backbone",
-    "use_timm_backbone",
-}  # fmt: skip
 Config = dict[str, Any]  # Any: JSON values of several types
 
 
@@ -117,8 +107,7 @@ class Backbone(Network):
 
     def see(self, frames: Tensor) -> Tensor:
         """Normalised frames (N, 3, h, w) -> features (N, D): the mean over what is left of the picture."""
-        last: Tensor = self.body(pixel_values=frames).last_hidden_state
-        return last.mean(1) if last.ndim == 3 else last.mean((2, 3))  # tokens (N, L, D) or a map (N, D, h, w)
+        return see(self.body, frames)
 
     def count_features(self) -> int:
         """D of `see`, found by trying; ModelError for a body that does not take pictures."""
@@ -179,103 +168,14 @@ def find_blocks(body: nn.Module) -> list[nn.Module]:
     return list(max(lists, key=lambda blocks: count_parameters(blocks), default=[]))
 
 
-def import_transformers() -> Any:  # Any: an optional library, not typed here
-    """The library; ModelError naming the extra where it is not installed."""
-    try:
-        import transformers
-    except ImportError:
-        raise ModelError(
-            "backbone: got no transformers library, wanted it to be installed; run pip install 'primatrix[pretrained]'"
-        ) from None
-    return transformers
-
-
 def read_pretrained(options: BackboneOptions) -> tuple[nn.Module, BackboneOptions]:
     """The body from hub or folder, and the options with all that is needed to make it again."""
-    library = import_transformers()
-    try:
-        with quiet(library):
-            found = library.AutoConfig.from_pretrained(options.pretrained, trust_remote_code=False)
-            known = make_config(json.loads(found.to_json_string(use_diff=False)), library)
-            body = library.AutoModel.from_pretrained(
-                options.pretrained,
-                config=known,
-                use_safetensors=True,
-                trust_remote_code=False,
-                dtype=torch.float32,
-            )
-    except (OSError, ValueError, ImportError, KeyError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ModelError(
-            f"backbone: {options.pretrained}: cannot be read as a model with safetensors weights ({reason}); wanted "
-            "a name on the Hugging Face hub or a folder"
-        ) from None
-    config = json.loads(body.config.to_json_string(use_diff=False))
-    facts = read_preprocessing(options.pretrained, library)
-    side_px = options.side_px or config.get("image_size") or 0
+    found = read_model(options.pretrained)
     filled = dataclasses.replace(
-        options, config=config, side_px=side_px if isinstance(side_px, int) else side_px[0],
-        mean=facts.get("image_mean", options.mean), spread=facts.get("image_std", options.spread),
-    )  # fmt: skip
-    return body, filled
-
-
-@contextmanager
-def quiet(library: Any) -> Iterator[None]:  # Any: an optional library, not typed here
-    """A scope in which the library shows no progress bars of its own."""
-    shown = library.utils.logging.is_progress_bar_enabled()
-    library.utils.logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            library.utils.logging.enable_progress_bar()
-
-
-def read_preprocessing(pretrained: str, library: Any) -> Config:  # Any: an optional library, not typed here
-    """What preprocessor_config.json says, empty where there is none."""
-    try:
-        facts: Config = library.ImageProcessingMixin.get_image_processor_dict(pretrained)[0]
-    except (OSError, ValueError):
-        return {}
-    return facts
-
-
-def make_body(config: Config) -> nn.Module:
-    """A body from its config alone, with weights drawn from torch's state; neither hub nor folder is asked."""
-    library = import_transformers()
-    try:
-        kind = make_config(config, library)
-        body: nn.Module = library.AutoModel.from_config(kind, trust_remote_code=False)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"backbone: this config cannot be used ({error}); use the transformers it was saved with"
-        ) from None
-    return body.float()
-
-
-def make_config(config: Config, library: Any) -> Any:  # Any: an optional library, not typed here
-    """The library's own config of these values, with nothing in it that could fetch code or weights."""
-    return type(library.AutoConfig.for_model(config["model_type"])).from_dict(keep_known(config, library))
-
-
-def keep_known(config: Config, library: Any) -> Config:  # Any: an optional library, not typed here
-    """Of a config, what describes the network: the fields that its kind has, and so in the configs within it.
-
-    Other names are what the library takes along for its own use, such as `attn_implementation`, which may name a
-    repository whose code it would fetch and run.
-    """
-    kind = type(library.AutoConfig.for_model(config["model_type"]))
-    fields = set(inspect.signature(kind.__init__).parameters) | {"model_type"}
-    known = {name: value for name, value in config.items() if name in fields - FETCHING}
-    return {name: keep_known_within(value, library) for name, value in known.items()}
-
-
-def keep_known_within(value: Any, library: Any) -> Any:  # Any: a JSON value; an optional library
-    """The same of a value in a config: a config itself, other named values, or a plain one."""
-    if not isinstance(value, dict):
-        return value
-    if "model_type" in value:
-        return keep_known(value, library)
-    plain = {name: inner for name, inner in value.items() if not name.endswith("_implementation")}
-    return {name: keep_known_within(inner, library) for name, inner in plain.items() if name not in FETCHING}
+        options,
+        config=found.config,
+        side_px=options.side_px or found.side_px,
+        mean=found.mean,
+        spread=found.spread,
+    )
+    return found.body, filled

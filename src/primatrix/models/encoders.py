@@ -2,22 +2,28 @@
 
 import hashlib
 import importlib.util
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
+from platformdirs import user_config_path
 from torch import Tensor, nn
 
+from primatrix.disk import read_json, write_json
 from primatrix.errors import ModelError
 from primatrix.models.efficientnet_lite import EfficientNetLite, Variant
+from primatrix.models.hub import HubModel, fetch_model, read_model, see
 from primatrix.models.onnx_network import OnnxNetwork, read_onnx
 
-__all__ = ["Encoder", "EncoderFacts", "list_encoders", "load_encoder"]
+__all__ = ["Encoder", "EncoderFacts", "fetch_encoder", "list_encoders", "load_encoder"]
 
-Kind = Literal["package", "onnx"]
+Kind = Literal["package", "hub", "onnx"]
 DEFAULT = "efficientnet-lite0"
+CONFIGURATION = "PRIMATRIX_CONFIG"  # names another folder than the user's configuration
+SIDE_PX = 224  # where a model takes pictures of any size
 BYTES_AT_ONCE = 2**26  # of pictures as numbers, which is about where more at once is no faster on a CPU
 
 
@@ -26,7 +32,7 @@ class EncoderFacts:
     """What an encoder is, as it is saved with a model that looks through it.
 
     Pictures are resized to `side_px` squared; then `mean` is taken off pixels 0-255 and the rest divided by `spread`,
-    each per colour. `features` is how many numbers come out. `digest` is the SHA-256 of the file of weights.
+    each per colour. `features` is how many numbers come out. `digest` is the SHA-256 of the weights.
     """
 
     name: str
@@ -127,25 +133,98 @@ def list_encoders() -> list[tuple[EncoderFacts, bool]]:
 
 
 def load_encoder(name: str = DEFAULT, *, digest: str | None = None) -> Encoder:
-    """The encoder of this name, or of this ONNX file, on the CPU.
+    """The encoder of this name, on the CPU: one of `list_encoders`, an ONNX file, or a Hugging Face vision model.
 
-    `digest` is that of the weights a model was trained with. Runs no code from the weights.
-    Raises ModelError for an unknown name, an encoder that is not installed, one with other weights, and a file that
-    is no encoder.
+    The last is a folder, or a name on the hub (`owner/name` or `owner/name@revision`) that `fetch_encoder` fetched.
+    `digest` is that of the weights a model was trained with. Runs no code from the weights, and asks no network.
+    Raises ModelError for an unknown name, an encoder that is not here, one with other weights, and a file that is no
+    encoder.
     """
     if name.endswith(".onnx"):
         encoder = load_file(name)
     elif name in PUBLISHED:
         encoder = load_published(name)
+    elif "/" in name or Path(name).is_dir():
+        encoder = load_hub(name)
+        digest = digest or read_pins().get(name)
     else:
         known = ", ".join(PUBLISHED)
-        raise ModelError(f"encoder: got {name!r}, wanted one of {known}, or a file that ends in .onnx")
+        raise ModelError(
+            f"encoder: got {name!r}, wanted one of {known}, a file that ends in .onnx, or a folder or name of a "
+            "Hugging Face model"
+        )
     if digest is not None and encoder.facts.digest != digest:
         raise ModelError(
-            f"encoder {name}: got weights {encoder.facts.digest[:12]}…, wanted {digest[:12]}…, which the model was "
-            "trained with; bring that file back, or train again"
+            f"encoder {name}: got weights {encoder.facts.digest[:12]}…, wanted {digest[:12]}…, as when they were first "
+            "used; bring those back, or train again"
         )
     return encoder
+
+
+def fetch_encoder(name: str) -> EncoderFacts:
+    """Bring a Hugging Face vision model (`owner/name` or `owner/name@revision`) onto this machine, from the hub.
+
+    The digest of its weights is kept in the user's configuration: under this name no others are taken later. Raises
+    ModelError where it cannot be fetched, is no model of pictures, or is not what it was.
+    """
+    fetch_model(name)
+    facts, pins = load_encoder(name).facts, read_pins()
+    if name not in pins:
+        path = find_pins()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, {**pins, name: facts.digest})
+    return facts
+
+
+def find_pins() -> Path:
+    """Where the digests of what was fetched are kept: in the user's configuration."""
+    named = os.environ.get(CONFIGURATION)
+    return (Path(named) if named else user_config_path("primatrix", appauthor=False)) / "encoders.json"
+
+
+def read_pins() -> dict[str, str]:
+    """The digest of each encoder that was fetched, by its name; ModelError where the file says something else."""
+    path = find_pins()
+    pins = read_json(path) if path.is_file() else {}
+    if not all(isinstance(value, str) for value in pins.values()):
+        raise ModelError(f"{path}: got no names with digests; delete it, and fetch encoders again")
+    return pins
+
+
+def load_hub(name: str) -> Encoder:
+    """The vision model of Hugging Face in a folder, or of this name."""
+    found = read_model(name)
+    side_px = found.side_px or SIDE_PX
+    body = HubBody(found)
+    try:
+        with torch.no_grad():
+            features = body(torch.zeros(1, 3, side_px, side_px)).shape[-1]
+    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelError(f"encoder {name}: takes no pictures of {side_px}x{side_px} ({reason})") from None
+    facts = EncoderFacts(
+        name, "hub", side_px, features, scale(found.mean), scale(found.spread), found.licence, found.digest,
+        found.megabytes,
+    )  # fmt: skip
+    return Encoder(body, facts)
+
+
+class HubBody(nn.Module):
+    """Prepared pictures (N, 3, h, w) -> features (N, D), by a model of Hugging Face."""
+
+    def __init__(self, found: HubModel) -> None:
+        super().__init__()
+        self.network = found.body
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Prepared pictures (N, 3, h, w) -> features (N, D), the mean over what is left of the picture."""
+        return see(self.network, x)
+
+
+def scale(values: tuple[float, float, float]) -> tuple[float, float, float]:
+    """What holds for pixels 0-1, for pixels 0-255."""
+    red, green, blue = values
+    return 255 * red, 255 * green, 255 * blue
 
 
 def load_published(name: str) -> Encoder:
