@@ -11,11 +11,16 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import hypothesis
 import numpy as np
 import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch loads, as the command line does
 os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports keras
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no fault
+hypothesis.settings.load_profile("untimed")
+
+collect_ignore = ["windows"]  # what Python itself loads in processes of tests/test_systems.py
 
 
 def find_shared_data() -> Path | None:
@@ -70,6 +75,26 @@ def write_video(
 def make_video() -> Callable[..., Path]:
     """`make_video(path, frames=…, codec=…, …)` writes a small real video and returns its path."""
     return write_video
+
+
+def write_times(source: Path, target: Path, pts_seconds: list[float], *, rate: int = 25) -> Path:
+    """A copy whose packets have these times, whatever they are; those of decoding rise, evenly if need be."""
+    is_rising, lead = pts_seconds == sorted(set(pts_seconds)), len(pts_seconds) / rate
+    with av.open(str(source)) as read, av.open(str(target), "w") as write:
+        stream = write.add_stream_from_template(read.streams.video[0])
+        packets = [packet for packet in read.demux(video=0) if packet.size]
+        for number, (packet, seconds) in enumerate(zip(packets, pts_seconds, strict=True)):
+            decoded_seconds = seconds if is_rising else min(pts_seconds) - lead + number / rate
+            packet.pts, packet.dts = (round(s / packet.time_base) for s in (seconds, decoded_seconds))
+            packet.stream = stream
+            write.mux(packet)
+    return target
+
+
+@pytest.fixture(scope="session")
+def change_times() -> Callable[..., Path]:
+    """`change_times(source, target, pts_seconds)` writes a copy whose packets have these times."""
+    return write_times
 
 
 def copy_unlike(path: Path, target: Path, *, number: int) -> Path:

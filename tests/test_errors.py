@@ -2,11 +2,15 @@ import copy
 import pickle
 import re
 from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from primatrix import errors
+from primatrix.choices import Stage
 from primatrix.errors import DecodeError, InputError, ModelError, PrimatrixError, StoreError
+from primatrix.records import Failure
 
 
 def test_one_except_catches_every_error_and_no_other_kind_is_caught_with_one() -> None:
@@ -31,3 +35,12 @@ def test_a_decode_error_reads_as_its_message_and_knows_how_far_it_came() -> None
 def test_a_decode_error_comes_whole_from_another_process(send: Callable[[DecodeError], DecodeError]) -> None:
     error = send(DecodeError("a.mp4: damaged", stage="convert"))
     assert (type(error), str(error), error.stage) == (DecodeError, "a.mp4: damaged", "convert")
+
+
+def test_docs_tell_every_stage_and_no_other() -> None:
+    docs = (Path(__file__).parents[1] / "docs" / "decoding.md").read_text(encoding="utf-8")
+    table = docs.partition("| stage |")[2].partition("\n\n")[0]
+    told = [stage for row in table.splitlines()[2:] for stage in row.split("|")[1].strip().split(", ")]
+    assert told == list(get_args(Stage))
+    for stage in told:
+        assert f'"{stage}"' in (Failure.__doc__ or ""), stage

@@ -15,7 +15,7 @@ import primatrix
 SOURCE = Path(primatrix.__file__).parent
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = [
-    "errors", "choices", "records", "settings", "memory", "progress", "disk", "video", "footage", "labels", "results",
+    "choices", "errors", "records", "settings", "memory", "progress", "disk", "video", "footage", "labels", "results",
     "interchange", "measures", "trust", "data", "models", "training", "tagging", "report", "simulation", "demo",
     "cli", "__main__",
 ]  # fmt: skip
@@ -132,6 +132,32 @@ def test_no_file_is_longer_than_is_read_at_once() -> None:
     paths = [path for folder in ("src", "bench", "tests", "docs") for path in (ROOT / folder).rglob("*.py")]
     long = [str(path) for path in paths if len(path.read_text(encoding="utf-8").splitlines()) > MOST_LINES]
     assert long == []
+
+
+def list_rooms() -> dict[str, str]:
+    """The map of CONTRIBUTING.md: what it says of each folder, and under "" of the modules beside the folders."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    lines = text[text.index("src/primatrix/\n") : text.index("\ntests/ ")].splitlines()[1:]
+    rooms, folder = {"": ""}, ""
+    for line in lines:
+        if not line.startswith("    "):
+            named = re.match(r"  (\w+)/ ", line)
+            folder = named[1] if named else ""
+        rooms[folder] = rooms.get(folder, "") + line + "\n"
+    return rooms
+
+
+def test_the_map_names_every_module_in_its_folder_and_no_other_folder() -> None:
+    rooms = list_rooms()
+    modules = [path.relative_to(SOURCE).with_suffix("") for path in MODULES.values() if path.stem[:2] != "__"]
+    folders = [m.parent.as_posix().replace(".", "") for m in modules]
+    assert set(rooms) == set(folders)
+    unnamed = [
+        m.as_posix()
+        for m, f in zip(modules, folders, strict=True)
+        if not re.search(rf"\b{m.name}\b", rooms[f])
+    ]
+    assert unnamed == []
 
 
 def test_every_module_has_a_test_file_of_its_own() -> None:

@@ -180,7 +180,9 @@ def time_pool(workers: int) -> dict[str, float]:
 
 def read_schedule(pid: int | None) -> list[float]:
     """Seconds that a process has run, and waited for a core (Linux: Documentation/scheduler/sched-stats.rst)."""
-    return [int(value) / 1e9 for value in Path(f"/proc/{pid}/schedstat").read_text().split()[:2]]
+    return [
+        int(value) / 1e9 for value in Path(f"/proc/{pid}/schedstat").read_text(encoding="utf-8").split()[:2]
+    ]
 
 
 def measure_worker() -> dict[str, object]:
@@ -224,7 +226,11 @@ def measure(rounds: int, seconds: float) -> Iterator[dict[str, object]]:
 
 
 def name_processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    lines = (
+        Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        if Path("/proc/cpuinfo").exists()
+        else []
+    )
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
 

@@ -134,7 +134,7 @@ def run_step(step: str, work: Path, *, clips: int, frames: bool) -> None:
 
 def read_peak() -> float:
     """MiB at most of this process; getrusage would count what its parent had before, too."""
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 

@@ -20,7 +20,7 @@ from primatrix.choices import Unit
 from primatrix.footage import read_deployments
 from primatrix.interchange import read_labels
 from primatrix.measures import class_frequencies
-from primatrix.results import read_predictions
+from primatrix.results import read_predictions, skip_scores
 from primatrix.trust import (
     Calibration,
     Evaluation,
@@ -29,7 +29,6 @@ from primatrix.trust import (
     evaluate,
     fit_calibration,
     shows_something,
-    skip_scores,
 )
 
 MEASURES = ("log_loss", "calibration_error", "pooled_calibration_error", "top_label_calibration_error", "brier", "f1",

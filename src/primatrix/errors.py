@@ -7,6 +7,8 @@ PrimatrixError
 └── ModelError     a model that does not fit the data or the file     (command line: exit 2)
 """
 
+from primatrix.choices import Stage
+
 __all__ = ["DecodeError", "InputError", "ModelError", "PrimatrixError", "StoreError"]
 
 
@@ -21,11 +23,11 @@ class InputError(PrimatrixError):
 class DecodeError(PrimatrixError):
     """One clip could not be turned into frames.
 
-    `stage` says how far it came: "open", "probe", "decode" or "convert" ("worker" and "time limit" come from
-    the pool around it).
+    `stage` says how far it came: "read" where the disk or a permission failed rather than the file, then "open",
+    "probe", "decode", "convert"; "write" where a clip made from it could not be written.
     """
 
-    def __init__(self, message: str, *, stage: str = "decode") -> None:
+    def __init__(self, message: str, *, stage: Stage = "decode") -> None:
         super().__init__(message)  # the message alone, or the error could not be unpickled
         self.stage = stage
 

@@ -183,7 +183,7 @@ class Clip:
 
     @property
     def status(self) -> Literal["ok", "partial"]:
-        """ "partial" where the file ended early or frames in it were damaged."""
+        """ "partial" where the file ended early, frames in it were damaged or times in it were wrong."""
         return "partial" if self.note else "ok"
 
 
@@ -192,7 +192,7 @@ class Failure:
     """A video that gave no clip: where it stopped (`stage`) and why, in one line.
 
     The stages are "find" (no such file where one was named), "read" (the disk or the permission failed, not the file),
-    "open", "probe", "decode", "convert", and around them "memory", "time limit" and "worker".
+    "open", "probe", "decode", "convert", "write", and of the process around them "memory", "time limit" and "worker".
     """
 
     name: str

@@ -17,7 +17,7 @@ def test_all_that_stands_beside_is_looked_at_and_written(tables: Path, run: Run)
                 "--deployments", clips, "--durations", clips, "--train-labels", tables / "val_labels.csv",
                 "--against", tables / "test.csv", "--out", tables / "out", "--no-figures")  # fmt: skip
     assert (ended.code, ended.err) == (0, f"primatrix: tables: {tables / 'out'}\n")
-    assert "400 clips of 10 sites; interval: 95 % bootstrap over sites" in ended.out
+    assert "400 clips of 10 sites; interval: 95 %, jackknife over 10 sites" in ended.out
     assert "of 1.7 hours need not be watched" in ended.out
     assert "constant: class frequencies of the training labels" in ended.out
     assert "+0.0000 (+0.0000 to +0.0000)" in ended.out  # against itself
@@ -69,7 +69,7 @@ def test_a_folder_of_ones_own_is_predicted_first(data: Path, model: Path, tmp_pa
     names = ("evaluate", data / "test_labels.csv", data / "nano", "--model", model, "--out", tmp_path / "out")
     ended = run(*names, "--no-figures", "--workers", 0, "-q")
     assert ended.code == 0
-    assert "clips; interval: 95 % bootstrap over clips" in ended.out
+    assert "clips; interval: 95 %, jackknife over " in ended.out
     assert (tmp_path / "out" / "sightings.csv").is_file()
 
 

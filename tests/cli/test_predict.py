@@ -87,3 +87,34 @@ def test_options_of_place_time_and_answers_reach_the_results(footage: Path, tmp_
     assert results.clips["event"].nunique() == 18
     assert results.frames is not None
     assert len(results.frames) >= 18
+
+
+def test_a_clock_that_was_wrong_is_corrected_and_a_zone_may_be_an_offset(
+    make_video: Callable[..., Path], tmp_path: Path, run: Run
+) -> None:
+    build_model("motion", species=["blank", "hog"], spec=ClipSpec(2, 32, 32)).save(tmp_path / "model")
+    (tmp_path / "card").mkdir()
+    make_video(tmp_path / "card" / "20000109_063012.mp4", frames=5, size=(32, 32))
+    words = (
+        "predict",
+        tmp_path / "card",
+        "--model",
+        tmp_path / "model",
+        "--out",
+        tmp_path / "out",
+        "--workers",
+        0,
+    )
+    shift = ("--time-shift", "+8497d", "--timezone", "-03:00")
+    ended = run(*words, "-q", "--device", "cpu", *shift)
+    assert (ended.code, ended.err) == (0, "")
+    clips = pm.Results.read(tmp_path / "out").clips
+    assert clips["recorded_at"].tolist() == ["2023-04-15T06:30:12-03:00"]
+    assert (clips["time_shift"].tolist(), clips["time_warning"].tolist()) == (["+8497d 00:00:00"], [""])
+    for option, words_of_error in (
+        ("--time-shift", "time shift: got 'soon'"),
+        ("--timezone", "timezone: got 'soon'"),
+    ):
+        refused = run(*words, option, "soon")
+        assert refused.code == 2
+        assert words_of_error in refused.err

@@ -253,3 +253,31 @@ def test_an_error_of_ours_that_has_several_lines_becomes_one(
     monkeypatch.setattr(importlib.import_module("primatrix.cli.program"), "app", fail)
     ended = run("train")
     assert (ended.code, ended.err) == (2, "primatrix: a: b\n")
+
+
+@pytest.mark.parametrize(
+    ("settings", "wanted"),
+    [
+        (
+            {"PYTHONIOENCODING": "cp1252"},
+            "Gep\\u8c79rd.mp4,failed",
+        ),  # asked for: what it does not know is escaped
+        ({"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}, "Gep\u8c79rd.mp4,failed"),
+    ],
+)
+def test_a_name_in_another_script_stops_no_command_whatever_the_encoding(
+    settings: dict[str, str], wanted: str, tmp_path: Path
+) -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from primatrix.footage import scan\n"
+        "from primatrix.records import Video\n"
+        "from primatrix.video import Search\n"
+        "scan.search_folder = lambda *_, **__: Search((Video(Path('a.mp4'), 'Gep\\u8c79rd.mp4', 0, 0),), (), {})\n"
+        "from primatrix.cli import main\n"
+        "main()\n"
+    )
+    command = [sys.executable, "-c", code, "scan", str(tmp_path), "--workers", "0"]
+    done = subprocess.run(command, capture_output=True, env={**os.environ, **settings}, check=False)
+    assert wanted in done.stdout.decode("utf-8"), done.stderr
+    assert done.returncode == 1

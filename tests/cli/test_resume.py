@@ -139,12 +139,12 @@ def test_a_prediction_killed_at_20_random_moments_gives_the_same_bytes(
 
     def run(kill_after_seconds: float | None) -> int:
         code = server.run(*command, "--out", out, kill_after_seconds=kill_after_seconds)
-        left_over.add(len(list(out.glob(".parts/*.npz"))))
+        left_over.add(len(list(out.glob(".answers/*/*.npz"))))
         return code
 
     def check() -> None:
         assert read_files(*(out / name for name in names)) == expected
-        assert sorted(path.name for path in out.iterdir()) == sorted([*names, "run.json"])
+        assert sorted(path.name for path in out.iterdir()) == sorted([*names, "run.json", ".answers"])
         shutil.rmtree(out)
 
     kill_often(run, seconds / 4, check, is_varied=lambda: len(left_over) > 3)  # chunks that were kept

@@ -245,6 +245,52 @@ def test_the_split_is_said_and_kept_and_calibrate_can_follow(
     )
 
 
+def test_calibrate_and_evaluate_take_a_models_own_answers_for_clips_it_was_not_trained_on(
+    run: Run, make_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    for card, more in (("a", 0), ("b", 50)):  # the same names on both
+        (tmp_path / card).mkdir()
+        for i in range(12):
+            make_video(tmp_path / card / f"IMG_{i}.avi", frames=3 + i + more, size=(16, 16), codec="mpeg4")
+    labels = tmp_path / "labels.csv"
+    table = pd.DataFrame({"filepath": [f"IMG_{i}.avi" for i in range(12)], "label": ["hog", "duiker"] * 6})
+    table.to_csv(labels, index=False)
+    for name, seed in (("m", 0), ("other", 1)):
+        words = ("--frames", 2, "--workers", 0, "--steps", 2, "--batch-size", 4, "--quiet", "--seed", seed)
+        assert run("train", tmp_path / "a", "--labels", labels, *words, "--out", tmp_path / name).code == 0
+    for name, card in (("m", "a"), ("m", "b"), ("other", "b")):
+        out = tmp_path / f"{name}-{card}"
+        ended = run(
+            "predict",
+            tmp_path / card,
+            "--model",
+            tmp_path / name,
+            "--raw",
+            "--workers",
+            0,
+            "--out",
+            out,
+            "-q",
+        )
+        assert ended.code == 0, ended.err
+
+    def calibrate(answers: str, *words: object) -> Any:  # Any: conftest's Ended
+        return run("calibrate", tmp_path / "m", labels, tmp_path / answers / "predictions.csv", *words)
+
+    for words in ((), ("--source", "out-of-fold")):
+        assert re.search(
+            r"was trained on [1-9]\d* of these 12 labelled clips, the first", calibrate("m-a", *words).err
+        )
+    assert "made by another model" in calibrate("other-b").err
+    assert calibrate("m-b").code == 0  # another card with the same names
+    evaluated = run("evaluate", labels, tmp_path / "other-b" / "predictions.csv", "--model", tmp_path / "m")
+    assert "made by another model" in evaluated.err
+    evaluated = run(
+        "evaluate", labels, tmp_path / "m-a" / "predictions.csv", "--model", tmp_path / "m", "--no-figures"
+    )
+    assert re.search(r"the model was trained on \d+ of these clips", evaluated.out), evaluated.err
+
+
 def test_a_benchmark_is_split_as_published_and_what_is_untrained_is_said(
     data: Path, tmp_path: Path, run: Run
 ) -> None:

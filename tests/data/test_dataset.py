@@ -233,6 +233,49 @@ def test_ones_own_folder_with_sites(tmp_path: Path) -> None:
     assert set(data.sites[data.X_train]).isdisjoint(data.sites[data.X_val])
 
 
+@pytest.mark.parametrize(
+    "write", ["nano\\{}", "./nano/{}", "NANO/{}", "{folder}/nano/{}", "data/nano/{}", "{}"]
+)
+def test_labels_may_name_clips_in_any_way_that_means_one(tmp_path: Path, write: str) -> None:
+    folder = write_benchmark(tmp_path / "data", frames=1)
+    labels = pd.read_csv(folder / "train_labels.csv", index_col=0).idxmax(axis=1).rename("label")
+    written = labels.rename(lambda name: write.format(name.removesuffix(".mp4"), folder=folder))
+    written.rename_axis("filepath").to_csv(tmp_path / "labels.csv")
+    data = Dataset.from_folder(folder, ClipSpec(1, 8, 8), labels=tmp_path / "labels.csv", workers=0)
+    assert sorted(data.labels.index) == sorted("nano/" + name for name in labels.index)
+    assert (data.labels.idxmax(axis=1) == labels.rename("nano/{}".format)[data.labels.index]).all()
+
+
+def test_clips_that_labels_hold_out_are_predicted_and_neither_train_nor_validate(tmp_path: Path) -> None:
+    folder = write_benchmark(tmp_path / "data", frames=1)
+    labels = (
+        pd.read_csv(folder / "train_labels.csv", index_col=0).idxmax(axis=1).rename("label").reset_index()
+    )
+    parts = ["train", "val", "holdout", "train"] * (TRAIN // 4)
+    labels.assign(filepath="nano/" + labels["filename"], split=parts).drop(columns="filename").to_csv(
+        tmp_path / "labels.csv", index=False
+    )
+    data = Dataset.from_folder(folder, ClipSpec(1, 8, 8), labels=tmp_path / "labels.csv", workers=0)
+    numbers = [int(name[5:15]) for name in data.X_train], [int(name[5:15]) for name in data.X_val]
+    assert numbers == ([i for i in range(TRAIN) if i % 4 in (0, 3)], list(range(1, TRAIN, 4)))
+    assert len(data.labels) == 3 * TRAIN // 4  # what folds are made of
+    assert (data.class_names, data.num_test_samples) == (SPECIES, TRAIN + TEST + 2)
+    with pytest.raises(InputError, match="leave out --held-out-sites, or the column"):
+        Dataset.from_folder(
+            folder, ClipSpec(1, 8, 8), labels=tmp_path / "labels.csv", held_out_sites=["north"], workers=0
+        )
+
+
+def test_a_label_of_no_clip_is_shown_beside_a_clip(tmp_path: Path) -> None:
+    folder = write_benchmark(tmp_path / "data", frames=1)
+    (tmp_path / "labels.csv").write_text("filepath,label\nnano/0000000001.mp4,hog\nx/0000000002.mp4,hog\n")
+    with pytest.raises(InputError) as caught:
+        Dataset.from_folder(folder, ClipSpec(1, 8, 8), labels=tmp_path / "labels.csv", workers=0)
+    assert "1 of 2 labelled clips are not there, the first x/0000000002.mp4 (got nano/0000000002.mp4)" in str(
+        caught.value
+    )
+
+
 def test_a_folder_without_labels_can_be_predicted_but_not_trained_on(tmp_path: Path) -> None:
     folder = write_benchmark(tmp_path / "data", frames=1)
     data = Dataset.from_folder(folder, ClipSpec(1, 8, 8), species=SPECIES, workers=0)

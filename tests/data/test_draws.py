@@ -39,7 +39,7 @@ def test_an_epoch_draws_each_clip_as_often_as_it_weighs() -> None:
 
 
 @given(st.integers(1, 300), st.floats(0.1, 50), st.integers(0, 9))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_equal_weights_give_every_clip_once(clips: int, weight: float, seed: int) -> None:
     rows = draw_epoch(np.full(clips, weight), rng=np.random.default_rng(seed))
     assert sorted(rows.tolist()) == list(range(clips))

@@ -33,7 +33,7 @@ def test_after_an_error_the_old_file_stands_and_no_half_of_the_new(tmp_path: Pat
     path = write_whole(tmp_path / "a.txt", lambda file: file.write_text("old"))
 
     def fail(temporary: Path) -> None:
-        temporary.write_text("half")
+        temporary.write_text("half", encoding="utf-8")
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):

@@ -16,9 +16,14 @@ def read(folder: Path, text: str) -> Deployments:
 def test_a_row_per_clip_tells_its_site_deployment_and_time(tmp_path: Path) -> None:
     table = read(tmp_path, "filename,site,recorded_at,mood\na.mp4,007,2016-03-19T09:36:38,good\n")
     assert table.look_up(["a.mp4", "b.mp4"]).to_numpy().tolist() == [
-        ["007", "007", "2016-03-19T09:36:38"],
-        ["", "", ""],
+        ["007", "007", "2016-03-19T09:36:38", ""],
+        ["", "", "", ""],
     ]
+
+
+def test_a_site_with_a_space_at_its_end_is_no_other_site(tmp_path: Path) -> None:
+    table = read(tmp_path, "filename,site\na.mp4,north\nb.mp4,north \n")
+    assert table.look_up(["a.mp4", "b.mp4"]).to_numpy().tolist() == [["north", "north", ""]] * 2
 
 
 def test_a_row_per_folder_is_of_all_clips_below_it_the_deepest_first(tmp_path: Path) -> None:
@@ -28,6 +33,25 @@ def test_a_row_per_folder_is_of_all_clips_below_it_the_deepest_first(tmp_path: P
     assert table.look_up(names)["deployment"].tolist() == ["d1", "d2", "", ""]
 
 
+def test_a_table_of_excel_with_decimal_commas_is_read(tmp_path: Path) -> None:
+    text = "site;latitude;longitude;start\r\nTaï;5,5;-3,25;2023-04-15T06:30:12\r\n"
+    (tmp_path / "d.csv").write_bytes(text.encode("cp1252"))
+    facts = read_deployments(tmp_path / "d.csv").by_deployment()
+    assert facts.loc["Taï", ["latitude", "longitude"]].tolist() == ["5.5", "-3.25"]
+
+
+def test_clips_and_folders_are_found_however_the_table_writes_them(tmp_path: Path) -> None:
+    names = ["card 1/a.mp4", "card 1/DCIM/b.mp4", "card 2/c.mp4"]
+    table = read(tmp_path, "filename,site\nD:\\trip\\CARD 1\\A.MP4,north\nD:\\trip\\card 2\\c,south\n")
+    assert table.look_up(names)["site"].tolist() == ["north", "", "south"]
+    table = read(tmp_path, "folder,site\nTrip\\Card 1\\,north\n./trip/card 2,south\n")
+    assert table.look_up(names)["site"].tolist() == ["north", "north", "south"]
+    table = read(tmp_path, "folder,site\ncard 1,north\nother/trip,south\n")
+    assert table.look_up(names, root="/data/trip")["site"].tolist() == ["north", "north", ""]
+    with pytest.raises(InputError, match=r"d\.csv: a\.mp4 may be x/a\.mp4 or y/a\.mp4"):
+        read(tmp_path, "filename,site\na.mp4,north\n").look_up(["x/a.mp4", "y/a.mp4"])
+
+
 def test_a_row_per_deployment_is_found_by_what_paths_tell(tmp_path: Path) -> None:
     names = ["north/1/a.mp4", "north/2/b.mp4", "south/1/c.mp4", "stray.mp4"]
     known = match_sites(names, "{site}/{visit}/{file}")
@@ -35,7 +59,20 @@ def test_a_row_per_deployment_is_found_by_what_paths_tell(tmp_path: Path) -> Non
     found = table.look_up(names, known=known)
     assert found["site"].tolist() == ["Baobab", "", "Ridge", ""]
     assert found["deployment"].tolist() == ["north/1", "", "south/1", ""]
-    assert table.look_up(names).to_numpy().tolist() == [["", "", ""]] * 4
+    assert table.look_up(names).to_numpy().tolist() == [[""] * 4] * 4
+
+
+def test_a_shift_of_a_clock_is_found_by_clip_folder_or_deployment(tmp_path: Path) -> None:
+    names = ["north/1/a.mp4", "south/1/c.mp4"]
+    assert read(tmp_path, "filepath,time_shift\nnorth/1/a.mp4,+01:00\n").look_up(names)["time_shift"].tolist() == [
+        "+01:00", ""]  # fmt: skip
+    assert read(tmp_path, "folder,time_shift\nsouth,-3d\n").look_up(names)["time_shift"].tolist() == [
+        "",
+        "-3d",
+    ]
+    known = match_sites(names, "{site}/{visit}/{file}")
+    table = read(tmp_path, "site,time_shift\nnorth,+01:00\n")
+    assert table.look_up(names, known=known)["time_shift"].tolist() == ["+01:00", ""]
 
 
 def test_one_camera_at_each_site_needs_no_name_of_its_own(tmp_path: Path) -> None:
@@ -89,6 +126,10 @@ def test_sites_of_other_clips_are_refused(tmp_path: Path) -> None:
         ),
         ("filepath,recorded_at\na,2023-04-15\n", "recorded_at '2023-04-15', wanted day and time of day"),
         ("deployment,start\nn,2023-04-15\n", "n: start '2023-04-15', wanted day and time of day"),
+        (
+            "site,time_shift\na,an hour\n",
+            "a: time_shift 'an hour', wanted hours and minutes to add, as +01:00",
+        ),
         ("site,latitude,longitude\na,95,0\n", "a: latitude '95', wanted degrees as a number from -90 to 90"),
         (
             'site,latitude,longitude\na,5,"3,25"\n',

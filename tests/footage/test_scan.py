@@ -30,7 +30,7 @@ def test_a_scan_has_a_row_for_every_file(card: Path, tmp_path: Path) -> None:
     assert run.failed == 1
     lost, *lines = run.summary().splitlines()
     assert lost.startswith("1 of 5 videos (20 %) could not be read: not readable as video: ")
-    assert lines[0] == "5 videos: 4 readable (1 of them cut short), 1 not; 0.00 h in all"
+    assert lines[0] == "5 videos: 4 readable (1 of them in part), 1 not; 0.00 h in all"
     assert lines[1:3] == ["       2  mov h264 64x48", "       2  avi mjpeg 64x48"]
     assert lines[3] == "broken.mp4: open: not readable as video: Invalid data found when processing input"
     assert pd.read_csv(run.write(tmp_path / "card.csv"))["frames"].iloc[0] == 50
@@ -46,7 +46,7 @@ def test_real_clips_have_their_true_length(shared_data: Path) -> None:
     assert (table["status"] == "ok").all()
     for row in expected.itertuples():
         found = table.loc[row.filepath.removeprefix("videos/")]
-        assert (found["frames"], found["width_px"]) == (row.packets, row.width)
+        assert (found["frames"], found["width_px"]) == (row.frames_decoded, row.width)
         assert found["duration_seconds"] == pytest.approx(
             row.packets / row.fps, rel=0.05
         )  # some vary in rate

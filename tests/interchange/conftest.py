@@ -21,6 +21,14 @@ PROJECT = {
     "contributors": [{"title": "A. Ranger", "role": "contact"}],
 }
 PLACES = "deploymentID,latitude,longitude,locationName\na,5.5,-3.25,Taï\n"
+SKIP = {
+    "task": "skip",
+    "score": "blank",
+    "threshold": 0.9,
+    "max_loss": 0.05,
+    "confidence": 0.9,
+    "unit": "clips",
+}
 CUT = "the last 3 of 10 s | 50 % are missing"
 
 
@@ -80,7 +88,7 @@ def small() -> Results:
         ("c/still.jpg", "duiker", 0.0, 0.0, 0.0, 0.6),
     ]
     rows = [(name, status, dict(zip(species, values, strict=True))) for name, status, values in chances]
-    return write_results(rows, stretches, species=species)
+    return write_results(rows, stretches, species=species, operating_points={"skip blank": SKIP})
 
 
 @pytest.fixture(scope="session")

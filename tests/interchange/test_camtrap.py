@@ -46,19 +46,6 @@ def test_a_stretch_is_an_observation_with_its_seconds_on_the_clock(
     assert read_export(out).rows["site"].tolist() == ["Taï", "Taï"]
 
 
-def test_packages_of_others_give_labels_and_stretches(tmp_path: Path, give: Give, make_dated: Make) -> None:
-    out = export_results(make_dated(), "camtrap-dp", tmp_path / "package", options=give(tmp_path)).path
-    rows = pd.read_csv(out / "observations.csv", dtype=str, keep_default_na=False)
-    rows.assign(observationTags="").drop(columns=["sex", "count"]).to_csv(
-        out / "observations.csv", index=False
-    )
-    reading = read_export(out / "datapackage.json")
-    assert reading.rows["label"].tolist() == ["Cephalophinae", ""]
-    assert reading.sightings[["start_seconds", "end_seconds", "best_seconds"]].to_numpy().tolist() == [
-        [2.0, 8.0, 5.0]
-    ]
-
-
 def test_the_command_writes_asks_and_checks(tmp_path: Path, give: Give, example: Results) -> None:
     example.write(tmp_path / "run")
     give(tmp_path)

@@ -31,9 +31,9 @@ def package(whole: Path, tmp_path: Path) -> Path:
 
 def spoil(path: Path, change: Callable[[Any], object]) -> Path:
     """The JSON file, changed."""
-    found = json.loads(path.read_text())
+    found = json.loads(path.read_text(encoding="utf-8"))
     change(found)
-    path.write_text(json.dumps(found))
+    path.write_text(json.dumps(found), encoding="utf-8")
     return path
 
 

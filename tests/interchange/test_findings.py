@@ -64,7 +64,7 @@ def test_a_species_without_stretches_is_seen_all_along_and_best_in_the_middle(sm
     ]
 
 
-@pytest.mark.parametrize(("threshold", "verdict"), [(0.7, "seen"), (0.7000001, "blank")])
+@pytest.mark.parametrize(("threshold", "verdict"), [(0.7, "seen"), (0.7000001, "unknown")])
 def test_a_probability_that_is_its_threshold_reaches_it(
     make_results: Make, threshold: float, verdict: str
 ) -> None:
@@ -74,11 +74,22 @@ def test_a_probability_that_is_its_threshold_reaches_it(
     assert finding.verdict == verdict
 
 
-def test_blank_beside_a_species_is_no_stretch_and_a_model_without_blank_calls_the_rest_blank(
-    make_results: Make,
-) -> None:
+def test_blank_beside_a_species_is_no_stretch(make_results: Make) -> None:
     clips = [("a.mp4", "ok", {"blank": 0.9, "hog": 0.9})]
     [both] = find_all(make_results(clips, [], species=["blank", "hog"]))
     assert (both.verdict, list_labels(both)) == ("seen", ["hog"])
-    [none] = find_all(make_results([("a.mp4", "ok", {"hog": 0.1})], [], species=["hog"]))
-    assert (none.verdict, none.blank_probability, list_labels(none)) == ("blank", None, ["blank"])
+
+
+@pytest.mark.parametrize("chances", [{"blank": 0.999, "hog": 0.001}, {"hog": 0.001}])
+def test_without_a_proven_point_no_clip_is_blank(make_results: Make, chances: dict[str, float]) -> None:
+    [finding] = find_all(make_results([("a.mp4", "ok", chances)], [], species=list(chances)))
+    assert (finding.verdict, list_labels(finding)) == ("unknown", [])
+
+
+def test_a_model_without_blank_has_blank_clips_where_its_point_skips_them(make_results: Make) -> None:
+    clips = [("a.mp4", "ok", {"hog": 0.05}), ("b.mp4", "ok", {"hog": 0.2})]
+    points = {"skip blank": {"task": "skip", "score": "1 - max animal", "threshold": 0.9, "max_loss": 0.05,
+                             "confidence": 0.9, "unit": "clips"}}  # fmt: skip
+    first, second = find_all(make_results(clips, [], species=["hog"], operating_points=points))
+    assert (first.verdict, first.blank_probability, list_labels(first)) == ("blank", None, ["blank"])
+    assert (second.verdict, list_labels(second)) == ("unknown", [])

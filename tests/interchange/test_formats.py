@@ -75,7 +75,7 @@ def list_expected(results: Results) -> tuple[list[tuple[str, str]], list[tuple[o
 
 @pytest.mark.parametrize("to", ["csv", "long-csv", "megadetector", "speciesnet", "camtrap-dp"])
 @given(drawn=results_of_any_kind())
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 def test_round_trips_lose_nothing_the_format_can_hold(
     tmp_path_factory: pytest.TempPathFactory, to: str, drawn: Drawn, give: Give, make_results: Make
 ) -> None:
@@ -131,7 +131,15 @@ def test_all_species_of_the_benchmark_go_out_and_come_back(
 ) -> None:
     species = list(BENCHMARK_SPECIES)
     clips = [(f"{name}.mp4", "ok", {other: float(other == name) for other in species}) for name in species]
-    results = make_results(clips, [], species=species)
+    skip = {
+        "task": "skip",
+        "score": "blank",
+        "threshold": 0.9,
+        "max_loss": 0.05,
+        "confidence": 0.9,
+        "unit": "clips",
+    }
+    results = make_results(clips, [], species=species, operating_points={"skip blank": skip})
     for to in ("long-csv", "megadetector", "speciesnet", "camtrap-dp"):
         out = export_results(results, to, tmp_path / to / NAMES[to], options=give(tmp_path)).path
         assert check_export(out, outside=False) == []

@@ -68,8 +68,8 @@ def test_a_model_without_blank_calls_a_clip_without_animals_unknown(
     out = export_results(results, "speciesnet", tmp_path / "sn.json").path
     [image] = json.loads(out.read_text())["predictions"]
     assert image["prediction"].endswith(";no cv result")
-    assert (image["prediction_score"], image["labels"]) == (0.25, ["blank"])
-    assert read_speciesnet(out).rows.to_numpy().tolist() == [["a.mp4", "blank"]]
+    assert (image["prediction_score"], image["labels"]) == (0.25, [])
+    assert read_speciesnet(out).rows.to_numpy().tolist() == [["a.mp4", ""]]
 
 
 def test_of_a_files_detections_those_below_confidence_0_2_give_no_label_and_each_score_counts(
@@ -106,3 +106,108 @@ def test_failures_keep_stage_and_reason_and_those_of_others_their_words(tmp_path
         ["a.mp4", "open", "no video: none"], ["b.mp4", "", "DETECTOR CLASSIFIER"]]  # fmt: skip
     assert reading.rows["label"].tolist() == ["", ""]
     assert reading.probabilities is None
+
+
+HOG, BIRD = "x;mammalia;artiodactyla;suidae;sus;scrofa;hog", "y;aves;;;;;bird"
+BLANKS, UNSURE = (
+    "f1856211-cfb7-4a5b-9158-c0f72fd09ee6;;;;;;blank",
+    "f2efdae9-efb8-48fb-8a91-eccf79ab4ffb" + ";no cv result" * 6,
+)
+BOX = {"bbox": [0, 0, 0.5, 0.5]}
+ANIMAL, HUMAN = {"category": "1", "label": "animal", **BOX}, {"category": "2", "label": "human", **BOX}
+SURE = {**ANIMAL, "conf": 0.9}
+
+
+def score(*pairs: tuple[str, float]) -> dict[str, object]:
+    return {"classes": [label for label, _ in pairs], "scores": [chance for _, chance in pairs]}
+
+
+@pytest.mark.parametrize(
+    ("image", "labels"),
+    [
+        # the classifier alone
+        ({"classifications": score((HOG, 0.9), (BIRD, 0.1))}, ["hog"]),
+        ({"classifications": score((BLANKS, 0.9), (HOG, 0.1))}, ["blank"]),
+        ({"classifications": score((HOG, 0.3), (BIRD, 0.2))}, [""]),
+        ({"classifications": score((UNSURE, 0.9))}, [""]),
+        ({"classifications": score()}, [""]),
+        # the detector alone
+        ({"detections": [SURE, {**HUMAN, "conf": 0.4}, SURE]}, ["animal", "human"]),
+        ({"detections": [{**ANIMAL, "conf": 0.1}]}, ["blank"]),
+        ({"detections": []}, ["blank"]),
+        # both, and no prediction of the two together
+        ({"classifications": score((HOG, 0.3)), "detections": [SURE]}, ["animal"]),
+        ({"classifications": score((BLANKS, 0.6)), "detections": [SURE]}, ["animal"]),
+        ({"classifications": score((HOG, 0.6)), "detections": []}, ["hog"]),
+        # a part that failed takes no other's answer away
+        ({"failures": ["GEOLOCATION"], "prediction": HOG, "prediction_score": 0.9}, ["hog"]),
+        ({"failures": ["DETECTOR"], "classifications": score((HOG, 0.9))}, ["hog"]),
+        ({"failures": ["CLASSIFIER"], "detections": [{**HUMAN, "conf": 0.9}]}, ["human"]),
+        ({"failures": ["CLASSIFIER", "DETECTOR"]}, [""]),
+        ({"failures": ["CLASSIFIER"], "detections": None, "classifications": None}, [""]),
+        ({"failures": None, "prediction": BLANKS}, ["blank"]),
+        # answers of each detection, of whatever key
+        ({"detections": [{**SURE, "prediction": HOG}, {**SURE, "prediction": BIRD}]}, ["hog", "bird"]),
+        ({"detections": [{**SURE, "classifications": score((HOG, 0.9))}]}, ["hog"]),
+        ({"detections": [{**SURE, "prediction": BLANKS}, {**SURE, "prediction": HOG}]}, ["hog"]),
+        ({"detections": [{**SURE, "prediction": BLANKS}]}, ["blank"]),
+        ({"detections": [{**SURE, "prediction": UNSURE}]}, [""]),
+        # nobody answered
+        ({}, [""]),
+        ({"prediction": None, "detections": None}, [""]),
+        # labels without a common name
+        ({"prediction": "x;mammalia;artiodactyla;suidae;sus;scrofa;"}, ["sus scrofa"]),
+        ({"prediction": "x;mammalia;artiodactyla;;;;"}, ["artiodactyla"]),
+        ({"prediction": "warthog"}, ["warthog"]),
+    ],
+)  # fmt: skip
+def test_each_file_has_the_label_that_its_answers_give(
+    tmp_path: Path, image: dict[str, object], labels: list[str]
+) -> None:
+    path = tmp_path / "sn.json"
+    path.write_text(json.dumps({"predictions": [{"filepath": "a.jpg", **image}]}))
+    reading = read_export(path)
+    assert reading.rows.to_numpy().tolist() == [["a.jpg", label] for label in labels]
+    is_failed = bool(image.get("failures")) and labels == [""]
+    assert reading.failures["filename"].tolist() == (["a.jpg"] if is_failed else [])
+
+
+def test_files_of_the_classifier_or_the_detector_alone_are_valid(tmp_path: Path) -> None:
+    path = tmp_path / "sn.json"
+    images = [{"filepath": "a.jpg", "classifications": score((HOG, 0.9))},
+              {"filepath": "b.jpg", "detections": [SURE]}]  # fmt: skip
+    path.write_text(json.dumps({"predictions": images}))
+    assert check_export(path) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"predictions": {"a.jpg": {}}}, "predictions: got an object, wanted a list"),
+        ({"predictions": [{"prediction": HOG}]}, "predictions: entry 0 has no `filepath`, wanted a path"),
+        ({"predictions": ["a.jpg"]}, "predictions: entry 0 is text 'a.jpg', wanted an object"),
+        ({"predictions": [], "info": []}, "info: got a list, wanted an object"),
+        ({"predictions": [{"filepath": "a", "classifications": {"classes": ["x"], "scores": []}}]},
+         "a: classifications: wanted as many scores as classes"),
+        ({"predictions": [{"filepath": "a", "classifications": score((HOG, "high"))}]},  # type: ignore[arg-type]
+         "a: score: got text 'high', wanted a number"),
+        ({"predictions": [{"filepath": "a", "detections": [ANIMAL]}]}, "a: conf: got null, wanted a number"),
+        ({"predictions": [{"filepath": "a", "detections": {"conf": 0.9}}]}, "a: detections: wanted a list of objects"),
+    ],
+)  # fmt: skip
+def test_what_is_built_otherwise_is_refused_in_the_files_own_words(
+    tmp_path: Path, content: dict[str, object], message: str
+) -> None:
+    (tmp_path / "sn.json").write_text(json.dumps(content))
+    with pytest.raises(InputError) as caught:
+        read_export(tmp_path / "sn.json")
+    assert f"not built as speciesnet is: {message}; run" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_scores_as_text_are_numbers_and_no_cv_result_is_no_species(tmp_path: Path) -> None:
+    image = {"filepath": "a.jpg", "classifications": score((HOG, "0.75"), (UNSURE, 0.2))}  # type: ignore[arg-type]
+    (tmp_path / "sn.json").write_text(json.dumps({"predictions": [image]}))
+    reading = read_speciesnet(tmp_path / "sn.json")
+    assert reading.probabilities is not None
+    assert reading.probabilities.to_dict() == {"hog": {"a.jpg": 0.75}}

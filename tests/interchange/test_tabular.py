@@ -50,7 +50,6 @@ def test_lists_in_a_cell_are_read(tmp_path: Path, cell: str) -> None:
         "a.mp4": {"blank": 0, "duiker": 1, "hog": 1},
         "b.mp4": {"blank": 1, "duiker": 0, "hog": 0},
     }
-    assert labels.unlabelled == ("c.mp4",)
     assert find_format(path) == "list-csv"
     assert check_export(path) == []
 

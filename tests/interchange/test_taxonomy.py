@@ -17,6 +17,12 @@ def test_every_species_of_the_benchmark_has_a_taxon() -> None:
     assert [t.species for t in taxonomy.taxa if t.category == "person"] == ["human"]
 
 
+@pytest.mark.parametrize("name", ["Blank", "EMPTY", "nothing", "no_animal"])
+def test_a_blank_clip_is_no_animal_whatever_a_model_calls_it(name: str) -> None:
+    taxon = read_taxonomy()[name]
+    assert (taxon.species, taxon.category, taxon.observation_type) == (name, "none", "blank")
+
+
 def test_names_and_ranks_agree() -> None:
     for taxon in read_taxonomy().taxa:
         if taxon.species == "blank":

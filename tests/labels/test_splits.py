@@ -3,7 +3,16 @@ import pandas as pd
 import pytest
 
 from primatrix.errors import InputError
-from primatrix.labels.splits import describe_split, split_clips, split_folds, split_labels, split_sites
+from primatrix.labels.splits import (
+    choose_fitted,
+    choose_scored,
+    choose_trained,
+    describe_split,
+    split_clips,
+    split_folds,
+    split_labels,
+    split_sites,
+)
 from primatrix.labels.table import Labels
 
 
@@ -118,6 +127,60 @@ def test_folds_that_cannot_be_filled_are_refused() -> None:
         split_folds(table, folds=1)
     with pytest.raises(InputError, match="got 2 for 3 clips of 1 sites"):
         split_folds(table, sites=pd.Series("n", index=list("abc")), folds=2)
+
+
+def make_told(*parts: str) -> Labels:
+    """Clips "0", "1", …, each of the part named, of sites s0 and s1 in turn."""
+    names = [str(i) for i in range(len(parts))]
+    sites = pd.Series([f"s{i % 2}" for i in range(len(parts))], index=names)
+    return Labels(
+        pd.DataFrame({"hog": 1.0, "lion": 0.0}, index=names), sites, pd.Series(list(parts), index=names)
+    )
+
+
+def test_what_labels_say_clips_are_for_is_done() -> None:
+    labels = make_told("train", "val", "holdout", "train", "holdout", "val")
+    train, val = split_labels(labels)
+    assert (train.index.tolist(), val.index.tolist()) == (["0", "3"], ["1", "5"])
+    with pytest.raises(
+        InputError, match=r"sites to hold out \(s0\) and labels whose column `split` says which clips"
+    ):
+        split_sites(labels, held_out=["s0"])
+
+
+def test_clips_held_out_are_in_no_part_however_the_others_are_split() -> None:
+    labels = make_told(*["train"] * 8, *["holdout"] * 8)
+    for parts in (split_labels(labels), split_labels(Labels(labels.table, None, labels.parts)),
+                  split_sites(labels, held_out=["s1"])):  # fmt: skip
+        names = [name for part in parts for name in part.index]
+        assert sorted(names) == [str(i) for i in range(8)]
+        assert all(len(part) for part in parts)
+
+
+def test_labels_of_which_none_trains_are_refused() -> None:
+    with pytest.raises(InputError, match="2 clips that validate and none that trains"):
+        split_labels(make_told("val", "val", "holdout"))
+    with pytest.raises(
+        InputError, match="none of 1 clips is of train and val by their column `split`, so none may"
+    ):
+        split_labels(make_told("holdout"))
+
+
+def test_a_model_is_fitted_and_measured_on_clips_it_has_not_learnt_from() -> None:
+    labels = make_told("train", "val", "holdout")
+    assert choose_scored(labels).table.index.tolist() == ["2"]
+    assert choose_scored(make_told("train", "val")).table.index.tolist() == ["1"]
+    with pytest.raises(
+        InputError, match="none of 1 clips is of val by their column `split`, so none may be measured"
+    ):
+        choose_scored(make_told("train"))
+    assert choose_fitted(labels, out_of_fold=False).table.index.tolist() == ["1"]
+    assert choose_fitted(labels, out_of_fold=True).table.index.tolist() == ["0", "1"]
+    assert choose_fitted(make_told("train", "holdout"), out_of_fold=False).table.index.tolist() == ["0"]
+    untold = Labels(labels.table, labels.sites)
+    assert (
+        choose_scored(untold) is choose_fitted(untold, out_of_fold=False) is choose_trained(untold) is untold
+    )
 
 
 def one_hot(*species: str) -> pd.DataFrame:

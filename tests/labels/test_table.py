@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from primatrix.errors import InputError
@@ -100,3 +101,45 @@ def test_real_label_files_are_read(shared_data: Path) -> None:
     assert (len(events.table), len(events.species)) == (369, 4)
     assert events.sites is not None
     assert events.sites.nunique() == 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "filepath,label,split\na,hog,train\na,lion,train\nb,hog,val\nc,lion,holdout\n",
+        "filename,split,hog,lion\na,Training,1,1\nb,validation,1,0\nc,test,0,1\n",
+        "filepath,labels,split\na,hog;lion,train\nb,hog,VAL\nc,lion,hold-out\n",
+        "filepath,label,start_seconds,end_seconds,best_seconds,probability,split\na,hog,0,1,0.5,,train\n"
+        "a,lion,0,1,0.5,,train\nb,hog,0,1,0.5,,valid\nc,lion,0,1,0.5,,held out\n",
+    ],
+)
+def test_a_column_split_says_what_clips_are_for_in_a_file_of_any_shape(tmp_path: Path, text: str) -> None:
+    labels = read_labels(write(tmp_path, text))
+    assert labels.species == ("hog", "lion")
+    assert labels.table.loc[["a", "b", "c"]].to_numpy().tolist() == [[1, 1], [1, 0], [0, 1]]
+    assert labels.parts is not None
+    assert labels.parts.to_dict() == {"a": "train", "b": "val", "c": "holdout"}
+    renamed = labels.rename({"a": "x"}).keep(pd.Index(["x", "c"]))
+    assert renamed.parts is not None
+    assert renamed.parts.to_dict() == {"x": "train", "c": "holdout"}
+
+
+def test_a_column_split_without_a_word_says_nothing(tmp_path: Path) -> None:
+    assert read_labels(write(tmp_path, "filepath,label,split\na,hog,\nb,lion,\n")).parts is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            "a,hog,train\nb,hog,tain\n",
+            "b has 'tain' in its column `split`; wanted train, val or holdout for every",
+        ),
+        ("a,hog,train\nb,hog,\n", "b has 'nothing' in its column `split`; wanted train, val or holdout"),
+        ("a,hog,train\na,lion,val\n", "a is in several parts of the column `split`; wanted one per clip"),
+    ],
+)
+def test_a_column_split_that_does_not_say_is_refused(tmp_path: Path, rows: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_labels(write(tmp_path, f"filepath,label,split\n{rows}"))
+    assert message in str(caught.value)

@@ -12,6 +12,7 @@ from primatrix.measures.log_loss import (
     constant_predictions,
     log_losses,
     logit_log_losses,
+    match_rows,
     species_log_losses,
 )
 
@@ -93,3 +94,14 @@ def test_counted_clips_lose_what_the_clips_lose_one_by_one() -> None:
     expected = -3 * np.log(0.7) - 2 * np.log(0.3)
     assert log_losses(np.array(3.0), np.array(0.7), clips=5.0) == pytest.approx(expected)
     assert logit_log_losses(np.array(3.0), np.log(np.array(7 / 3)), clips=5.0) == pytest.approx(expected)
+
+
+def test_clips_written_otherwise_in_the_predictions_are_matched_and_keep_the_labels_names() -> None:
+    labels = pd.DataFrame({"hog": [1, 0]}, index=["videos/A.mp4", "videos/x/b.mp4"])
+    predictions = pd.DataFrame({"hog": [0.25, 0.75, 0.5]}, index=["x\\b.mp4", "a.mp4", "c.mp4"])
+    matched = match_rows(labels, predictions)
+    assert matched["hog"].to_dict() == {"videos/A.mp4": 0.75, "videos/x/b.mp4": 0.25}
+    with pytest.raises(InputError, match=r"the first a/c\.mp4 \(got c\.mp4\); predict them first"):
+        match_rows(
+            labels.rename({"videos/A.mp4": "a/c.mp4"}), predictions.rename({"x\\b.mp4": "videos/x/b.mp4"})
+        )

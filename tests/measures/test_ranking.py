@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 from primatrix.measures.ranking import average_precision, count_by_rank, find_edges, precision_recall, roc_auc
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 80), st.booleans())
 def test_areas_equal_scikit_learns_with_and_without_ties(seed: int, clips: int, tied: bool) -> None:
     rng = np.random.default_rng(seed)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from primatrix import ClipSpec, ModelError
+from primatrix.disk import digest_weights
 from primatrix.models.ensemble import STATISTICS, Ensemble, EnsembleNetwork, combine_families, describe_family
 from primatrix.models.model import Model
 from primatrix.models.network import Network
@@ -109,6 +110,19 @@ def test_an_ensemble_takes_the_first_length_of_clips_that_a_member_knows_and_sta
     assert not ensemble.network.training
     assert [name for name, _, _ in ensemble.network.layer_rows()] == [
         "family 0 member 0 (Lrcn)", "family 1 member 0 (Lrcn)"]  # fmt: skip
+
+
+def test_an_ensembles_weights_have_the_same_digest_saved_and_loaded_and_another_with_another_stack(
+    tmp_path: Path,
+) -> None:
+    members = [
+        build_model("lrcn", species=["a", "b"], spec=ClipSpec(2, 16, 16), seed=seed) for seed in (0, 1)
+    ]
+    plain, stacked = Ensemble([members]), Ensemble([members], stack=torch.ones(2, len(STATISTICS) + 3))
+    assert len({plain.digest, stacked.digest, members[0].digest, members[1].digest}) == 4
+    for name, model in (("plain", plain), ("stacked", stacked), ("one", members[0])):
+        model.save(tmp_path / name)
+        assert digest_weights(tmp_path / name) == model.digest == load_model(tmp_path / name).digest
 
 
 def test_members_are_saved_in_folders_of_their_own(tmp_path: Path) -> None:

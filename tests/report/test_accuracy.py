@@ -41,7 +41,7 @@ def test_measures_are_said_in_words_beside_the_constant(accuracy: Accuracy) -> N
         "Log loss (less is better)", "Average precision", "Area under the ROC curve",
         "Calibration error (less is better)", "Clips whose likeliest species are right",
     ]  # fmt: skip
-    assert accuracy.measures[1] == ("Average precision", "0.500", "0.500–1.00", "0.333")
+    assert accuracy.measures[1] == ("Average precision", "0.500", "–", "0.333")
     assert accuracy.measures[0][3] == "0.610"
 
 
@@ -49,12 +49,12 @@ def test_intervals_are_by_site_where_sites_are_known_and_it_is_said(
     accuracy: Accuracy, labels: pd.DataFrame, make_results: Make, tmp_path: Path
 ) -> None:
     assert accuracy.paragraphs[0].startswith(
-        "Measured on 4 labelled clips (95 % bootstrap over sites, 1000 draws of 2)"
+        "Measured on 4 labelled clips (intervals: 95 %, jackknife over 2 sites; –: too few sites, or no interval)"
     )
     results = make_results(tmp_path)
     without = describe_accuracy(labels, replace(results, clips=results.clips.assign(site="")))
     assert without is not None
-    assert "bootstrap over clips, 1000 draws of 4" in without.paragraphs[0]
+    assert "jackknife over 4 clips, taken as independent: no site is known" in without.paragraphs[0]
 
 
 def test_charts_say_what_they_show(accuracy: Accuracy) -> None:

@@ -17,7 +17,10 @@ from primatrix.report.watching import Footage
 def make_footage(something: list[float], hours: list[float]) -> Footage:
     names = pd.Index([f"{i}.mp4" for i in range(len(something))])
     chances = np.array(something)
-    return Footage(names, np.array(hours), chances, pd.DataFrame({"blank": 1 - chances}, index=names))
+    nothing = np.zeros(len(names), np.bool_)
+    return Footage(
+        names, np.array(hours), chances, pd.DataFrame({"blank": 1 - chances}, index=names), nothing
+    )
 
 
 def test_footage_expected_to_show_nothing_is_drawn() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from primatrix.report.counts import count_distribution, estimate_count
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.floats(0, 1), max_size=40))
 def test_the_distribution_of_a_count_has_its_mean_and_variance(values: list[float]) -> None:
     distribution = count_distribution(values)

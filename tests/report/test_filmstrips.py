@@ -12,7 +12,7 @@ from primatrix.report.filmstrips import Filmstrip, choose_moments, cut_filmstrip
 from primatrix.report.selection import Strip
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(0.001, 5), min_size=1, max_size=50), st.one_of(st.none(), st.floats(-10, 300)))
 def test_moments_rise_are_never_doubled_and_lie_in_the_clip(steps: list[float], centre: float | None) -> None:
     pts = np.cumsum(steps).tolist()
@@ -45,6 +45,21 @@ def test_missing_and_broken_files_get_their_reason_not_a_picture(
     assert drawn[strips[0]] == "no such file; check the path"
     assert str(drawn[strips[1]]).startswith("open: not readable as video")
     assert isinstance(drawn[strips[2]], Filmstrip)
+
+
+def test_a_path_that_leads_outside_the_footage_is_not_opened(
+    tmp_path: Path, make_video: Callable[..., Path]
+) -> None:
+    for folder in ("private", "footage", "footage/b"):
+        (tmp_path / folder).mkdir()
+    private = make_video(tmp_path / "private" / "x.mp4")
+    make_video(tmp_path / "footage" / "a.mp4")
+    names = ("../private/x.mp4", str(private), "a/../../private/x.mp4", "..\\private\\x.mp4", "x\0.mp4")
+    strips = [Strip(name, "hog", "surest", 0.9) for name in (*names, "b/../a.mp4")]
+    drawn = draw_filmstrips(strips, tmp_path / "footage", workers=0)
+    for strip in strips[:-1]:
+        assert drawn[strip] == "its path leads outside the folder of footage, so it was not opened"
+    assert isinstance(drawn[strips[-1]], Filmstrip)  # which is in it
 
 
 def test_pictures_stop_at_the_budget_and_the_first_are_kept(

@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 from primatrix.cli import app
 from primatrix.errors import InputError
 from primatrix.report import ReportSpec, write_report
+from primatrix.report.page import match_labels
 from primatrix.report.selection import Strip, choose_strips
-from primatrix.results import Results
+from primatrix.results import Results, say_watching
 
 Make = Callable[..., Results]
 SPECIES = ["blank", "duiker", "hog<b>"]
@@ -165,6 +166,22 @@ def test_a_run_without_sites_times_or_readable_clips_still_gets_its_page(
     assert PageCheck(text).wrong == []
 
 
+@pytest.mark.parametrize("proven", [True, False])
+def test_the_page_says_what_is_to_be_watched_as_the_terminal_does(
+    tmp_path: Path, make_results: Make, proven: bool
+) -> None:
+    results = make_results(tmp_path)
+    points = results.facts["operating_points"] if proven else {}
+    results = replace(results, facts={**results.facts, "operating_points": points})
+    results.write(tmp_path / "results")
+    run = write_report(tmp_path / "results", tmp_path / "report.html", spec=ReportSpec(workers=0))
+    text = run.path.read_text()
+    assert f"<p><b>To watch</b>: {say_watching(results)}.</p>" in text
+    assert ("Not promised, only expected" in text) == proven
+    assert ("no clip may be" in text) != proven
+    assert PageCheck(text).wrong == []
+
+
 def test_labels_of_other_clips_are_refused(tmp_path: Path, make_results: Make) -> None:
     make_results(tmp_path).write(tmp_path / "results")
     (tmp_path / "labels.csv").write_text("filepath,label\nother.mp4,duiker\n")
@@ -172,6 +189,24 @@ def test_labels_of_other_clips_are_refused(tmp_path: Path, make_results: Make) -
         write_report(
             tmp_path / "results", tmp_path / "r.html", spec=ReportSpec(labels=tmp_path / "labels.csv")
         )
+
+
+def test_labels_may_name_the_clips_as_another_system_does(tmp_path: Path, make_results: Make) -> None:
+    results = make_results(tmp_path / "footage", names=("north/a.mp4", "north/b.mp4"))
+    results.write(tmp_path / "results")
+    (tmp_path / "labels.csv").write_text(
+        "filepath,label\nE:\\footage\\North\\A,duiker\nfootage/north/b.mp4,blank\n"
+    )
+    labels = match_labels(tmp_path / "labels.csv", results)
+    assert labels.index.tolist() == ["north/a.mp4", "north/b.mp4"]
+    assert labels.loc["north/a.mp4"].to_dict() == {"blank": 0, "duiker": 1, "hog<b>": 0}
+
+
+def test_labels_of_clips_that_trained_do_not_measure_the_model(tmp_path: Path, make_results: Make) -> None:
+    results = make_results(tmp_path, names=("a.mp4", "b.mp4"))
+    path = tmp_path / "labels.csv"
+    path.write_text("filepath,label,split\na.mp4,duiker,train\nb.mp4,Duiker,test\n")
+    assert match_labels(path, results)["duiker"].to_dict() == {"b.mp4": 1}
 
 
 def test_the_training_curve_is_drawn_from_the_model_folder(tmp_path: Path, make_results: Make) -> None:

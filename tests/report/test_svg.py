@@ -112,7 +112,7 @@ def test_only_names_too_long_for_their_place_are_cut() -> None:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.floats(1e-6, 1e9), st.booleans())
 def test_ticks_are_few_even_and_reach_the_largest_value(most: float, whole: bool) -> None:
     ticks = choose_ticks(most, whole=whole)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from primatrix.report.watching import count_points, count_watching, describe_promise, measure_footage
+from primatrix.report.watching import count_points, count_watching, measure_footage
 from primatrix.results import Results
 
 Make = Callable[..., Results]
@@ -31,7 +31,7 @@ def test_hours_to_watch_keep_what_they_say(
     assert (rows["95 %"].clips, round(rows["95 %"].kept, 4), rows["95 %"].labelled_kept) == (2, 0.9507, 1.0)
     skip, find = count_points(measure_footage(results), results.facts["operating_points"])
     assert (skip.clips, find.clips) == (2, 1)
-    assert skip.promise == "loses at most 5 % of them, with 90 % confidence over clips"
+    assert skip.promise == "loses at most 5 % of clips with animals, with 90 % confidence over clips"
 
 
 def test_footage_is_what_could_be_read_and_an_unknown_length_counts_as_the_mean_of_the_others(
@@ -94,14 +94,6 @@ def test_a_point_without_a_threshold_skips_nothing(tmp_path: Path, make_results:
     [row] = count_points(measure_footage(make_results(tmp_path)), {"skip": {**SKIP, "threshold": None}})
     assert (row.threshold, row.clips, row.promise) == (
         None, 4, "too few labelled clips to promise anything, so nothing is skipped")  # fmt: skip
-
-
-def test_a_promise_is_said_with_its_confidence_and_unit() -> None:
-    point = {**SKIP, "unit": "sites (12)", "max_loss": 0.005}
-    assert describe_promise(point) == "loses at most 0.5 % of them, with 90 % confidence over sites"
-    assert (
-        describe_promise({**SKIP, "confidence": None}) == "loses at most 5 % of them, in the mean over clips"
-    )
 
 
 def test_where_nothing_is_expected_everything_is_kept_by_watching_all(

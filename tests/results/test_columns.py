@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Set
 from dataclasses import replace
 from datetime import datetime
 
@@ -8,7 +8,7 @@ import pytest
 
 import primatrix
 from primatrix.errors import InputError
-from primatrix.results.columns import check_names, columns_of, complete_facts, type_table
+from primatrix.results.columns import check_known, check_names, columns_of, complete_facts, type_table
 from primatrix.results.results import Results
 
 
@@ -123,3 +123,23 @@ def test_a_moment_is_a_stretch_and_0_and_1_are_probabilities(example: Results) -
     assert still.sightings["end_seconds"].tolist() == [0.0]
     sure = replace(example, predictions=example.predictions.assign(blank=[0.0, None], duiker=[1.0, None]))
     assert sure.probabilities.iloc[0].tolist() == [0.0, 1.0]
+
+
+class Asked(Set[str]):
+    """Clips that may be asked for and never gone through."""
+
+    def __contains__(self, name: object) -> bool:
+        return name in ("a", "b")
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError("went through all clips there are")
+
+    def __len__(self) -> int:
+        return 2
+
+
+def test_rows_are_held_against_the_clips_without_going_through_all_of_them() -> None:
+    frames = pd.DataFrame({"filepath": ["a", "a", "b"]})
+    check_known(frames, "frames", Asked())
+    with pytest.raises(InputError, match="frames: c is no clip of predictions"):
+        check_known(pd.DataFrame({"filepath": ["a", "c"]}), "frames", Asked())

@@ -7,7 +7,7 @@ from primatrix.results.predictions import read_predictions
 
 
 def write(path: Path, text: str) -> Path:
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -19,6 +19,13 @@ def test_a_table_is_read_by_either_name_with_a_clip_that_failed_empty(tmp_path: 
     assert table.loc["a.mp4"].isna().all()
     table = read_predictions(write(tmp_path / "oof.csv", "filename,fold,hog\n007,0,0.5\n"))
     assert table.to_dict() == {"hog": {"007": 0.5}}
+
+
+def test_a_table_saved_by_excel_is_read(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_bytes("filepath;hog;lion\r\né.mp4;0,25;1\r\nb.mp4;;\r\n".encode("cp1252"))
+    table = read_predictions(tmp_path / "p.csv")
+    assert table.loc["é.mp4"].tolist() == [0.25, 1.0]
+    assert table.loc["b.mp4"].isna().all()
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,20 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from primatrix.results.columns import complete_facts
 from primatrix.results.results import Results
-from primatrix.results.summary import say_duration, summarise
+from primatrix.results.summary import summarise
 
+SKIP = {
+    "task": "skip",
+    "score": "blank",
+    "threshold": 0.9,
+    "max_loss": 0.05,
+    "confidence": 0.9,
+    "unit": "sites",
+}
 SPECIES = ["blank", *(f"s{i}" for i in range(8))]
 
 
@@ -21,7 +29,7 @@ def make_results(
     names = [f"{letter}.mp4" for letter in "abcdefgh"[: len(lengths)]]
     failed = [name for name, length in zip(names, lengths, strict=True) if length is None]
     states = ["failed" if name in failed else "partial" if name in partial else "ok" for name in names]
-    chances = pd.DataFrame({name: [None if n is None else 0.5 for n in lengths] for name in SPECIES})
+    chances = pd.DataFrame({name: [None if n is None else 0.4 for n in lengths] for name in SPECIES})
     clips = {"filepath": names, "duration_seconds": lengths, "frame_rate": None, "frame_count": None, "width_px": None,
              "height_px": None, "codec": "", "recorded_at": "", "time_source": "", "time_warning": "", "site": "",
              "deployment": "", "event": "", "note": "", **columns}  # fmt: skip
@@ -41,8 +49,10 @@ def test_clips_are_counted_by_what_became_of_them() -> None:
     assert summarise(results, Path("out"), seconds=7200).splitlines() == [
         "5 videos, 2 min of footage, done in 2.0 h: 2 read, 1 in part (clips.csv says why), "
         "2 not (failures.csv says why)",
-        "seen: no animal reaches its threshold in any video",
-        "to watch: nothing, by these thresholds (run.json has them)",
+        "seen in videos (expected in, not calibrated): no animal reaches its threshold in any video: s0 0 (1.2), "
+        "s1 0 (1.2), s2 0 (1.2), s3 0 (1.2), s4 0 (1.2), s5 0 (1.2) and 2 species more",
+        "to watch: not calibrated: watch all, 2 min in 3 videos, 3 of them unknown; 2 could not be read: look at them "
+        "by hand",
         "recorded: no time known (see --modified-time, --deployments); no site known (see --site-from, --deployments)",
         "written to out: predictions.csv, clips.csv, sightings.csv, failures.csv, run.json",
     ]
@@ -52,11 +62,16 @@ def test_a_species_counts_once_a_video_and_only_the_six_most_frequent_are_named(
     stretches = [("a.mp4", "s0", 0.0, 1.0), ("a.mp4", "s0", 5.0, 6.0), ("b.mp4", "s0", 0.0, 1.0)]
     stretches += [("a.mp4", f"s{i}", 0.0, 1.0) for i in range(1, 8)]
     lines = summarise(make_results([10.0, 10.0], stretches=stretches), Path("out"), seconds=1).splitlines()
-    assert lines[1].startswith("seen (videos): s0 2, s")
-    assert lines[1].endswith(" 1 and 2 species more")
-    six = [name for name in stretches if name[1] != "s7" and name[1] != "s6"]
-    lines = summarise(make_results([10.0, 10.0], stretches=six), Path("out"), seconds=1).splitlines()
-    assert lines[1] == "seen (videos): s0 2, s1 1, s2 1, s3 1, s4 1, s5 1"
+    assert lines[1].startswith("seen in videos (expected in, not calibrated): s0 2 (0.8), s1 1 (0.8), ")
+    assert lines[1].endswith(" 1 (0.8) and 2 species more; for 3 s in all")
+
+
+def test_a_species_expected_in_less_than_half_a_video_and_seen_in_none_is_not_named() -> None:
+    results = make_results([10.0], stretches=[("a.mp4", "s3", 0.0, 1.0)])
+    lines = summarise(results, Path("out"), seconds=1).splitlines()
+    assert lines[1] == "seen in videos (expected in, not calibrated): s3 1 (0.4); for 1 s in all"
+    lines = summarise(make_results([10.0], stretches=[]), Path("out"), seconds=1).splitlines()
+    assert lines[1].endswith("not calibrated): no animal reaches its threshold in any video (3.2 in all)")
 
 
 def test_seconds_that_several_species_share_are_watched_once() -> None:
@@ -65,7 +80,18 @@ def test_seconds_that_several_species_share_are_watched_once() -> None:
     lines = summarise(
         make_results([30.0, 10.0, 60.0], stretches=stretches), Path("out"), seconds=1
     ).splitlines()
-    assert lines[2] == "to watch: 40 s in 2 videos with animals, 24 s of it where they are seen"
+    assert lines[1].endswith("; for 24 s in all")
+
+
+def test_what_is_to_be_watched_is_what_the_proven_point_leaves_and_its_promise_is_named() -> None:
+    results = make_results([3600.0, 3600.0, 60.0], stretches=[], watch=["yes", "yes", "no"])
+    results = replace(results, facts={**results.facts, "operating_points": {"skip blank": SKIP}})
+    lines = summarise(results, Path("out"), seconds=1).splitlines()
+    assert lines[1].startswith("seen in videos (expected in): ")
+    assert lines[2] == (
+        "to watch: 2.0 h in 2 videos of 3, 2 of them unknown; to skip the others loses at most 5 % of clips with "
+        "animals, with 90 % confidence over sites"
+    )
 
 
 def test_times_sites_and_events_are_told_as_far_as_they_are_known() -> None:
@@ -89,10 +115,3 @@ def test_files_that_are_not_there_are_not_said_to_be(example: Results, tmp_path:
     assert summarise(whole, Path("out"), seconds=1).endswith(
         "out: predictions.csv, clips.csv, sightings.csv, run.json"
     )
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2.0 h")]
-)
-def test_a_length_of_time_is_said_in_the_unit_that_suits_it(seconds: float, words: str) -> None:
-    assert say_duration(seconds) == words

@@ -33,7 +33,7 @@ def test_empty_holds_nothing_and_text_is_text(clip: Path) -> None:
     damage_file(clip, "empty", seed=(0,))
     assert clip.read_bytes() == b""
     damage_file(clip, "text", seed=(0,))
-    assert clip.read_text() == "This is not a video.\n"
+    assert clip.read_text(encoding="utf-8") == "This is not a video.\n"
 
 
 def test_random_bytes_are_as_many_as_before_and_follow_from_the_seed(clip: Path) -> None:

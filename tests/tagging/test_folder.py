@@ -71,6 +71,8 @@ def test_every_video_has_its_row_and_what_is_known_of_it(footage: Path, model: M
     assert found.facts["thresholds"] == LOW
     assert found.facts["settings"]["site_from"] == "{site}/{file}"
     assert run.summary().count("\n") == 4
+    assert found.facts["to_watch"].startswith("not calibrated: watch all, ")
+    assert f"\nto watch: {found.facts['to_watch']}\n" in run.summary()
 
 
 def test_a_clip_of_the_trained_length_gets_what_the_model_gives_it(

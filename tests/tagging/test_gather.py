@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from primatrix.errors import InputError
+from primatrix.footage import TimeSpec
 from primatrix.records import Video
 from primatrix.results import Results
 from primatrix.tagging.answers import Answer
@@ -51,7 +52,9 @@ def place(*answers: Answer, first: int = 0) -> Placed:
     return [([row], answer) for row, answer in enumerate(answers, start=first)]
 
 
-def gather(spec: TagSpec, *, thresholds: dict[str, float] | None = None) -> tuple[Results, int]:
+def gather(
+    spec: TagSpec, *, thresholds: dict[str, float] | None = None, **known: object
+) -> tuple[Results, int]:
     """The results of the answers above in chunks of two, and how often they were read."""
     videos, read = name_videos(*NAMES), []
 
@@ -64,6 +67,7 @@ def gather(spec: TagSpec, *, thresholds: dict[str, float] | None = None) -> tupl
         "species": SPECIES,
         "thresholds": thresholds or dict.fromkeys(SPECIES, 0.5),
         "model": "lrcn",
+        **known,
     }
     results = gather_results(videos, read_chunks, spec, places=find_places(videos, spec), facts=facts)
     return results, len(read)
@@ -105,6 +109,17 @@ def test_neighbours_change_what_a_clip_shows_before_it_is_held_against_the_thres
     assert NAMES[1] in set(results.sightings["filepath"])
 
 
+def test_what_is_watched_is_decided_by_the_models_own_probabilities_before_neighbours_weigh_in() -> None:
+    learned = Neighbours(tuple(SPECIES), usual=(0.0, -2.0), others=1.0, lag_minutes=5)
+    points = {"skip blank": {"task": "skip", "score": "blank", "threshold": 0.6, "max_loss": 0.05,
+                             "confidence": 0.9, "unit": "clips"}}  # fmt: skip
+    results, _ = gather(TagSpec(site_from="{site}/{file}", neighbours=learned), operating_points=points)
+    assert results.probabilities["blank"].iloc[1] < 0.6
+    assert results.clips["watch"].tolist() == ["yes", "no", "yes", "yes"]
+    unproven, _ = gather(TagSpec(), operating_points={})
+    assert set(unproven.clips["watch"]) == {"yes"}
+
+
 def test_clips_within_the_interval_are_one_event() -> None:
     results, _ = gather(TagSpec(site_from="{site}/{file}", interval_minutes=0.5))
     assert results.clips["event"].tolist() == ["north-1", "north-2", "south-1", ""]
@@ -131,6 +146,36 @@ def test_a_table_of_places_goes_before_the_pattern_and_fills_in_where_it_is_sile
     assert places["recorded_at"].tolist() == ["", "", "", "2023-04-17T06:30:00"]
     results, _ = gather(spec)
     assert results.clips["time_source"].tolist() == ["name", "name", "container", "table"]
+
+
+def test_a_table_corrects_the_clock_of_a_deployment_and_clips_say_so(tmp_path: Path) -> None:
+    table = tmp_path / "deployments.csv"
+    table.write_text("deployment,time_shift\nnorth,-00:05\n")
+    spec = TagSpec(site_from="{site}/{file}", deployments=table, times=TimeSpec(time_shift="+1d"))
+    results, _ = gather(spec)
+    assert results.clips["recorded_at"].tolist() == [
+        "2023-04-15T06:25:00", "2023-04-15T06:26:00", "2023-04-17T06:30:00", ""]  # fmt: skip
+    assert results.clips["time_shift"].tolist() == ["-00:05:00", "-00:05:00", "+1d 00:00:00", ""]
+    assert results.clips["time_source"].tolist() == ["name", "name", "container", ""]
+
+
+def test_a_time_in_the_table_goes_before_all_others(tmp_path: Path) -> None:
+    table = tmp_path / "times.csv"
+    table.write_text(
+        f"filepath,recorded_at\n{NAMES[0]},2023-05-01T12:00:00\nsouth/a.avi,2023-05-02T12:00:00Z\n"
+    )
+    results, _ = gather(TagSpec(deployments=table, times=TimeSpec("+01:00")))
+    assert results.clips["recorded_at"].tolist() == [
+        "2023-05-01T12:00:00+01:00", "2023-04-15T06:31:00+01:00", "2023-05-02T13:00:00+01:00", ""]  # fmt: skip
+    assert results.clips["time_source"].tolist() == ["table", "name", "table", ""]
+
+
+def test_counters_in_the_names_of_a_card_are_no_times() -> None:
+    videos = name_videos("20230415_012359.avi", "20230415_012360.avi")
+    spec = TagSpec()
+    results = gather_results(videos, lambda: [place(*ANSWERS[:2])], spec, places=find_places(videos, spec),
+                             facts={"species": SPECIES, "thresholds": dict.fromkeys(SPECIES, 0.5)})  # fmt: skip
+    assert results.clips["recorded_at"].tolist() == ["", ""]
 
 
 def test_nothing_is_known_of_places_where_nothing_is_told() -> None:

@@ -5,10 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from primatrix.disk import write_facts
 from primatrix.errors import InputError, ModelError
+from primatrix.results import Origin, write_origin
 from primatrix.tagging.neighbour_fit import fit_neighbours, learn_neighbours
 from primatrix.tagging.neighbours import read_neighbours
-from primatrix.trust import fit_calibration
+from primatrix.trust import TrainingClips, fit_calibration
 
 SPECIES = ["blank", "hog", "bird"]
 FIRST = np.datetime64("2023-04-15T06:00:00")
@@ -96,6 +98,22 @@ def test_what_was_learned_is_kept_with_the_model_and_not_taken_for_anothers(tmp_
     assert not (tmp_path / "typo").exists()
 
 
+def test_answers_of_another_model_or_for_clips_it_was_trained_on_teach_no_neighbours(tmp_path: Path) -> None:
+    labels, predictions, sites, times = draw_footage(100, clips_per_visit=2)
+    predictions.to_csv(tmp_path / "p.csv", index_label="filename")
+    labels.to_csv(tmp_path / "y.csv", index_label="filename")
+    places = pd.DataFrame({"filename": labels.index, "site": sites, "recorded_at": times.astype(str)})
+    places.to_csv(tmp_path / "d.csv", index=False)
+    files = {"deployments": tmp_path / "d.csv", "model": tmp_path}
+    trained = TrainingClips.of({"3.mp4": "", "4.mp4": ""}).to_dict()
+    write_facts(tmp_path, {"weights_sha256": "abc", "trained_on": trained})
+    with pytest.raises(InputError, match="was trained on 2 of these 200 labelled clips"):
+        learn_neighbours(tmp_path / "y.csv", tmp_path / "p.csv", **files)
+    write_origin(tmp_path / "p.csv", Origin("lrcn", "abd"))
+    with pytest.raises(InputError, match="made by another model"):
+        learn_neighbours(tmp_path / "y.csv", tmp_path / "p.csv", **files)
+
+
 def test_species_are_matched_by_name_and_not_by_their_place(tmp_path: Path) -> None:
     labels, predictions, sites, times = draw_footage(100, clips_per_visit=2)
     predictions.assign(lion=0.01).to_csv(tmp_path / "p.csv", index_label="filename")
@@ -140,6 +158,21 @@ def test_answers_out_of_fold_are_calibrated_as_the_model_is_before_they_are_lear
     np.testing.assert_allclose(learned["oof"].usual, learned["val"].usual)
     assert learned["oof"].losses == pytest.approx(learned["val"].losses)
     assert learned["oof"].losses[0] != pytest.approx(learned["raw"].losses[0])
+
+
+def test_neighbours_are_learned_from_the_clips_that_validate(tmp_path: Path) -> None:
+    labels, predictions, sites, times = draw_footage(100, clips_per_visit=4)
+    long = labels.idxmax(axis=1).rename("label").to_frame()
+    long["split"] = ["train", "val", "val", "holdout"] * (len(long) // 4)
+    long.to_csv(tmp_path / "y.csv", index_label="filepath")
+    predictions.to_csv(tmp_path / "p.csv", index_label="filename")
+    places = pd.DataFrame({"filename": labels.index, "site": sites, "recorded_at": times.astype(str)})
+    places.to_csv(tmp_path / "d.csv", index=False)
+    (tmp_path / "model.json").write_text('{"format_version": 1, "weights_sha256": "abc"}')
+    learned = learn_neighbours(
+        tmp_path / "y.csv", tmp_path / "p.csv", deployments=tmp_path / "d.csv", model=tmp_path
+    )
+    assert learned.clips == len(long) // 2
 
 
 def make_ensemble(folder: Path, *, member: str) -> None:

@@ -46,7 +46,7 @@ def test_frames_repeated_or_out_of_order_count_once() -> None:
     assert spans(find([0.9, 0.9], seconds=[0, 0], duration=0)) == [(0.0, 0.0, 0.0)]  # a still
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=40), st.floats(0.0, 1.0))
 def test_sightings_lie_in_the_clip_apart_and_hold_their_best_frame(
     values: list[float], threshold: float

@@ -11,6 +11,7 @@ from primatrix.disk import Answers
 from primatrix.errors import InputError, ModelError
 from primatrix.models import Model, build_model
 from primatrix.records import ClipSpec, Failure, Progress
+from primatrix.results import read_origin
 from primatrix.tagging.submission import (
     PredictionRun,
     add_status,
@@ -18,7 +19,7 @@ from primatrix.tagging.submission import (
     predict_benchmark,
     predict_to_file,
 )
-from primatrix.video import write_clip
+from primatrix.video import identify, write_clip
 
 SPECIES = ["blank", "duiker", "hog"]
 SPEC = ClipSpec(15, 16, 16)
@@ -112,7 +113,12 @@ def test_a_submission_has_every_row_in_its_order_and_frequencies_where_a_clip_fa
     assert sorted(file.name for file in path.parent.iterdir()) == [
         "submission.csv",
         "submission.failures.csv",
+        "submission.origin.json",
     ]
+    origin = read_origin(path)
+    assert origin is not None
+    assert (origin.digest, origin.calibrated, origin.out_of_fold) == (model.digest, False, False)
+    assert origin.files["0000000009.mp4"] == identify(benchmark_folder / "nano" / "0000000009.mp4").hex()
     assert (told[-1].stage, told[-1].done, told[-1].total) == ("predict", 4, 4)
 
 

@@ -5,14 +5,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from primatrix import ClipSpec
+from primatrix import ClipSpec, InputError
 from primatrix.data import Dataset
 from primatrix.measures import aggregated_log_loss
-from primatrix.models import build_model
+from primatrix.models import build_model, load_model
 from primatrix.results import read_predictions
 from primatrix.training.answers import answer_held_out, judge, keep_split, keep_validation, list_validated
+from primatrix.training.loop import train
 from primatrix.training.recipe import EpochScores, TrainSpec
-from primatrix.trust import fit_calibration
+from primatrix.trust import calibrate_model, fit_calibration, read_training_clips
+from primatrix.video import identify
 
 SPEC = ClipSpec(2, 16, 16)
 
@@ -70,6 +72,34 @@ def test_only_batches_that_were_validated_on_are_answered_and_none_where_none_wa
     assert not (tmp_path / "validation.csv").exists()
     keep_validation(model, data, folder=tmp_path, spec=TrainSpec(validation_steps=1))
     assert len(pd.read_csv(tmp_path / "validation.csv")) == 4
+
+
+def test_a_model_knows_its_training_clips_wherever_it_is_saved_and_those_of_a_run_before(
+    data: Dataset, tmp_path: Path
+) -> None:
+    model = build_model("lrcn", species=data.class_names, spec=SPEC)
+    settings = {"epochs": 1, "steps_per_epoch": 2, "device": "cpu", "precision": "fp32"}
+    train(model, data, **settings)
+    model.save(tmp_path / "elsewhere")
+    files = {name: identify(data.datapath / name).hex() for name in [*data.X_train, *data.X_val]}
+    known = read_training_clips(tmp_path / "elsewhere")
+    assert known.find(files, files=files) == data.X_train.tolist()
+    assert known.find(["other.avi"], files={"other.avi": files[data.X_train[0]]}) == ["other.avi"]
+    later = load_model(tmp_path / "elsewhere")
+    train(later, data.hold_out(data.X_train[:5]), **settings)
+    assert later.trained_on is not None
+    assert set(later.trained_on.find(files, files=files)) >= set(data.X_train)
+
+
+def test_validation_answers_name_their_model_and_calibrate_no_other(data: Dataset, tmp_path: Path) -> None:
+    for seed, name in enumerate(("m", "other")):
+        model = build_model("lrcn", species=data.class_names, spec=SPEC, seed=seed)
+        model.save(tmp_path / name)
+        keep_validation(model, data, folder=tmp_path / name, spec=TrainSpec(validation_steps=2))
+    labels, answers = tmp_path / "labels.csv", tmp_path / "m" / "validation.csv"
+    with pytest.raises(InputError, match="made by another model"):
+        calibrate_model(tmp_path / "other", labels=labels, predictions=answers)
+    assert calibrate_model(tmp_path / "m", labels=labels, predictions=answers).fitted_on.clips == 5
 
 
 def test_answers_are_given_once_for_the_same_weights_and_clips(

@@ -9,14 +9,15 @@ import torch
 
 from primatrix import ClipSpec, InputError, ModelError
 from primatrix.data import Dataset
+from primatrix.disk import digest_weights
 from primatrix.measures import aggregated_log_loss
 from primatrix.models import Ensemble, Model, build_model, load_model, predict_batches
 from primatrix.records import Progress
-from primatrix.results import read_predictions
+from primatrix.results import read_origin, read_predictions
 from primatrix.training.folds import FoldRun, stack_folds, train_folds
 from primatrix.training.loop import train
 from primatrix.training.recipe import TrainSpec
-from primatrix.trust import calibrate_model
+from primatrix.trust import calibrate_model, read_training_clips
 
 SPEC = ClipSpec(2, 16, 16)
 RECIPE = TrainSpec(epochs=1, steps_per_epoch=3, device="cpu", precision="fp32")
@@ -168,6 +169,26 @@ def test_the_ensemble_keeps_its_calibration_and_the_length_of_its_clips(
     data = open_data(footage, run.folder / "s")
     train_folds(make_lrcn, data, folder=tmp_path / "a", folds=3, spec=RECIPE)
     assert load_model(tmp_path / "a").calibration == calibrated
+
+
+def test_answers_out_of_fold_name_their_ensemble_and_are_taken_as_nothing_else(
+    footage: Path, run: FoldRun
+) -> None:
+    origin, oof = read_origin(run.folder / "oof.csv"), run.folder / "oof.csv"
+    assert origin is not None
+    assert (origin.digest, origin.out_of_fold) == (digest_weights(run.folder), True)
+    assert len(origin.files) == 30  # one is broken, and known for what it is, too
+    for fold in range(3):
+        held = run.table.index[run.table["fold"] == fold]
+        trained = read_training_clips(run.folder / f"fold{fold}")
+        assert trained.find(held, files=origin.files) == []
+        assert len(trained.find(run.table.index.difference(held), files=origin.files)) == 30 - len(held)
+    with pytest.raises(InputError, match="was trained on 29 of these 29 labelled clips"):
+        calibrate_model(run.folder, predictions=oof, labels=footage / "labels.csv")
+    with pytest.raises(InputError, match="made by another model"):
+        calibrate_model(
+            run.folder / "fold0", predictions=oof, labels=footage / "labels.csv", source="out-of-fold"
+        )
 
 
 def test_a_dry_run_is_not_done_by_folds(footage: Path, tmp_path: Path) -> None:

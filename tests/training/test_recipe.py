@@ -24,6 +24,9 @@ def test_open_numbers_of_steps_come_from_the_data() -> None:
     assert (spec.epochs, spec.steps_per_epoch, spec.validation_steps, spec.total_steps) == (4, 10, 3, 40)
     spec = settle(TrainSpec(accumulate=4, least_steps=0), settings={"validation_steps": 1}, data=Data())
     assert (spec.steps_per_epoch, spec.validation_steps) == (3, 1)  # 10 batches, four a step
+    assert (
+        settle(TrainSpec(validation_steps=9), settings={}, data=Data()).validation_steps == 3
+    )  # no clip twice
     spec = settle(TrainSpec(accumulate=2, devices=2, least_steps=0), settings={}, data=Data())
     assert spec.steps_per_epoch == 3
 

@@ -32,7 +32,7 @@ def one_thread() -> Iterator[None]:
 class Squares:
     """Batch number i follows from i alone: species "square" is a bright square somewhere in the noise."""
 
-    num_batches, num_val_batches = 4, 2
+    num_batches, num_val_batches = 4, 5
 
     def __init__(self, clips: int = 6, spec: ClipSpec = SPEC) -> None:
         self.clips, self.spec = clips, spec

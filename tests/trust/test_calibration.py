@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,7 @@ from primatrix.errors import InputError, ModelError
 from primatrix.models import build_model, choose_processor, load_model, predict_batches, predict_frames
 from primatrix.records import ClipSpec
 from primatrix.tagging import fingerprint_model
-from primatrix.trust.calibration import (
-    Calibration,
-    FittedOn,
-    OperatingPoint,
-    drop_clips,
-    sample_names,
-    skip_scores,
-)
+from primatrix.trust.calibration import Calibration, FittedOn, OperatingPoint, sample_names
 
 SPECIES = ("blank", "duiker")
 POINT = OperatingPoint(
@@ -69,6 +63,18 @@ def test_scoring_on_the_clips_it_was_fitted_on_is_refused() -> None:
         HALF.check_unseen(["new.mp4", "7.mp4"])
 
 
+def test_clips_it_was_fitted_on_are_known_by_their_files_where_these_are_known() -> None:
+    fitted = replace(HALF.fitted_on, files=sample_names(["aa", "bb"]))
+    calibration = replace(HALF, fitted_on=fitted)
+    calibration.check_unseen(["7.mp4"], files={"7.mp4": "cc"})  # another card with the same names
+    with pytest.raises(InputError, match=r"about 50% of the 100 clips .*by their files"):
+        calibration.check_unseen(["new.mp4"], files={"new.mp4": "bb"})
+    with pytest.raises(InputError, match="by their names"):
+        calibration.check_unseen(["7.mp4"], files={})
+    with pytest.raises(InputError, match="by their names"):
+        HALF.check_unseen(["7.mp4"], files={"7.mp4": "cc"})
+
+
 def test_a_point_drops_what_it_says_and_nothing_without_a_promise() -> None:
     assert POINT.drops(np.array([0.89, 0.9, 0.91])).tolist() == [False, False, True]
     assert "loses at most 5% with 90% confidence" in POINT.summary()
@@ -78,19 +84,6 @@ def test_a_point_drops_what_it_says_and_nothing_without_a_promise() -> None:
     nothing = OperatingPoint("find lion", "find", "lion", None, 0.1, 0.9, "clips", 2, 2, 0)
     assert not nothing.drops(np.array([0.0, 1.0])).any()
     assert "too few" in nothing.summary()
-
-
-def test_a_clip_at_the_threshold_is_not_dropped_for_its_last_digit() -> None:
-    for threshold, task in ((0.98123456789, "skip"), (0.20000005, "find")):
-        written = float(f"{np.float32(threshold):.7g}")  # as tables hold it
-        assert written > threshold if task == "skip" else written < threshold
-        assert not drop_clips(np.array([written]), task=task, threshold=threshold).any()
-
-
-def test_without_a_blank_species_the_surest_animal_decides() -> None:
-    scores, name = skip_scores(np.array([[0.9, 0.2], [0.1, 0.3]]), ["duiker", "hog"])
-    np.testing.assert_allclose(scores, [0.1, 0.7])
-    assert name == "1 - max animal"
 
 
 def test_a_saved_model_keeps_its_calibration_and_predicts_with_it(tmp_path: Path) -> None:

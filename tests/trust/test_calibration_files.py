@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from primatrix.disk import digest_weights
 from primatrix.errors import InputError
 from primatrix.models import build_model, load_model
 from primatrix.records import ClipSpec
+from primatrix.results import Origin, write_origin
 from primatrix.trust.calibration import Calibration
 from primatrix.trust.calibration_files import calibrate_model, describe_calibration
 from primatrix.trust.points import Promise
@@ -57,7 +59,21 @@ def test_calibrating_calibrated_predictions_is_refused(folder: Path) -> None:
         calibrate(folder)
 
 
-def test_predictions_of_another_model_are_refused(folder: Path) -> None:
+def test_calibrated_predictions_are_refused_where_they_say_so(folder: Path) -> None:
+    digest = digest_weights(folder / "model")
+    write_origin(folder / "predictions.csv", Origin("lrcn", digest, calibrated=True))
+    with pytest.raises(
+        InputError, match="made by a calibrated model; wanted the model's own: predict with --raw"
+    ):
+        calibrate(folder)
+    write_origin(
+        folder / "predictions.csv",
+        Origin("lrcn", digest, files={f"{i}.mp4": f"{i:032x}" for i in range(600)}),
+    )
+    assert len(calibrate(folder).fitted_on.files) == 256
+
+
+def test_predictions_of_other_species_are_refused(folder: Path) -> None:
     own = pd.read_csv(folder / "predictions.csv", index_col="filename")
     own.drop(columns="hog").to_csv(folder / "predictions.csv")
     with pytest.raises(InputError, match="no column for hog; wanted the model's 3 species"):
@@ -75,12 +91,41 @@ def test_labels_of_a_species_the_model_does_not_know_are_refused(folder: Path) -
         calibrate(folder)
 
 
+def test_labels_that_spell_species_otherwise_than_the_model_are_of_its_species(folder: Path) -> None:
+    plain = calibrate(folder)
+    labels = pd.read_csv(folder / "labels.csv", index_col="filename")
+    labels.rename(columns={"blank": "Empty", "duiker": "DUIKER", "hog": "hog "}).to_csv(folder / "labels.csv")
+    assert calibrate(folder).fitted_on.positives == plain.fitted_on.positives
+
+
+@pytest.mark.parametrize(("source", "clips"), [("validation", 150), ("out-of-fold", 450)])
+def test_clips_that_trained_or_are_held_out_calibrate_nothing(folder: Path, source: str, clips: int) -> None:
+    labels = pd.read_csv(folder / "labels.csv", index_col="filename")
+    labels["split"] = (["train", "val", "train", "holdout"] * 163)[:650]
+    labels.to_csv(folder / "labels.csv")
+    calibration = calibrate_model(
+        folder / "model", labels=folder / "labels.csv", predictions=folder / "predictions.csv",
+        source=source,  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert calibration.fitted_on.clips == clips
+
+
 def test_sites_of_other_clips_are_refused(folder: Path) -> None:
-    sites = pd.read_csv(folder / "sites.csv", index_col="filename").rename(lambda name: f"card/{name}")
+    sites = pd.read_csv(folder / "sites.csv", index_col="filename").rename(lambda name: f"other{name}")
     sites.to_csv(folder / "sites.csv")
-    wanted = "none of the 600 labelled clips; got filename card/0.mp4, wanted clips as in the labels: 0.mp4"
+    wanted = "none of the 600 labelled clips; got filename other0.mp4, wanted clips as in the labels: 0.mp4"
     with pytest.raises(InputError, match=wanted):
         calibrate(folder)
+
+
+def test_labels_predictions_and_sites_may_each_write_clips_in_their_way(folder: Path) -> None:
+    plain = calibrate(folder)
+    for name, write in (("labels", "videos\\{}"), ("predictions", "./{}"), ("sites", "C:\\card\\{}")):
+        table = pd.read_csv(folder / f"{name}.csv", index_col="filename")
+        table.rename(lambda clip, write=write: write.format(clip).upper()).to_csv(folder / f"{name}.csv")
+    written = calibrate(folder)
+    assert (written.weights, written.thresholds) == (plain.weights, plain.thresholds)
+    assert (written.fitted_on.clips, written.fitted_on.sites) == (600, 12)
 
 
 def test_a_weak_models_own_predictions_may_be_used_for_another_promise(folder: Path) -> None:

@@ -45,7 +45,7 @@ def test_files_beside_labels_and_predictions_are_looked_at_and_tables_written(fo
     beside = Beside(clips, folder / "val_labels.csv", folder / "test.csv", folder / "model", clips)
     evaluation = evaluate_files(folder / "test_labels.csv", folder / "test.csv", beside=beside)
     text = describe_evaluation(evaluation)
-    assert "400 clips of 10 sites; interval: 95 % bootstrap over sites" in text
+    assert "400 clips of 10 sites; interval: 95 %, jackknife over 10 sites" in text
     assert "of 1.7 hours need not be watched" in text
     names = {path.name for path in write_evaluation(evaluation, folder / "out", figures=False)}
     assert {"evaluation.json", "overall.csv", "species.csv", "sites.csv", "points.csv"} <= names
@@ -60,6 +60,23 @@ def test_what_is_missing_is_said_in_one_line(folder: Path) -> None:
         evaluate_files(
             folder / "test_labels.csv", folder / "test.csv", beside=Beside(folder / "val_clips.csv")
         )
+
+
+def test_lengths_of_clips_are_found_however_their_table_names_them(folder: Path) -> None:
+    table = pd.read_csv(folder / "test_clips.csv").assign(
+        filename=lambda t: "card\\" + t["filename"].str.upper()
+    )
+    table.to_csv(folder / "lengths.csv", index=False)
+    seconds = read_durations(folder / "lengths.csv", clips=["test0.mp4", "test399.mp4"])
+    assert seconds[["test0.mp4", "test399.mp4"]].tolist() == [15.0, 15.0]
+
+
+def test_clips_that_trained_are_not_measured_on(folder: Path) -> None:
+    labels = pd.read_csv(folder / "test_labels.csv", index_col="filename")
+    labels["split"] = ["train", "val", "holdout", "train"] * 100
+    labels.to_csv(folder / "test_labels.csv")
+    evaluation = evaluate_files(folder / "test_labels.csv", folder / "test.csv")
+    assert evaluation.facts["clips"] == 100
 
 
 def test_figures_are_asked_for_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,7 @@ def test_a_promise_in_the_mean_has_no_confidence_and_counts_sites() -> None:
 def test_a_promise_over_sites_wants_the_site_of_every_clip() -> None:
     labels, prob = make(BLANKS[:40], DUIKERS[:60])
     with pytest.raises(
-        InputError, match="got 'sites' and no sites, wanted the site of every clip; give --sites"
+        InputError, match="got 'sites' and no sites, wanted the site of every clip; give --deployments"
     ):
         choose_points(labels, prob, promise=Promise(unit="sites"))
     sites = pd.Series("north", index=labels.index[:60])
@@ -116,11 +116,30 @@ def test_a_share_of_clips_has_the_exact_interval_and_one_of_seconds_weighs_long_
     skipped, index = np.array([True, False, False, False]), pd.Index(list("abcd"))
     low, high = binomtest(1, 4).proportion_ci(0.95, method="exact")
     assert share_skipped(skipped, index) == pytest.approx((0.25, low, high))
-    share = share_skipped(skipped, index, seconds=np.array([60.0, 20.0, 20.0, 20.0]))
+    assert share_skipped(skipped, index, seconds=np.array([60.0, 20, 20, 20])) == (0.5, None, None)
+    share = share_skipped(np.repeat(skipped, 3), pd.RangeIndex(12), seconds=np.repeat([60.0, 20, 20, 20], 3))
     assert share is not None
     assert share[0] == 0.5
-    assert 0 <= share[1] <= 0.5 <= share[2] <= 1
+    assert None not in share
+    assert 0 <= share[1] < 0.5 < share[2] <= 1
     assert share_skipped(skipped[:0], index[:0]) is None
+
+
+def test_a_share_is_as_sure_as_its_sites_are_alike() -> None:
+    """A tenth of 200 clips is lost: a tenth at each of ten sites, or every clip of one."""
+    index = pd.RangeIndex(200)
+    sites = pd.Series([f"site{i // 20}" for i in index], index=index)
+    alike = share_skipped(np.asarray(index % 10 == 0), index, sites=sites)
+    apart = share_skipped(np.asarray(index < 20), index, sites=sites)
+    assert alike is not None
+    assert apart is not None
+    assert alike[0] == apart[0] == 0.1
+    assert None not in (*alike, *apart)
+    assert 2 * (alike[2] - alike[1]) < apart[2] - apart[1]
+    few = pd.Series([f"site{i // 70}" for i in index], index=index)
+    assert share_skipped(np.asarray(index < 20), index, sites=few) == (0.1, None, None)
+    nowhere = share_skipped(np.asarray(index < 20), index, sites=pd.Series("", index=index))
+    assert nowhere == share_skipped(np.asarray(index < 20), index)
 
 
 def test_the_curve_runs_from_all_lost_but_one_to_nothing_lost() -> None:
@@ -131,6 +150,18 @@ def test_the_curve_runs_from_all_lost_but_one_to_nothing_lost() -> None:
     assert curve["clips_skipped"].tolist() == pytest.approx([4 / 5, 3 / 5, 1 / 5])
     for lost, at_most in zip((2, 1, 0), curve["animals_lost_at_most"], strict=True):
         assert at_most == pytest.approx(binomtest(lost, 3).proportion_ci(0.8, method="exact").high)
+
+
+def test_the_curve_by_sites_is_less_sure_and_with_few_of_them_says_nothing() -> None:
+    labels, prob = make(BLANKS, DUIKERS)
+    sites = pd.Series(
+        [f"site{i // 10}" for i in range(160)], index=labels.index
+    )  # the dangerous clips are of one
+    curve, plain = skip_curve(labels, prob, sites=sites), skip_curve(labels, prob)
+    assert (curve["animals_lost_at_most"] >= plain["animals_lost_at_most"]).mean() > 0.9
+    assert curve["animals_lost_at_most"].iloc[-5] > 2 * plain["animals_lost_at_most"].iloc[-5]
+    few = pd.Series([f"site{i // 60}" for i in range(160)], index=labels.index)
+    assert skip_curve(labels, prob, sites=few)["animals_lost_at_most"].isna().all()
 
 
 def test_the_curve_is_thinned_and_without_blanks_nothing_is_skipped_of_them() -> None:

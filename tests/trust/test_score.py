@@ -64,3 +64,25 @@ def test_files_are_scored_by_name(tmp_path: Path) -> None:
     )
     scores = score_files(tmp_path / "labels.csv", tmp_path / "predictions.csv")
     assert scores.model == pytest.approx(-np.log(0.9))
+
+
+def test_species_of_labels_and_predictions_need_not_be_spelt_alike(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("filepath,label\na.mp4,HOG\nb.mp4,Empty\n")
+    (tmp_path / "train.csv").write_text("filename,Hog,Blank\nc.mp4,1,0\nd.mp4,0,1\n")
+    (tmp_path / "p.csv").write_text("filepath,Nothing,hog\na.mp4,0.1,0.9\nb.mp4,0.9,0.1\n")
+    scores = score_files(tmp_path / "labels.csv", tmp_path / "p.csv", train_labels=tmp_path / "train.csv")
+    assert scores.model == pytest.approx(-np.log(0.9))
+    assert scores.constant == pytest.approx(-np.log(0.5))
+    assert scores.table["positives"].to_dict() == {"HOG": 1, "blank": 1}
+
+
+def test_a_model_is_scored_on_clips_it_has_not_trained_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("filepath,label,split\na,hog,train\nb,lion,val\nc,hog,holdout\nd,lion,holdout\n")
+    LABELS.rename_axis("filepath").to_csv(tmp_path / "p.csv")
+    scores = score_files(path, tmp_path / "p.csv", train_labels=path)
+    assert (scores.clips, scores.table["positives"].to_dict()) == (2, {"hog": 1, "lion": 1})
+    assert scores.constant == pytest.approx(-np.log(0.5))  # of a and b
+    assert caplog.messages[0] == "labels: 2 of 4 clips are used, those of holdout by the column `split`"

@@ -12,6 +12,7 @@ from primatrix.errors import DecodeError
 from primatrix.records import ClipSpec, Sampler
 from primatrix.video import packets
 from primatrix.video.decode import decode_clip
+from primatrix.video.order import order_frames
 from primatrix.video.pixels import FrameWriter
 from primatrix.video.samplers import choose_frames
 
@@ -44,7 +45,7 @@ def decode_everything(path: Path, spec: ClipSpec) -> tuple[np.ndarray, list[floa
 
 def is_trusted(path: Path) -> bool:
     with packets.open_video(path) as source:
-        return packets.order_frames(source, packets.read_packets(source)) is not None
+        return order_frames(source, packets.read_packets(source)) is not None
 
 
 def assert_exact(path: Path, spec: ClipSpec) -> None:
@@ -120,7 +121,7 @@ def test_where_times_lie_everything_is_decoded_in_order(
             assert_exact(path, ClipSpec(frames=frames, height_px=24, width_px=24, sampler=sampler))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_mix_of_groups_rates_and_samplers_is_exact(
     make_video: MakeVideo, tmp_path: Path, data: st.DataObject
@@ -325,6 +326,47 @@ def test_damage_that_libav_conceals_is_told(make_video: MakeVideo, tmp_path: Pat
     (tmp_path / "b.avi").write_bytes(content)
     clip = decode_clip(tmp_path / "b.avi", spec)
     assert clip.status == "partial"
+
+
+DAY = 86400.0
+SOUND = [i / 25 for i in range(100)]
+WRONG = {
+    "at the end": [*SOUND[:-1], DAY],
+    "at the start": [-DAY, *SOUND[1:]],
+    "in the middle": [second + DAY * (i == 50) for i, second in enumerate(SOUND)],
+    "back from the middle on": [second - DAY * (i >= 50) for i, second in enumerate(SOUND)],
+    "the same": [3.0] * 100,
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_times_make_a_clip_partial_and_its_frames_are_those_of_right_ones(
+    make_video: MakeVideo, change_times: MakeVideo, tmp_path: Path, name: str
+) -> None:
+    sound = make_video(tmp_path / "a.mkv", frames=100, options={"bf": "0"})
+    wrong = change_times(sound, tmp_path / "b.ts", WRONG[name])
+    samplers: tuple[Sampler, ...] = ("uniform", "per_second")
+    for sampler in samplers:
+        spec = ClipSpec(4, 16, 16, sampler=sampler)
+        right, clip = decode_clip(sound, spec), decode_clip(wrong, spec)
+        np.testing.assert_array_equal(clip.frames, right.frames)
+        np.testing.assert_allclose(clip.pts_seconds, right.pts_seconds, atol=0.05)
+        assert (right.status, clip.status) == ("ok", "partial")
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "libx264"])
+def test_an_avi_with_b_frames_keeps_the_time_of_frames_that_were_dropped(
+    make_video: MakeVideo, tmp_path: Path, codec: str
+) -> None:
+    every_second_one = [80 * i for i in range(75)]
+    path = make_video(
+        tmp_path / "a.avi", frames=75, codec=codec, options={"bf": "2"}, times_ms=every_second_one
+    )
+    clip = decode_clip(path, ClipSpec(3, 16, 16))
+    assert clip.pts_seconds.tolist() == pytest.approx([0.96, 2.96, 4.96])
+    clip = decode_clip(path, ClipSpec(6, 16, 16, sampler="per_second"))
+    assert clip.pts_seconds.tolist() == pytest.approx([0, 0.96, 2, 2.96, 4, 4.96])
+    assert clip.note == ""
 
 
 @pytest.mark.parametrize("sampler", ["uniform", "keyframes", "per_second"])

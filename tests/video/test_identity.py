@@ -5,8 +5,9 @@ import pytest
 
 from primatrix.errors import DecodeError
 from primatrix.records import Failure
+from primatrix.video import identity
 from primatrix.video.files import describe_video, find_videos
-from primatrix.video.identity import BATCH, WHOLE_BYTES, identify, identify_all
+from primatrix.video.identity import BATCH, WHOLE_BYTES, identify, identify_all, stamp_file
 
 
 def test_a_file_is_what_its_content_is_whatever_its_name_time_or_place(tmp_path: Path) -> None:
@@ -73,3 +74,16 @@ def test_a_stamp_is_another_when_the_file_was_written_anew_at_the_same_size_and_
     path.write_bytes(b"two")
     os.utime(path, ns=(10**18, 10**18))
     assert describe_video(path).stamp != before
+
+
+@pytest.mark.parametrize(("windows", "same"), [(True, False), (False, True)])
+def test_on_windows_cards_are_told_apart_by_their_serial_number(
+    windows: bool, same: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "ON_WINDOWS", windows)
+    path = tmp_path / "IMG_0001.MP4"
+    path.write_bytes(b"x")
+    of = path.stat()
+    other_card = os.stat_result((*of[:2], of.st_dev + 1, *of[3:]))
+    stamps = {stamp_file(path, os.stat_result(of[:10])), stamp_file(path, other_card)}
+    assert (len(stamps) == 1) == same

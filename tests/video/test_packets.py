@@ -10,13 +10,12 @@ from PIL import Image
 
 from primatrix.errors import DecodeError
 from primatrix.video import packets
+from primatrix.video.order import order_frames
 from primatrix.video.packets import (
-    FrameOrder,
     PacketTable,
     Source,
     is_sound,
     open_video,
-    order_frames,
     packets_between,
     read_data,
     read_packets,
@@ -96,33 +95,6 @@ def test_a_table_has_a_row_per_packet_in_the_order_of_the_file(make_video: MakeV
     assert order.pts == [512 * i for i in range(30)]
     assert sorted(order.packet) == list(range(30))
     assert [order.start_of(frame) for frame in (0, 9, 10, 29)] == [0, 0, 10, 20]
-
-
-def test_a_frame_shown_before_its_groups_keyframe_starts_at_the_one_before() -> None:
-    # In the file: keyframe 0, 10 frames on keyframe 4, whose pictures 5 and 6 are shown before it.
-    order = FrameOrder([0, 1, 2, 3, 5, 6, 4], [0, 10, 20, 30, 40, 50, 60], [0, 4], [0, 60])
-    assert [order.start_of(frame) for frame in range(7)] == [0, 0, 0, 0, 0, 0, 4]
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"pts": [0, None, 2]},
-        {"pts": [0, 1, 1]},
-        {"pts": [1, 0, 2]},  # the first picture shown has no keyframe before it
-        {"keyframe": [False, True, True]},
-        {"pts": [0, 5, 3], "keyframe": [True, True, True]},  # keyframes not in the order of time
-        {"shown": [False, False, False]},
-        {"damaged": 1},
-    ],
-)
-def test_times_that_cannot_be_give_no_order(
-    make_video: MakeVideo, tmp_path: Path, change: dict[str, list]
-) -> None:
-    right = {"pts": [0, 1, 2], "keyframe": [True, False, False], "shown": [True, True, True]}
-    with open_video(make_video(tmp_path / "a.mp4", frames=3)) as source:
-        assert order_frames(source, PacketTable(**right)) is not None
-        assert order_frames(source, PacketTable(**{**right, **change})) is None
 
 
 def test_packets_are_handed_out_again_or_read_again_all_the_same(

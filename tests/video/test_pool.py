@@ -14,7 +14,7 @@ from primatrix.errors import InputError, PrimatrixError
 from primatrix.records import Clip, ClipSpec, Failure, Video
 from primatrix.video.decode import decode_clip
 from primatrix.video.files import describe_video
-from primatrix.video.pool import DecodePool, PoolOptions, decode_clips
+from primatrix.video.pool import DecodePool, PoolOptions, _Batch, _Task, decode_clips
 
 SPEC = ClipSpec(frames=4)
 # What a worker runs in these tests instead of decode_clip: real crashes, chosen by the video's name.
@@ -131,6 +131,18 @@ def test_workers_killed_from_outside_at_any_time_lose_nothing(video: Video) -> N
     assert killed == 6
 
 
+def test_a_worker_that_was_killed_while_idle_costs_no_second_try(video: Video) -> None:
+    with DecodePool(SPEC, options=PoolOptions(workers=1)) as pool:
+        list(pool.map([video]))
+        pool._workers[0].process.kill()
+        pool._workers[0].process.join()
+        batch: _Batch[Video, Clip] = _Batch([video], [None], 1)
+        pool._queue.append(_Task(batch, [0], alone=True))
+        while batch.missing:
+            pool._advance()
+    assert isinstance(batch.results[0], Clip)
+
+
 def test_an_endless_input_is_read_only_as_far_as_needed(video: Video) -> None:
     taken = itertools.count()
 
@@ -191,7 +203,7 @@ def test_a_script_needs_no_main_guard(video: Video, tmp_path: Path) -> None:
 
 def is_running(pid: int) -> bool:
     status = Path(f"/proc/{pid}/stat")
-    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+    return status.exists() and status.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks processes up in /proc")
@@ -218,8 +230,8 @@ def test_a_worker_is_light_and_imports_no_torch(video: Video) -> None:
     with DecodePool(SPEC, options=PoolOptions(workers=1)) as pool:
         list(pool.map(named(video, "a.mp4")))
         pid = pool._workers[0].process.pid
-        status = Path(f"/proc/{pid}/status").read_text()
-        mapped = Path(f"/proc/{pid}/maps").read_text()
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+        mapped = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
     peak_kib = int(status.split("VmHWM:")[1].split()[0])
     assert peak_kib < 150_000
     assert "torch" not in mapped
@@ -238,7 +250,7 @@ def test_a_worker_keeps_nothing_of_the_videos_it_has_read(
     with DecodePool(SPEC, options=PoolOptions(workers=1, batch=4)) as pool:
         for count in (20, 80):
             list(pool.map(named(video, *(f"{i}.avi" for i in range(count)))))
-            status = Path(f"/proc/{pool._workers[0].process.pid}/status").read_text()
+            status = Path(f"/proc/{pool._workers[0].process.pid}/status").read_text(encoding="utf-8")
             resident_kib.append(int(status.split("VmRSS:")[1].split()[0]))
     assert resident_kib[1] - resident_kib[0] < 40_000
 

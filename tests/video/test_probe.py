@@ -39,6 +39,27 @@ def test_containers_give_their_time_as_they_name_it(make_video: Callable[..., Pa
     assert probe_video(avi).recorded == datetime(2023, 4, 15, 6, 30, 12)  # no zone: the camera's clock
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"Sat Apr 15 06:30:12 2023\n\0", datetime(2023, 4, 15, 6, 30, 12)),
+        (b"SAT APR  5 06:30:12 2023", datetime(2023, 4, 5, 6, 30, 12)),
+        (b"2023/04/15/ 06:30", datetime(2023, 4, 15, 6, 30)),
+        (b"2023/ 4/15  6:30PM", datetime(2023, 4, 15, 18, 30)),
+        (b"2023-04-15  06:30:12\0\0", datetime(2023, 4, 15, 6, 30, 12)),
+        (b"2023:04:15 06:30:12", datetime(2023, 4, 15, 6, 30, 12)),
+        (b"2023-04-15T06:30:12Z", datetime(2023, 4, 15, 6, 30, 12, tzinfo=UTC)),
+        (b"2023-04-15", None),
+    ],
+)
+def test_an_avi_tells_its_time_however_its_idit_is_spelled(
+    make_video: MakeVideo, tmp_path: Path, text: bytes, expected: datetime | None
+) -> None:
+    path = make_video(tmp_path / "a.avi", frames=3, codec="mpeg4")
+    add_idit(path, text)
+    assert probe_video(path).recorded == expected
+
+
 def add_idit(path: Path, text: bytes) -> None:
     """Put an IDIT chunk, as cameras write it, at the start of the list `hdrl` of an AVI file."""
     data = bytearray(path.read_bytes())
@@ -88,6 +109,27 @@ def test_pictures_last_as_long_as_their_times_say(make_video: MakeVideo, tmp_pat
     assert probe_video(make_video(tmp_path / "b.mp4", frames=1, rate=25)).duration_seconds == pytest.approx(
         0.04
     )
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts"])
+def test_one_wrong_time_makes_no_clip_longer_and_is_told(
+    make_video: MakeVideo, change_times: MakeVideo, tmp_path: Path, suffix: str
+) -> None:
+    times = [i / 25 for i in range(100)]
+    sound = make_video(tmp_path / "a.mkv", frames=100, options={"bf": "0"})
+    wrong = change_times(sound, tmp_path / f"b{suffix}", [*times[:-1], 86400.0])
+    facts = probe_video(wrong)
+    assert facts.duration_seconds == pytest.approx(4.0, abs=0.05)
+    assert (facts.frames, round(facts.frames_per_second)) == (100, 25)
+    assert facts.loss.startswith("times jump by 86,396 s at 3.9 s")
+    assert probe_video(change_times(sound, tmp_path / "c.mkv", times)).loss == ""
+
+
+def test_what_is_never_shown_is_not_counted(make_video: MakeVideo, tmp_path: Path) -> None:
+    options = {"auto-alt-ref": "1", "lag-in-frames": "16", "deadline": "realtime"}
+    for codec in ("libvpx", "libvpx-vp9"):
+        path = make_video(tmp_path / f"{codec}.mkv", frames=60, codec=codec, options=options)
+        assert probe_video(path).frames == 60
 
 
 def test_a_still_is_one_frame_that_lasts_no_time_and_stands_upright(tmp_path: Path) -> None:

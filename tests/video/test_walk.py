@@ -1,12 +1,13 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from primatrix.records import ClipSpec, Failure, Video
-from primatrix.video import walk
-from primatrix.video.decode import decode_clip
+from primatrix.video import parts, walk
+from primatrix.video.decode import TimesLieError, decode_clip, select_frames
 from primatrix.video.files import describe_video
 from primatrix.video.walk import Walk, walk_videos
 
@@ -58,6 +59,58 @@ def test_parts_of_a_long_video_are_its_windows_in_order(
     np.testing.assert_array_equal(np.concatenate([first.frames, second.frames]), whole.frames)
     assert isinstance(failure, Failure)
     assert failure.stage == "read"
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_parts_of_a_video_decoded_in_order_are_its_windows(
+    make_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    path = make_video(tmp_path / "a.avi", frames=240, rate=4, codec="mpeg4", options={"bf": "2"})
+    (whole,) = read(describe_video(path))
+    monkeypatch.setattr(walk, "MOST_BYTES_AT_ONCE", 2 * 5 * 16 * 16)
+    halves = read(describe_video(path), workers=workers)
+    assert isinstance(whole, Walk)
+    walks = [half for half in halves if isinstance(half, Walk)]
+    assert [(part.first, part.is_last, part.note) for part in walks] == [(0, False, ""), (2, True, "")]
+    np.testing.assert_array_equal(np.concatenate([part.frames for part in walks]), whole.frames)
+
+
+def test_where_times_lie_later_on_the_rest_is_decoded_in_order(
+    long_video: Video, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (whole,) = read(long_video)
+    monkeypatch.setattr(walk, "MOST_WINDOWS_AT_ONCE", 1)
+    asked = []
+
+    def select(*args: Any) -> Any:
+        asked.append(args)
+        if len(asked) == 3:
+            raise TimesLieError("frame 125 is damaged")
+        return select_frames(*args)
+
+    monkeypatch.setattr(parts, "select_frames", select)
+    found = read(long_video)
+    assert isinstance(whole, Walk)
+    walks = [part for part in found if isinstance(part, Walk)]
+    assert [(part.first, len(part.frames), part.is_last) for part in walks] == [
+        (0, 1, False), (1, 1, False), (2, 2, True)
+    ]  # fmt: skip
+    np.testing.assert_array_equal(np.concatenate([part.frames for part in walks]), whole.frames)
+
+
+def test_one_wrong_time_makes_no_more_windows_and_is_told(
+    make_video: Callable[..., Path], change_times: Callable[..., Path], tmp_path: Path
+) -> None:
+    sound = make_video(tmp_path / "a.mkv", frames=60, rate=4, options={"bf": "0"})
+    times = [number / 4 for number in range(60)]
+    wrong = change_times(sound, tmp_path / "b.mkv", [*times[:-1], 86400.0], rate=4)
+    right, found = read(describe_video(sound), describe_video(wrong))
+    assert isinstance(right, Walk)
+    assert isinstance(found, Walk)
+    assert (found.window_count, found.is_last) == (1, True)
+    assert found.facts.duration_seconds == pytest.approx(15.0, abs=0.1)
+    np.testing.assert_array_equal(found.frames, right.frames)
+    assert (right.note, found.note[:25]) == ("", "times jump by 86,386 s at")
 
 
 def test_a_later_part_that_cannot_be_read_leaves_what_was_read(

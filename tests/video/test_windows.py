@@ -6,7 +6,7 @@ from primatrix.video.samplers import choose_frames
 from primatrix.video.windows import choose_in_windows, plan_windows
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.floats(0.0, 7200.0), st.floats(1.0, 60.0))
 def test_windows_tile_the_clip_and_are_about_as_long_as_asked(duration: float, wanted: float) -> None:
     windows = plan_windows(duration, window_seconds=wanted)
@@ -16,6 +16,12 @@ def test_windows_tile_the_clip_and_are_about_as_long_as_asked(duration: float, w
     lengths = windows[:, 1] - windows[:, 0]
     assert lengths.max() <= 1.25 * wanted + 1e-4
     assert len(windows) == 1 or lengths.min() >= 0.62 * wanted
+
+
+def test_a_clip_has_no_more_windows_than_frames() -> None:
+    assert len(plan_windows(86400.0, frames=24)) == 24  # time-lapse, one an hour
+    assert len(plan_windows(60.0, frames=1500)) == 4
+    assert plan_windows(3600.0, frames=0).tolist() == [[0.0, 3600.0]]
 
 
 def test_one_window_takes_the_frames_that_training_took() -> None:

@@ -42,7 +42,9 @@ def export(
     timezone: Annotated[
         str,
         typer.Option(
-            metavar="ZONE", help="Of times that have none, as Africa/Abidjan.", rich_help_panel=CAMTRAP
+            metavar="ZONE",
+            help="Of times that have none, as Africa/Abidjan or +01:00.",
+            rich_help_panel=CAMTRAP,
         ),
     ] = "",
     skip_undated: Annotated[

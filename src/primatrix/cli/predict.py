@@ -48,7 +48,9 @@ def predict(
     timezone: Annotated[
         str,
         typer.Option(
-            metavar="ZONE", help="Of the cameras' clocks, as Africa/Abidjan.", rich_help_panel=PLACES
+            metavar="ZONE",
+            help="Of the cameras' clocks, as Africa/Abidjan or +01:00.",
+            rich_help_panel=PLACES,
         ),
     ] = "",
     container_clock: Annotated[
@@ -57,6 +59,14 @@ def predict(
             help="What a time a video calls UTC is: the camera's clock, or UTC.", rich_help_panel=PLACES
         ),
     ] = "local",
+    time_shift: Annotated[
+        str,
+        typer.Option(
+            metavar="SHIFT",
+            help="Add to clocks that were wrong, as +1d 02:00; or a column of --deployments.",
+            rich_help_panel=PLACES,
+        ),
+    ] = "",
     modified_time: Annotated[
         bool,
         typer.Option(
@@ -122,7 +132,7 @@ def predict(
     learned = None if no_neighbours or is_benchmark(data) else find_neighbours(model, raw=raw)
     spec = TagSpec(
         media,
-        TimeSpec(timezone, container_clock, modified_time),
+        TimeSpec(timezone, container_clock, modified_time, time_shift),
         site_from,
         deployments,
         interval_minutes=interval,
@@ -164,6 +174,7 @@ def options_of_footage(spec: "TagSpec") -> dict[str, object]:
         "--media": spec.media != "videos",
         "--timezone": spec.times.timezone,
         "--container-clock": spec.times.container_clock != "local",
+        "--time-shift": spec.times.time_shift,
         "--modified-time": spec.times.modified,
         "--site-from": spec.site_from,
         "--deployments": spec.deployments,

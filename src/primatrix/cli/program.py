@@ -1,6 +1,7 @@
 """The program itself: its name, its help, how an error becomes one line, and how it ends."""
 
 import errno
+import io
 import os
 import sys
 from pathlib import Path
@@ -103,6 +104,7 @@ def main() -> None:
     # Before torch loads: threads that spin while they wait take the cores from the decoding processes
     # (prediction beside two busy processes: 65-143 clips/s spinning, 353-365 passive, on 2 cores).
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    set_encoding()
     with hearing_signals():
         try:
             app()
@@ -124,6 +126,17 @@ def explain_place(error: OSError) -> str:
     else:
         raise error
     return f"{error.filename or 'disk'}: {error.strerror}; {wanted}"
+
+
+def set_encoding() -> None:
+    """Files and pipes get UTF-8, which Windows would not give them; what a terminal cannot show is escaped.
+
+    Else the name of a file in another script would stop a command.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            is_free = not stream.isatty() and "PYTHONIOENCODING" not in os.environ
+            stream.reconfigure(encoding="utf-8" if is_free else None, errors="backslashreplace")
 
 
 def tell(message: str) -> None:

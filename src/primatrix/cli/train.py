@@ -144,11 +144,11 @@ def train(
     Example: primatrix train data --type micro --architecture motion --config train.yaml --epochs 5
     """
     from primatrix.data import Dataset
-    from primatrix.disk import check_output_folder
     from primatrix.models import build_model
+    from primatrix.training import check_run_folder
 
     out = out or Path("runs", architecture)
-    check_output_folder(out)
+    check_run_folder(out)
     flags = {
         "epochs": epochs, "steps_per_epoch": steps, "validation_steps": validation_steps, "patience": patience,
         "learning_rate": learning_rate, "seed": seed, "devices": devices, "dry_run": dry_run or None,

@@ -13,6 +13,7 @@ from primatrix.data.cache import default_store
 from primatrix.data.draws import Sampling, draw_epoch, weigh_clips
 from primatrix.data.loader import ClipLoader
 from primatrix.errors import InputError
+from primatrix.footage import match_names, pick_like
 from primatrix.interchange import read_labels
 from primatrix.labels import describe_split, read_submission_format, split_clips, split_labels, split_sites
 from primatrix.measures import class_frequencies
@@ -48,8 +49,7 @@ class Dataset:
     Raises InputError where folders, labels or clips are missing or do not fit.
     """
 
-    # In clips, as the other two: the state of batches(), val_batches(), test_batches().
-    _train_position: int = 0
+    _train_position: int = 0  # in clips, as the other two: where batches() and its like go on
     _val_position: int = 0
     _test_position: int = 0
     look_ahead_clips: int | None = None  # decoded in one go; None: AHEAD
@@ -81,21 +81,23 @@ class Dataset:
         if not self.datapath.is_dir():
             raise InputError(f"{datapath}: no such folder; wanted one with train_labels.csv, "
                              f"submission_format.csv and {dataset_type}/")  # fmt: skip
-        labels = read_labels(self.datapath / "train_labels.csv").table
         wanted = read_submission_format(self.datapath / "submission_format.csv")
+        labels = read_labels(self.datapath / "train_labels.csv").spell(wanted.columns).table
         if set(labels.columns) != set(wanted.columns):
             differing = sorted(set(labels.columns) ^ set(wanted.columns))
             raise InputError(
                 f"{datapath}: train_labels.csv and submission_format.csv differ in {', '.join(differing)}"
             )
-        labels = labels[wanted.columns]
+        videos = find_videos(self.datapath / dataset_type)
+        files = match_names(labels.index, [v.name for v in videos], root=self.datapath / dataset_type,
+                            table=self.datapath / "train_labels.csv")  # fmt: skip
+        labels = labels[wanted.columns].rename(index=files)
         if test:
             labels, wanted = labels.iloc[: TRIAL_CLIPS[0]], wanted.iloc[: TRIAL_CLIPS[1]]
         height, width = SIZES_PX[dataset_type]
         spec = spec or ClipSpec(15 if reduce_frames else 30, height, width)
         self._set_parts(split_clips(labels, val_size=val_size, seed=0), wanted)
         self._set_batches(batch_size, shuffle=shuffle, seed=seed)
-        videos = find_videos(self.datapath / dataset_type)
         kept = Path(store or default_store(self.datapath))
         self._open(ClipLoader(videos, spec, store=kept, retry_failed=retry_failed, workers=workers))
 
@@ -131,6 +133,8 @@ class Dataset:
             parts = (empty, empty)
         else:
             known = read_labels(labels, species=species)
+            files = [video.name for video in videos]
+            known = known.rename(match_names(known.table.index, files, root=self.datapath, table=labels))
             self.sites = known.sites
             parts = (
                 split_sites(known, held_out=held_out_sites)
@@ -193,6 +197,10 @@ class Dataset:
     def identify_test_batch(self) -> list[str]:
         """What each file of the test batch last drawn is and gave, in words."""
         return self._loader.identify(self.test_batch_ids.tolist())
+
+    def identify(self, names: Iterable[str]) -> dict[str, str]:
+        """What the file of each clip is (`video.identify`), in hexadecimal digits; empty where not looked at."""
+        return self._loader.find_digests(names)
 
     def update_predictions(self, results: ArrayLike) -> None:
         """Write probabilities (B, num_classes) into the rows of the test batch last drawn.
@@ -297,11 +305,9 @@ class Dataset:
 
     def _set_parts(self, parts: tuple[pd.DataFrame, pd.DataFrame], rows: pd.DataFrame) -> None:
         self.y_train, self.y_val = parts
-        self.X_train = self.y_train.index.to_numpy(object)
-        self.X_val = self.y_val.index.to_numpy(object)
+        self.X_train, self.X_val = (part.index.to_numpy(object) for part in parts)
         self.X_test_ids = rows.index.to_numpy(object)
-        self._y_train = self.y_train.to_numpy(np.float32)
-        self._y_val = self.y_val.to_numpy(np.float32)
+        self._y_train, self._y_val = (part.to_numpy(np.float32) for part in parts)
         self.class_names = list(rows.columns)
         self.num_classes = len(self.class_names)
         self.predictions = pd.DataFrame(np.nan, index=rows.index, columns=rows.columns)
@@ -312,12 +318,10 @@ class Dataset:
         if batch_size < 1:
             raise InputError(f"batch_size: got {batch_size}, wanted 1 or more")
         self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
-        self.num_samples = len(self.X_train)
-        self.num_val_samples = len(self.X_val)
-        self.num_test_samples = len(self.X_test_ids)
-        self.num_batches = -(-self.num_samples // batch_size)
-        self.num_val_batches = -(-self.num_val_samples // batch_size)
-        self.num_test_batches = -(-self.num_test_samples // batch_size)
+        parts = (self.X_train, self.X_val, self.X_test_ids)
+        self.num_samples, self.num_val_samples, self.num_test_samples = map(len, parts)
+        batches = (-(-len(part) // batch_size) for part in parts)
+        self.num_batches, self.num_val_batches, self.num_test_batches = batches
         self.test_batch_ids = self.X_test_ids[:0]
         self._test_rows = slice(0, 0)
         self._orders: dict[int, NDArray[np.int64]] = {}  # of the epoch at hand and the one before
@@ -332,7 +336,8 @@ class Dataset:
         if absent:
             raise InputError(
                 f"{self.datapath}: {len(absent)} of {len(labelled)} labelled clips are not there, the first "
-                f"{absent[0]}; copy them in, or take their rows out of the label file"
+                f"{absent[0]} (got {pick_like(absent[0], self._loader.videos)}); copy them in, or take their rows out "
+                "of the label file"
             )
         if not any(name in self._loader.videos for name in self.X_test_ids):
             raise InputError(
@@ -375,6 +380,8 @@ class Dataset:
 
     def _rows_at(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows of X_train at places of the stream: each epoch is drawn by itself."""
+        if not self.shuffle and self._weights is None:
+            return places % self.num_samples
         rows = np.empty(len(places), np.int64)
         for epoch in np.unique(places // self.num_samples):
             here = places // self.num_samples == epoch
@@ -382,8 +389,6 @@ class Dataset:
         return rows
 
     def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
-        if not self.shuffle and self._weights is None:
-            return np.arange(self.num_samples)
         if epoch not in self._orders:
             rng = np.random.default_rng([self.seed, epoch])
             order: NDArray[np.int64] = (

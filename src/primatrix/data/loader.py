@@ -89,6 +89,11 @@ class ClipLoader:
             return ""
         return self._store.key_of(self.videos[name]).hex() + " partial" * (name in self.partial)
 
+    def find_digests(self, names: Iterable[str]) -> dict[str, str]:
+        """What the file of each name is (`video.identify`), in hexadecimal digits; empty where not looked at."""
+        keys = {name: self._store.key_of(self.videos[name]) for name in names if name in self.videos}
+        return {name: key.hex() for name, key in keys.items()}
+
     @property
     def tried(self) -> int:
         """How many clips were prepared so far, those that failed included."""

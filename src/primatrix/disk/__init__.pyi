@@ -7,7 +7,9 @@ from .model_folder import FACTS as FACTS
 from .model_folder import FORMAT_VERSION as FORMAT_VERSION
 from .model_folder import STATE as STATE
 from .model_folder import Facts as Facts
+from .model_folder import combine_digests as combine_digests
 from .model_folder import digest_model as digest_model
+from .model_folder import digest_weights as digest_weights
 from .model_folder import read_epochs as read_epochs
 from .model_folder import read_facts as read_facts
 from .model_folder import read_state_facts as read_state_facts
@@ -19,8 +21,10 @@ from .outputs import refuse_strange_files as refuse_strange_files
 from .parts import Answers as Answers
 from .tables import NAME_COLUMNS as NAME_COLUMNS
 from .tables import name_failures as name_failures
+from .tables import parse_table as parse_table
 from .tables import quote_formulas as quote_formulas
 from .tables import read_failures as read_failures
+from .tables import read_header as read_header
 from .tables import read_table as read_table
 from .tables import read_text_table as read_text_table
 from .tables import refuse_other_list as refuse_other_list

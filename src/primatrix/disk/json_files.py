@@ -19,7 +19,7 @@ def read_json(path: str | Path) -> dict[str, Any]:  # Any: JSON values of severa
     primatrix.errors.InputError: nowhere.json: No such file or directory; wanted a JSON file
     """
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        found = json.loads(Path(path).read_bytes())  # UTF-8, UTF-16 or UTF-32, with a mark or without
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; wanted a JSON file") from error
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ __all__ = [
     "FORMAT_VERSION",
     "STATE",
     "Facts",
+    "combine_digests",
     "digest_model",
+    "digest_weights",
     "parse_facts",
     "read_epochs",
     "read_facts",
@@ -103,6 +106,27 @@ def read_state_facts(path: Path | str) -> Facts:
     except (SafetensorError, ValueError) as error:
         raise ModelError(f"{path}: not readable as safetensors ({error}); copy or save it again") from None
     return parse_facts(header.get("primatrix", "{}")) or {}
+
+
+def combine_digests(own: str, members: Iterable[Iterable[str]]) -> str:
+    """Which weights an ensemble has: those of its stack, and of its members family by family.
+
+    >>> combine_digests("a", [["b"]]) == combine_digests("a", [["c"]])
+    False
+    """
+    values = [own, [list(family) for family in members]]
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+
+
+def digest_weights(folder: Path | str) -> str:
+    """Which weights a model's folder holds, whatever its calibration: `Model.digest`. ModelError where it has none."""
+    facts = read_facts(folder)
+    if not isinstance(facts.get("weights_sha256"), str):
+        raise ModelError(f"{Path(folder) / FACTS}: does not name its weights; save the model again")
+    if not facts.get("members"):
+        return str(facts["weights_sha256"])
+    members = [[digest_weights(Path(folder) / name) for name in family] for family in facts["members"]]
+    return combine_digests(facts["weights_sha256"], members)
 
 
 def digest_model(folder: Path | str) -> str:

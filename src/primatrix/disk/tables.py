@@ -1,10 +1,19 @@
-"""CSV tables in and out: read with one clear line for what is not a table, written whole or not at all."""
+"""CSV tables in and out: read as spreadsheets write them, with one clear line for what is no table; written whole.
 
+Read are rows separated by commas, semicolons or tabs, as the header shows, in UTF-8, in UTF-16 or, where neither fits,
+in Windows-1252. Where cells are not separated by commas, numbers may have decimal commas.
+"""
+
+import codecs
 import csv
-from collections.abc import Iterable, Sequence
+import io
+import re
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from primatrix.disk.whole import write_whole
@@ -14,8 +23,10 @@ from primatrix.records import Failure
 __all__ = [
     "NAME_COLUMNS",
     "name_failures",
+    "parse_table",
     "quote_formulas",
     "read_failures",
+    "read_header",
     "read_table",
     "read_text_table",
     "refuse_other_list",
@@ -37,12 +48,21 @@ FORMULA = (
     "＋",
     "－",
     "＠",
-)  # the last are as wide as a Chinese letter
+)  # the last: as wide as Chinese letters
 # `007` is a name, not the number 7.
-TEXT_COLUMNS = (*NAME_COLUMNS, "label", "site")
+TEXT_COLUMNS = (*NAME_COLUMNS, "label", "labels", "site", "split")
 # What stands for no number, as spreadsheets, R and pandas write it. In text only an empty cell is none: a site may be
 # called NA, and a label None.
 NO_NUMBER = ("", "NA", "N/A", "n/a", "#N/A", "nan", "NaN", "-nan", "-NaN", "null", "NULL", "None", "<NA>")
+WANTED = "wanted a header and rows separated by commas, semicolons or tabs: save it as CSV"
+MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+WORKBOOKS = {b"PK\x03\x04": "a zip archive or Excel workbook", b"\xd0\xcf\x11\xe0": "an Excel workbook"}
+NO_TEXT = "not text in UTF-8, UTF-16 or Windows-1252"
+SEPARATORS = (",", ";", "\t")
+HINT = re.compile(
+    r"sep=(.)\r?\n", re.IGNORECASE
+)  # a first line that Excel reads, and writes for some countries
+DECIMAL_COMMA = re.compile(r"([+-]?\d+),(\d+)")
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
@@ -50,14 +70,11 @@ def read_table(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file; wanted a CSV table with a column `filename` or `filepath`")
-    try:
-        columns = pd.read_csv(path, nrows=0).columns
-        none = {name: [""] if name in TEXT_COLUMNS else list(NO_NUMBER) for name in columns}
-        text = dict.fromkeys(TEXT_COLUMNS, str)
-        raw = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=none)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"{path}: not a CSV table ({reason}); wanted comma-separated UTF-8 text") from error
+
+    def list_missing(column: str) -> Sequence[str]:
+        return [""] if column in TEXT_COLUMNS else NO_NUMBER
+
+    raw = parse_table(path, dtype=dict.fromkeys(TEXT_COLUMNS, str), missing=list_missing)
     if raw.empty:
         raise InputError(f"{path}: no rows; wanted one row per clip")
     return raw
@@ -73,17 +90,119 @@ def read_text_table(path: str | Path, *, needed: Sequence[str], known: Sequence[
         raise InputError(
             f"{path}: no such file; wanted a CSV table" + (f" with columns {wanted}" if wanted else "")
         )
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"{path}: not a CSV table ({reason}); wanted comma-separated UTF-8 text") from error
+    table = parse_table(path, dtype=str)
     missing = [column for column in needed if column not in table.columns]
     extra = [str(column) for column in table.columns if known and column not in known]
     if missing or extra:
         what = f"no column `{missing[0]}`" if missing else f"column `{extra[0]}` is not known"
         raise InputError(f"{path}: {what}; wanted {wanted}")
     return table
+
+
+def read_header(path: str | Path) -> list[str]:
+    """The columns of a CSV table, without its rows.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp(), "t.csv")
+    >>> _ = file.write_bytes("filepath;label\\na.mp4;hog\\n".encode("utf-16"))
+    >>> read_header(file)
+    ['filepath', 'label']
+    """
+    text, separator = _open_text(Path(path), WANTED)
+    return _split_header(text, separator)
+
+
+def parse_table(
+    path: Path,
+    *,
+    dtype: type[str] | Mapping[str, type[str]],
+    missing: Callable[[str], Sequence[str]] = lambda _: (),
+    advice: str = WANTED,
+) -> pd.DataFrame:
+    """The table in a file; `missing` says what stands for nothing in a column. Empty rows and columns are left out.
+
+    Raises InputError, which ends in `advice`, where it is none: not text, a column twice, more cells than columns.
+    """
+    text, separator = _open_text(path, advice)
+    header = _split_header(text, separator)
+    twice = [name for name in header if name and header.count(name) > 1]
+    if twice:
+        raise InputError(f"{path}: column `{twice[0]}` stands there twice; wanted each once")
+    options: dict[str, Any] = {"dtype": dtype, "keep_default_na": False, "sep": separator}
+    options["na_values"] = {name: list(missing(name)) for name in header}
+    options["decimal"] = "." if separator == "," else ","
+    try:
+        with warnings.catch_warnings():  # of cells that no column holds
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table: pd.DataFrame = pd.read_csv(io.StringIO(text), index_col=False, **options)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, pd.errors.ParserWarning) as error:
+        reason = str(error).strip().splitlines()[0]
+        if isinstance(error, pd.errors.ParserWarning):
+            reason = f"its rows have more cells than the {len(header)} columns of its header"
+        raise InputError(f"{path}: not a CSV table ({reason}); {advice}") from error
+    table = _drop_empty(table)
+    return table if separator == "," else _point_numbers(table)
+
+
+def _open_text(path: Path, advice: str) -> tuple[str, str]:
+    """The text in a file, without Excel's hint, and what separates its cells."""
+    data = path.read_bytes()
+    workbook = next((name for mark, name in WORKBOOKS.items() if data.startswith(mark)), "")
+    text = None if workbook else _decode(data)
+    if text is None:
+        raise InputError(f"{path}: not a CSV table ({workbook or NO_TEXT}); {advice}")
+    hint = HINT.match(text)
+    if hint:
+        return text[hint.end() :], hint[1]
+    header = re.sub(r'"[^"]*"', "", text.lstrip().partition("\n")[0])
+    return text, max(SEPARATORS, key=header.count)  # the first of those that are there as often
+
+
+def _decode(data: bytes) -> str | None:
+    encoding = next((name for mark, name in MARKS if data.startswith(mark)), "")
+    if not encoding and b"\0" in data[:2]:  # a header is of letters that UTF-16 writes with a zero byte
+        encoding = "utf-16-le" if data[1] == 0 else "utf-16-be"
+    for name in [encoding] if encoding else ["utf-8", "cp1252"]:
+        try:
+            text = data.decode(name)
+        except UnicodeDecodeError:
+            continue
+        if "\0" in text or (name.startswith("utf-16") and not {"\n", "\r"} & set(text)):
+            break
+        return text
+    return None
+
+
+def _split_header(text: str, separator: str) -> list[str]:
+    rows = csv.reader(io.StringIO(text.lstrip("\r\n"), newline=""), delimiter=separator)
+    try:
+        return next(rows, [])
+    except csv.Error:  # pandas says what it is
+        return []
+
+
+def _drop_empty(table: pd.DataFrame) -> pd.DataFrame:
+    """Without the empty rows and nameless empty columns that spreadsheets add."""
+    empty = (table.isna() | (table == "")).to_numpy(bool)
+    rows = table.index[np.flatnonzero(empty.all(axis=1))]
+    columns = table.columns[np.flatnonzero(empty.all(axis=0))]
+    nameless = [name for name in columns if str(name).startswith("Unnamed: ")]
+    if not len(rows) and not nameless:
+        return table
+    return table.drop(index=rows, columns=nameless).reset_index(drop=True)
+
+
+def _point_numbers(table: pd.DataFrame) -> pd.DataFrame:
+    """Text cells that are numbers with a decimal comma, with a point; names of clips, labels and sites stay."""
+    words = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
+    numbers = [name for name in words if name not in TEXT_COLUMNS]
+    return table.assign(
+        **{name: table[name].str.replace(DECIMAL_COMMA, _point, regex=True) for name in numbers}
+    )
+
+
+def _point(found: re.Match[str]) -> str:
+    return f"{found[1]}.{found[2]}" if found[0] == found.string else found[0]
 
 
 def write_table(

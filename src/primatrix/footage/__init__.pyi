@@ -7,10 +7,15 @@ from .events import check_interval as check_interval
 from .events import find_events as find_events
 from .events import group_sites as group_sites
 from .events import list_species_events as list_species_events
+from .matching import leads_outside as leads_outside
+from .matching import match_names as match_names
+from .matching import pick_like as pick_like
+from .names import read_times_in_names as read_times_in_names
 from .places import PLACE_COLUMNS as PLACE_COLUMNS
 from .places import match_sites as match_sites
 from .scan import SCAN_ENDINGS as SCAN_ENDINGS
 from .scan import scan_folder as scan_folder
+from .shifts import parse_shift as parse_shift
 from .times import TimeSpec as TimeSpec
 from .times import find_recorded_time as find_recorded_time
 from .times import is_doubted as is_doubted

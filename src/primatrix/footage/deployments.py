@@ -2,8 +2,9 @@
 
 One table serves `predict`, `neighbours`, `calibrate`, `evaluate` and `export`, and `simulate` writes it. A row is of a
 clip (`filepath` or `filename`), of a folder (`folder`), or of a `deployment`. What else may stand in it: site,
-deployment, recorded_at, latitude, longitude, start and end, and Camtrap DP's other columns of deployments under their
-own names; columns that nobody knows are passed over. A deployment is one camera at one site from `start` to `end`.
+deployment, recorded_at, time_shift (what to add to the camera's clock), latitude, longitude, start and end, and Camtrap
+DP's other columns of deployments under their own names; columns that nobody knows are passed over. A deployment is one
+camera at one site from `start` to `end`.
 """
 
 from collections.abc import Sequence
@@ -16,16 +17,18 @@ import pandas as pd
 
 from primatrix.disk import read_text_table
 from primatrix.errors import InputError
+from primatrix.footage.matching import match_names
+from primatrix.footage.shifts import WANTED_SHIFT, parse_shift
 
 __all__ = ["CAMTRAP_NAMES", "Deployments", "read_deployments"]
 
 KEYS = ("filepath", "filename", "folder", "deployment")
-COLUMNS = ("site", "deployment", "recorded_at", "latitude", "longitude", "start", "end")
+COLUMNS = ("site", "deployment", "recorded_at", "time_shift", "latitude", "longitude", "start", "end")
 # Camtrap DP's words for ours, which do as well.
 CAMTRAP_NAMES = {
     "deployment": "deploymentID", "site": "locationID", "start": "deploymentStart", "end": "deploymentEnd",
 }  # fmt: skip
-OF_A_CLIP = ["site", "deployment", "recorded_at"]
+OF_A_CLIP = ["site", "deployment", "recorded_at", "time_shift"]
 DEGREES = {"latitude": 90, "longitude": 180}
 WANTED = (
     "a row per clip (`filepath` or `filename`), per `folder` or per `deployment`, and beside it some of "
@@ -37,23 +40,37 @@ WANTED = (
 class Deployments:
     """A table of deployments: all cells are text, empty where nothing is known.
 
-    `table` has at least the columns site, deployment, recorded_at, latitude, longitude, start and end; its index is
-    what `key` says, filepath, filename, folder or deployment. `path` is the file it was read from.
+    `table` has at least the columns that `COLUMNS` lists; its index is what `key` says, filepath, filename, folder or
+    deployment. `path` is the file it was read from.
     """
 
     table: pd.DataFrame
     key: str
     path: Path
 
-    def look_up(self, names: Sequence[str] | pd.Index, *, known: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Site, deployment and recorded_at of each clip (index: names), empty where the table does not have it.
+    def look_up(
+        self,
+        names: Sequence[str] | pd.Index,
+        *,
+        known: pd.DataFrame | None = None,
+        root: str | Path | None = None,
+    ) -> pd.DataFrame:
+        """Site, deployment, recorded_at and time_shift of each clip (index: names), empty where the table has it not.
 
-        Of several folders that fit, the deepest counts. A table by deployment needs `known`, the site and deployment
+        Clips and folders are found as `match_names` finds them; `root` is the folder that `names` are paths below. Of
+        several folders that fit, the deepest counts. A table by deployment needs `known`, the site and deployment
         that paths tell of each clip; a row of the site stands for its deployments that have none.
         """
         if self.key == "deployment":
             return self._look_up_known(names, known)
-        keys = [self._folder_of(name) for name in names] if self.key == "folder" else list(names)
+        above = {name: _list_folders(name) for name in names} if self.key == "folder" else {}
+        places = {folder: None for folders in above.values() for folder in folders} if above else names
+        rows = match_names(self.table.index, places, root=root, table=self.path)
+        row_of = {place: row for row, place in rows.items()}
+        if above:
+            keys = [next((row_of[place] for place in above[name] if place in row_of), "") for name in names]
+        else:
+            keys = [row_of.get(name, "") for name in names]
         found = self.table[OF_A_CLIP].reindex(keys).fillna("")
         found.index = pd.Index(names)
         return found
@@ -90,13 +107,9 @@ class Deployments:
             of_row = known["deployment"].isin(self.table.index)
             rows = known["deployment"].where(of_row, known["site"])
             found["site"] = self.table["site"].reindex(rows).fillna("").to_numpy()
+            found["time_shift"] = self.table["time_shift"].reindex(rows).fillna("").to_numpy()
             found["deployment"] = known["deployment"].where(rows.isin(self.table.index), "").to_numpy()
         return found
-
-    def _folder_of(self, name: str) -> str:
-        parts = name.split("/")[:-1]
-        paths = ("/".join(parts[:depth]) for depth in range(len(parts), 0, -1))
-        return next((path for path in paths if path in self.table.index), "")
 
 
 def read_deployments(path: str | Path) -> Deployments:
@@ -104,7 +117,7 @@ def read_deployments(path: str | Path) -> Deployments:
 
     Where a row has a site and no deployment, the site is one. Camtrap DP's words do as well (locationID, deploymentID,
     deploymentStart, deploymentEnd). Raises InputError where rows cannot be told apart or say nothing that is known, for
-    a time that is not ISO 8601 and for coordinates that are none.
+    a time that is not ISO 8601, a shift that is no length of time and coordinates that are none.
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp(), "deployments.csv")
@@ -130,9 +143,16 @@ def read_deployments(path: str | Path) -> Deployments:
         raise InputError(f"{path}: {key} {twice.iloc[0]!r} has several rows or no name; wanted one row each")
     missing = [name for name in COLUMNS if name not in raw.columns]
     table = raw.assign(**dict.fromkeys(missing, "")).set_index(index)
+    table[["site", "deployment"]] = table[["site", "deployment"]].apply(lambda column: column.str.strip())
     table["deployment"] = table["deployment"].where(table["deployment"] != "", table["site"])
     _check_cells(table, path)
     return Deployments(table, key, path)
+
+
+def _list_folders(name: str) -> list[str]:
+    """The folders a clip lies in, the deepest first."""
+    parts = name.split("/")[:-1]
+    return ["/".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
 
 
 def _check_cells(table: pd.DataFrame, path: Path) -> None:
@@ -141,6 +161,9 @@ def _check_cells(table: pd.DataFrame, path: Path) -> None:
             if not _is_time(text):
                 raise InputError(f"{path}: {name}: {column} {text!r}, wanted day and time of day in ISO 8601, as "
                                  "2023-04-15T06:30:12")  # fmt: skip
+    for name, text in table["time_shift"][table["time_shift"] != ""].drop_duplicates().items():
+        if not _is_shift(text):
+            raise InputError(f"{path}: {name}: time_shift {text!r}, wanted {WANTED_SHIFT}")
     for column, most in DEGREES.items():
         for name, text in table[column][table[column] != ""].drop_duplicates().items():
             if not _is_degrees(text, most):
@@ -155,6 +178,14 @@ def _is_time(text: str) -> bool:
     except ValueError:
         return False
     return len(text) > len("2023-04-15")  # a date alone tells no time of day
+
+
+def _is_shift(text: str) -> bool:
+    try:
+        parse_shift(text)
+    except InputError:
+        return False
+    return True
 
 
 def _is_degrees(text: str, most: int) -> bool:

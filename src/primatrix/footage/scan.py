@@ -54,7 +54,7 @@ class ScanRun:
         lines = [lost] if lost else []
         lines += [
             f"{len(self.table)} videos: {len(readable)} readable ({(readable['status'] == 'partial').sum()} of them "
-            f"cut short), {self.failed} not; {readable['duration_seconds'].sum() / 3600:.2f} h in all"
+            f"in part), {self.failed} not; {readable['duration_seconds'].sum() / 3600:.2f} h in all"
         ]
         for (container, codec, width, height), count in kinds.most_common():
             lines.append(f"{count:8}  {container} {codec} {int(width)}x{int(height)}")

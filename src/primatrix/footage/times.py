@@ -1,14 +1,15 @@
-"""When a clip was recorded: by its container, its EXIF, its name, a table, or, where asked for, its file's date.
+"""When a clip was recorded: by a table, its container, its EXIF, its name, or, where asked for, its file's date.
 
 Camera traps have a clock and, nearly all, no time zone: they write what the clock shows, and MP4's creation_time
 calls that UTC. So a time that says UTC is read as the camera's own clock, in the zone the user names;
-`container_clock="utc"` takes it at its word. A time with another offset (phones, QuickTime's creationdate) is kept.
+`container_clock="utc"` takes it at its word. A time with another offset (phones, QuickTime's creationdate) is kept, and
+so is a Z that people or programs wrote into a table or a name. A clock that went wrong is put right by a shift.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,60 +19,77 @@ from numpy.typing import NDArray
 
 from primatrix.choices import ContainerClock
 from primatrix.errors import InputError
+from primatrix.footage.names import read_time_in_name
+from primatrix.footage.shifts import format_shift, parse_shift
 from primatrix.records import Video
 
 __all__ = ["RecordedTime", "TimeSource", "TimeSpec", "find_recorded_time", "is_doubted",
-           "parse_times", "parse_zone", "put_in_zone", "read_time_in_name", "warn_of_clock"]  # fmt: skip
+           "parse_times", "parse_zone", "put_in_zone", "warn_of_clock"]  # fmt: skip
 
 TimeSource = Literal["container", "exif", "name", "table", "modified", ""]
 
-# Clocks that were never set start at 1904, 1970, 1980 or 2000-01-01; no trap filmed before them.
-FIRST_DAY = datetime(2000, 1, 2)
+# No trap filmed before. Clocks that were never set start at 1904, 1970, 1980 or 2000 and run on from there.
+FIRST_DAY = datetime(2001, 1, 1)
 FUTURE_LEEWAY = timedelta(days=1)  # a camera may hang east of this machine
+# A battery is changed, and the clock runs on from 1 January of the year in which its firmware was made.
+RESET_MONTH = 1
+LONG_BEFORE = timedelta(days=400)  # a card is read, and its files named by that day, within a year
 
-_DAY = r"(?<!\d)(?P<a>{a})(?P<s>[-_.]?)(?P<b>\d\d)(?P=s)(?P<c>{c})"
-_CLOCK = r"(?P<h>\d\d)[-_.:h]?(?P<m>\d\d)[-_.:m]?(?P<sec>\d\d)(?!\d)"
-_DAY_AND_CLOCK = _DAY + r"[T _/-]*" + _CLOCK
-YEAR_FIRST = re.compile(_DAY_AND_CLOCK.format(a=r"(?:19|20)\d\d", c=r"\d\d"))
-YEAR_LAST = re.compile(_DAY_AND_CLOCK.format(a=r"\d\d", c=r"(?:19|20)\d\d"))
+OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE)
+MOST_OFFSET = timedelta(hours=14)
 
 
 @dataclass(frozen=True, slots=True)
 class TimeSpec:
     """How times are read: the zone of the cameras' clocks ("" where it is not known), what a container's UTC means,
-    and whether a file's date of change may stand in.
+    whether a file's date of change may stand in, and how much to add to clocks that went wrong.
 
-    >>> TimeSpec("Africa/Abidjan").zone
+    >>> TimeSpec("Africa/Abidjan", time_shift="-01:00").zone
     zoneinfo.ZoneInfo(key='Africa/Abidjan')
     """
 
     timezone: str = ""
     container_clock: ContainerClock = "local"
     modified: bool = False
+    time_shift: str = ""
 
     def __post_init__(self) -> None:
         if self.container_clock not in get_args(ContainerClock):
             raise InputError(f"container_clock: got {self.container_clock!r}, wanted 'local' or 'utc'")
-        _ = self.zone
+        _ = self.zone, self.shift
 
     @property
-    def zone(self) -> ZoneInfo | None:
+    def zone(self) -> tzinfo | None:
         """The time zone, or None where none is named. Raises InputError where there is no such zone."""
         return parse_zone(self.timezone) if self.timezone else None
+
+    @property
+    def shift(self) -> timedelta:
+        """What is added to every clock. Raises InputError where that is no length of time."""
+        return parse_shift(self.time_shift) if self.time_shift else timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedTime:
-    """When a clip began, where that is known from, and what is odd about it. Without a zone it is wall-clock time."""
+    """When a clip began, where that is known from, what is odd about it, and what was added to what the clock said.
+
+    Without a zone it is wall-clock time.
+    """
 
     moment: datetime | None = None
     source: TimeSource = ""
     warning: str = ""
+    shift: timedelta = field(default=timedelta(0))
 
     @property
     def text(self) -> str:
         """ISO 8601 to the second, with its offset where the zone is known; empty where there is no time."""
         return self.moment.isoformat(timespec="seconds") if self.moment else ""
+
+    @property
+    def shift_text(self) -> str:
+        """What was added, as `+1d 02:00:00`; empty where nothing was."""
+        return format_shift(self.shift)
 
 
 def find_recorded_time(
@@ -81,13 +99,17 @@ def find_recorded_time(
     recorded: datetime | None = None,
     is_still: bool = False,
     in_table: datetime | None = None,
+    named: Mapping[str, datetime] | None = None,
+    shift: timedelta | None = None,
     now: datetime | None = None,
 ) -> RecordedTime:
-    """The first plausible time among container or EXIF (`recorded`), the name, a table and, if asked, the file.
+    """The first plausible time among a table, container or EXIF (`recorded`), the name and, if asked, the file.
 
-    A clock that is plainly wrong (never set, or in the future) is passed over for the next source and said in
-    `warning`; where no source is plausible the first one's time is kept, with its warning, for its differences
-    may still be right.
+    `named` has the times in the names of all videos (`read_times_in_names`); without it the name is read by itself. A
+    `shift` of this video takes the place of the spec's; what people wrote into a table is not shifted.
+    A clock that is plainly wrong (never set, in the future, or set back to a 1 January while the name says otherwise)
+    is passed over for the next source and said in `warning`; where no source is plausible the first one's time is
+    kept, with its warning, for its differences may still be right.
 
     >>> from pathlib import Path
     >>> video = Video(Path("a"), "north/IMG_20230415_063012.mp4", 0, 0)
@@ -96,49 +118,92 @@ def find_recorded_time(
     ('2023-04-15T06:30:12+00:00', 'name', 'container says 1970-01-01T00:00:00+00:00: its clock was not set')
     """
     now = now or datetime.now(UTC)
+    shift = spec.shift if shift is None else shift
+    name = read_time_in_name(video.name) if named is None else named.get(video.name)
+    said = _list_sources(video, spec, recorded, is_still, in_table, name)
+    times = [
+        RecordedTime(put_in_zone(_add(moment, added), spec.zone), source, shift=added)
+        for source, moment in said
+        for added in (timedelta(0) if source == "table" else shift,)
+    ]
     doubts: list[RecordedTime] = []
-    for source, moment in _candidates(video, spec, recorded, is_still, in_table):
-        doubt = warn_of_clock(moment, now=now)
+    for place, time in enumerate(times):
+        doubt = _doubt(time, times[place + 1 :], now)
         if not doubt:
-            return RecordedTime(moment, source, "; ".join(found.warning for found in doubts))
-        text = RecordedTime(moment).text
-        doubts.append(RecordedTime(moment, source, f"{source} says {text}: {doubt}"))
+            return replace(time, warning="; ".join(found.warning for found in doubts))
+        doubts.append(replace(time, warning=f"{time.source} says {time.text}: {doubt}"))
     if not doubts:
         return RecordedTime()
-    return RecordedTime(doubts[0].moment, doubts[0].source, "; ".join(found.warning for found in doubts))
+    return replace(doubts[0], warning="; ".join(found.warning for found in doubts))
 
 
-def _candidates(
-    video: Video, spec: TimeSpec, recorded: datetime | None, is_still: bool, in_table: datetime | None
+def _list_sources(
+    video: Video,
+    spec: TimeSpec,
+    recorded: datetime | None,
+    is_still: bool,
+    in_table: datetime | None,
+    named: datetime | None,
 ) -> Iterator[tuple[TimeSource, datetime]]:
+    """What each source says, the best first."""
+    if in_table:
+        yield "table", in_table
     if recorded:
         is_utc = recorded.utcoffset() == timedelta(0)
         if is_utc and spec.container_clock == "local":
             recorded = recorded.replace(tzinfo=None)
-        yield "exif" if is_still else "container", put_in_zone(recorded, spec.zone)
-    named = read_time_in_name(video.name)
+        yield "exif" if is_still else "container", recorded
     if named:
-        yield "name", put_in_zone(named, spec.zone)
-    if in_table:
-        yield "table", put_in_zone(in_table, spec.zone)
+        yield "name", named
     if spec.modified:
-        changed = datetime.fromtimestamp(video.mtime_ns // 10**9, UTC)
-        yield "modified", put_in_zone(changed, spec.zone)
+        yield "modified", datetime.fromtimestamp(video.mtime_ns // 10**9, UTC)
 
 
-def parse_zone(name: str) -> ZoneInfo:
-    """A time zone by its name; InputError where there is none of that name.
+def _add(moment: datetime, shift: timedelta) -> datetime:
+    try:
+        return moment + shift
+    except OverflowError:  # beyond year 9999: no clock that a shift could put right
+        return moment
+
+
+def _doubt(time: RecordedTime, others: Sequence[RecordedTime], now: datetime) -> str:
+    """Why a time cannot be right, by itself or beside what the name says; empty where it can."""
+    if time.moment is None:
+        return ""
+    doubt = warn_of_clock(time.moment, now=now)
+    if doubt or time.source not in ("container", "exif"):
+        return doubt
+    clock = (time.moment - time.shift).replace(tzinfo=None)
+    for other in others:
+        if other.source == "name" and other.moment and clock.month == RESET_MONTH:
+            later = (other.moment - other.shift).replace(tzinfo=None) - clock
+            if later > LONG_BEFORE and not warn_of_clock(other.moment, now=now):
+                return "its clock looks reset"
+    return ""
+
+
+def parse_zone(name: str) -> tzinfo:
+    """A time zone by its name, or by its offset from UTC; InputError where there is none of that name.
 
     >>> parse_zone("Africa/Abidjan").key
     'Africa/Abidjan'
+    >>> parse_zone("+01:00"), parse_zone("UTC-3")
+    (datetime.timezone(datetime.timedelta(seconds=3600)), datetime.timezone(datetime.timedelta(days=-1, seconds=75600)))
     """
+    offset = OFFSET.fullmatch(name.strip().replace("\N{MINUS SIGN}", "-"))
+    if offset:
+        length = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
+        if length <= MOST_OFFSET:
+            return timezone(-length if offset[1] == "-" else length)
     try:
-        return ZoneInfo(name)
+        return UTC if name.strip() in ("Z", "z") else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InputError(f"timezone: got {name!r}, wanted a name as Africa/Abidjan or UTC") from None
+        raise InputError(
+            f"timezone: got {name!r}, wanted a name as Africa/Abidjan or UTC, or an offset as +01:00"
+        ) from None
 
 
-def put_in_zone(moment: datetime, zone: ZoneInfo | None) -> datetime:
+def put_in_zone(moment: datetime, zone: tzinfo | None) -> datetime:
     """A time in a zone: one without zone is what a clock there showed, one with an offset is converted.
 
     Offsets are cut to whole minutes, as ISO 8601 has them: clocks that were reset to 1970 or 1904 fall into years in
@@ -153,42 +218,6 @@ def put_in_zone(moment: datetime, zone: ZoneInfo | None) -> datetime:
     offset = placed.utcoffset() or timedelta(0)
     whole = timedelta(minutes=int(offset / timedelta(minutes=1)))
     return placed if whole == offset else placed.replace(tzinfo=timezone(whole))
-
-
-def read_time_in_name(name: str) -> datetime | None:
-    """Date and time of day written in a file's name, or in folder and name together; None where there is none.
-
-    Year first (`20230415_063012`, `2023-04-15 06-30-12`, `IMG_20230415063012`), or last where only one reading is a
-    date: `15-04-2023_06-30-12` is, `05-04-2023_06-30-12` could be in April or May and is not read. A date alone
-    tells no time of day, so it is not read either.
-
-    >>> read_time_in_name("north/PICT_20230415_063012.AVI")
-    datetime.datetime(2023, 4, 15, 6, 30, 12)
-    >>> read_time_in_name("2023-04-15/06-30-12.mp4"), read_time_in_name("EK000016_20231399_063012.AVI")
-    (datetime.datetime(2023, 4, 15, 6, 30, 12), None)
-    """
-    parts = name.split("/")
-    for text in (parts[-1], "/".join(parts[-2:])):
-        for pattern in (YEAR_FIRST, YEAR_LAST):
-            for match in pattern.finditer(text):
-                moment = _read_match(match, year_first=pattern is YEAR_FIRST)
-                if moment:
-                    return moment
-    return None
-
-
-def _read_match(match: re.Match[str], *, year_first: bool) -> datetime | None:
-    a, b, c, hour, minute, second = (int(match[group]) for group in ("a", "b", "c", "h", "m", "sec"))
-    readings = {(a, b, c)} if year_first else {(c, a, b), (c, b, a)}
-    found = [moment for reading in readings if (moment := _make_moment(*reading, hour, minute, second))]
-    return found[0] if len(found) == 1 else None
-
-
-def _make_moment(year: int, month: int, day: int, hour: int, minute: int, second: int) -> datetime | None:
-    try:
-        return datetime(year, month, day, hour, minute, second)
-    except ValueError:
-        return None
 
 
 def warn_of_clock(moment: datetime, *, now: datetime) -> str:

@@ -7,7 +7,6 @@ observationTags.
 """
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -17,19 +16,25 @@ import numpy as np
 import pandas as pd
 
 import primatrix
-from primatrix.disk import read_json, read_text_table, write_json_lists, write_table
+from primatrix.disk import write_json_lists, write_table
 from primatrix.errors import InputError
 from primatrix.footage import is_doubted
+from primatrix.interchange.camtrap_package import DESCRIPTION
 from primatrix.interchange.camtrap_rules import MISSING, RANKS, RULES
+from primatrix.interchange.camtrap_words import (
+    FAILED_COMMENT,
+    NAME_COMMENT,
+    PARTIAL_COMMENT,
+    escape,
+    write_tags,
+)
 from primatrix.interchange.fieldwork import Field, gather_fieldwork
 from primatrix.interchange.findings import Finding, find_all
 from primatrix.interchange.options import ExportOptions
-from primatrix.interchange.reading import Reading, make_table
 from primatrix.interchange.taxonomy import Taxonomy
-from primatrix.labels import BLANK
-from primatrix.results import Results, Sighting
+from primatrix.results import Results
 
-__all__ = ["read_camtrap", "write_camtrap"]
+__all__ = ["write_camtrap"]
 
 PUBLISHED = "https://raw.githubusercontent.com/tdwg/camtrap-dp/1.0.2"
 MEDIA_TYPES = {
@@ -39,9 +44,6 @@ MEDIA_TYPES = {
     ".webm": "video/webm", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png",
     ".tif": "image/tiff", ".tiff": "image/tiff", ".webp": "image/webp",
 }  # fmt: skip
-NAME_COMMENT = "file: "  # before the true name of a file whose path the format does not allow
-FAILED_COMMENT = "could not be read: "
-PARTIAL_COMMENT = "read in part: "
 
 
 def write_camtrap(results: Results, folder: Path, options: ExportOptions) -> list[str]:
@@ -58,11 +60,11 @@ def write_camtrap(results: Results, folder: Path, options: ExportOptions) -> lis
         "media": _make_media(findings, field),
         "observations": _make_observations(findings, field, results, options.taxonomy),
     }
-    (folder / "datapackage.json").unlink(missing_ok=True)  # not done until it is there again
+    (folder / DESCRIPTION).unlink(missing_ok=True)  # not done until it is there again
     for name, table in tables.items():
         write_table(table, folder / f"{name}.csv", index=False)
     head = _describe_package(tables, field, results, options.taxonomy)
-    write_json_lists(folder / "datapackage.json", head, {})
+    write_json_lists(folder / DESCRIPTION, head, {})
     return [name for name in results.clips["filepath"] if name not in field.started]
 
 
@@ -72,11 +74,11 @@ def _make_media(findings: list[Finding], field: Field) -> pd.DataFrame:
     for finding in findings:
         path, comments = _safe_path(finding.filepath), []
         if path != finding.filepath:
-            comments.append(NAME_COMMENT + _escape(finding.filepath))
+            comments.append(NAME_COMMENT + escape(finding.filepath))
         if finding.reason:
-            comments.append(FAILED_COMMENT + _escape(finding.reason))
+            comments.append(FAILED_COMMENT + escape(finding.reason))
         elif finding.partial:
-            comments.append(PARTIAL_COMMENT + _escape(finding.note or "damaged or cut short"))
+            comments.append(PARTIAL_COMMENT + escape(finding.note or "damaged or cut short"))
         if finding.facts["time_warning"]:
             comments.append(f"time: {finding.facts['time_warning']}")
         rows.append({
@@ -122,7 +124,7 @@ def _make_observations(
                 "observationType": kind,
                 "scientificName": taxon.scientific_name,
                 "classificationProbability": str(seen.probability),
-                "observationTags": _write_tags(seen),
+                "observationTags": write_tags(seen),
             })  # fmt: skip
         if not finding.sightings:
             rows.append(
@@ -258,116 +260,3 @@ def _clock(began: datetime, start_seconds: float, end_seconds: float) -> dict[st
     if end.microsecond:
         end += timedelta(seconds=1)
     return {"eventStart": _write_time(start), "eventEnd": _write_time(end)}
-
-
-def _write_tags(seen: Sighting) -> str:
-    times = {
-        "startSeconds": seen.start_seconds,
-        "endSeconds": seen.end_seconds,
-        "bestSeconds": seen.best_seconds,
-    }
-    return " | ".join([f"label:{_escape(seen.species)}", *(f"{key}:{value}" for key, value in times.items())])
-
-
-def _read_tags(text: str) -> dict[str, str]:
-    pairs = (tag.partition(":") for tag in text.split("|"))
-    return {key.strip(): _unescape(value.strip()) for key, _, value in pairs if value}
-
-
-def _escape(text: str) -> str:
-    """Text without the bar that parts tags and comments; `_unescape` gives it back.
-
-    >>> _escape("50 % a|b %7C"), _unescape("50 % a%7Cb %257C")
-    ('50 % a%7Cb %257C', '50 % a|b %7C')
-    """
-    return re.sub("%(?=7C|25)", "%25", text).replace("|", "%7C")
-
-
-def _unescape(text: str) -> str:
-    return re.sub("%7C|%25", lambda found: "|" if found[0] == "%7C" else "%", text)
-
-
-def read_camtrap(path: Path) -> Reading:
-    """Labels and stretches of a package's media-level observations; event-level ones name no file and are passed over.
-
-    The label is the tag `label`, which our exports have, else the scientific name; `blank` and `human` stand for
-    themselves, unknown and unclassified observations give no label.
-    """
-    folder = path.parent if path.is_file() else path
-    where = {
-        part.get("name"): folder / str(part.get("path"))
-        for part in read_json(folder / "datapackage.json")["resources"]
-    }
-    media = _read_rows(where["media"], "media")
-    sites = {
-        key: row["locationName"] or row["locationID"] or key
-        for key, row in _read_rows(where["deployments"], "deployments").items()
-    }
-    names = {key: _true_name(row) for key, row in media.items()}
-    rows, stretches, judged = [], [], set()
-    for row in _read_rows(where["observations"], "observations").values():
-        medium, tags = row["mediaID"], _read_tags(row["observationTags"])
-        if row["observationLevel"] != "media" or medium not in media:
-            continue
-        label, place = _label_of(row, tags), media[medium]["deploymentID"]
-        rows.append((names[medium], label, sites.get(place, place)))
-        judged.add(medium)
-        if label and label != BLANK:
-            times = _times_of(row, tags, media[medium]["timestamp"])
-            chance = row["classificationProbability"]
-            stretches.append(
-                (names[medium], label, *times, float(chance) if chance not in MISSING else np.nan)
-            )
-    unseen = [(name, "", "") for key, name in names.items() if key not in judged]
-    table = pd.DataFrame([*rows, *unseen], columns=["filepath", "label", "site"])
-    failures = make_table(_list_failures(media, names), "failures")
-    return Reading(
-        "camtrap-dp",
-        table.drop_duplicates(["filepath", "label"]),
-        make_table(stretches, "sightings"),
-        failures,
-    )
-
-
-def _read_rows(path: Path, name: str) -> dict[str, dict[str, str]]:
-    """A table's rows by their first column, every column of the format in each."""
-    table = read_text_table(path, needed=[column for column, rule in RULES[name].items() if rule.required])
-    table = table.reindex(columns=list(RULES[name]), fill_value="")
-    return {
-        row[0]: dict(zip(RULES[name], row, strict=True)) for row in table.itertuples(index=False, name=None)
-    }
-
-
-def _true_name(row: Mapping[str, str]) -> str:
-    for comment in row["mediaComments"].split(" | "):
-        if comment.startswith(NAME_COMMENT):
-            return _unescape(comment.removeprefix(NAME_COMMENT))
-    return row["filePath"]
-
-
-def _label_of(row: Mapping[str, str], tags: Mapping[str, str]) -> str:
-    kind = row["observationType"]
-    if kind in ("unknown", "unclassified"):
-        return ""
-    return tags.get("label") or (kind if kind != "animal" else row["scientificName"] or kind)
-
-
-def _times_of(row: Mapping[str, str], tags: Mapping[str, str], began: str) -> tuple[float, float, float]:
-    if "startSeconds" in tags:
-        return float(tags["startSeconds"]), float(tags["endSeconds"]), float(tags["bestSeconds"])
-    zero = datetime.fromisoformat(began)
-    start, end = (
-        max(0.0, (datetime.fromisoformat(row[key]) - zero).total_seconds())
-        for key in ("eventStart", "eventEnd")
-    )
-    return start, end, (start + end) / 2
-
-
-def _list_failures(
-    media: Mapping[str, Mapping[str, str]], names: Mapping[str, str]
-) -> Iterator[tuple[str, str, str]]:
-    for key, row in media.items():
-        for comment in row["mediaComments"].split(" | "):
-            if comment.startswith(FAILED_COMMENT):
-                stage, _, reason = _unescape(comment.removeprefix(FAILED_COMMENT)).partition(": ")
-                yield names[key], stage, reason

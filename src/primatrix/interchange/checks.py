@@ -11,6 +11,8 @@ import pandas as pd
 
 from primatrix.disk import read_json, read_text_table
 from primatrix.errors import InputError
+from primatrix.footage import leads_outside
+from primatrix.interchange.camtrap_package import DESCRIPTION, find_table, find_version, open_package
 from primatrix.interchange.camtrap_rules import (
     CAPTURE_METHODS,
     CONTRIBUTOR_ROLES,
@@ -19,6 +21,7 @@ from primatrix.interchange.camtrap_rules import (
     SAMPLING_DESIGNS,
     check_column,
 )
+from primatrix.interchange.reading import MalformedError
 from primatrix.video import STILL_SUFFIXES
 
 __all__ = ["check_camtrap", "check_megadetector", "check_speciesnet"]
@@ -38,7 +41,10 @@ Json = Any  # JSON values of several types
 
 
 def check_megadetector(path: Path) -> list[str]:
-    """Problems of a MegaDetector JSON by https://lila.science/megadetector-output-format, 1.3 to 1.6."""
+    """Problems of a MegaDetector JSON by https://lila.science/megadetector-output-format, 1.0 to 1.6.
+
+    Of videos, versions before 1.4 tell no frames, and those before 1.5 not which frames were looked at.
+    """
     found = read_json(path)
     info, images = found.get("info"), found.get("images")
     version = info.get("format_version") if isinstance(info, dict) else None
@@ -58,6 +64,12 @@ def check_megadetector(path: Path) -> list[str]:
         if isinstance(name, str):
             problems += [f"{name}: {line}" for line in _check_image(image, found)]
     return problems
+
+
+def _version_of(found: Mapping[str, Json]) -> tuple[int, ...]:
+    """The version a file states, the newest where it states none."""
+    stated = str((found.get("info") or {}).get("format_version"))
+    return tuple(map(int, stated.split("."))) if re.fullmatch(r"\d+\.\d+", stated) else (1, 6)
 
 
 def _check_categories(found: Json, key: str) -> Iterator[str]:
@@ -85,12 +97,14 @@ def _check_image(image: Mapping[str, Json], found: Mapping[str, Json]) -> Iterat
         yield "failure with detections; wanted null, or none of them"
     if failure is None and not isinstance(detections, list):
         yield f"detections: got {detections!r}, wanted a list"
-    is_video = Path(image["file"]).suffix.lower() not in STILL_SUFFIXES
+    version = _version_of(found)
+    is_video = version >= (1, 4) and Path(image["file"]).suffix.lower() not in STILL_SUFFIXES
     if is_video:
         rate, frames = image.get("frame_rate"), image.get("frames_processed")
         if not isinstance(rate, int | float) or (rate <= 0 and failure is None):
             yield f"frame_rate: got {rate!r}, wanted a number above 0"
-        if not isinstance(frames, list) or not all(_is_count(frame) for frame in frames):
+        is_listed = isinstance(frames, list) and all(_is_count(frame) for frame in frames)
+        if not is_listed and (version >= (1, 5) or frames is not None):
             yield "frames_processed: wanted a list of whole numbers"
     for detection in detections if isinstance(detections, list) else []:
         yield from _check_detection(detection, found, is_video)
@@ -132,7 +146,10 @@ def check_speciesnet(path: Path) -> list[str]:
 
 
 def _check_prediction(image: Mapping[str, Json]) -> Iterator[str]:
-    if not isinstance(image.get("model_version"), str):
+    alone = "prediction" not in image and ("classifications" in image) != ("detections" in image)
+    if (
+        not isinstance(image.get("model_version"), str) and not alone
+    ):  # of the classifier or the detector alone
         yield f"model_version: got {image.get('model_version')!r}, wanted text"
     failures = image.get("failures")
     if failures is not None and (
@@ -175,25 +192,19 @@ def _check_label(label: Json) -> Iterator[str]:
 
 def check_camtrap(path: Path) -> list[str]:
     """Problems of a Camtrap DP 1.0 package: its description, every column, and what must agree between tables."""
-    folder = path.parent if path.is_file() else path
-    package = read_json(folder / "datapackage.json")
+    with open_package(path) as folder:
+        return [line.replace(str(folder), str(path)) for line in _check_camtrap(folder)]
+
+
+def _check_camtrap(folder: Path) -> list[str]:
+    package = read_json(folder / DESCRIPTION)
     problems = list(_check_package(package))
-    resources = package.get("resources")
-    where = (
-        {part.get("name"): part for part in resources if isinstance(part, dict)}
-        if isinstance(resources, list)
-        else {}
-    )
     tables = {}
     for name, rules in RULES.items():
-        if name not in where:
-            problems.append(f"resources: no {name}; wanted deployments, media and observations")
-            continue
         try:
-            table = read_text_table(
-                folder / str(where[name].get("path")), needed=[k for k, r in rules.items() if r.required]
-            )
-        except InputError as error:
+            place = find_table(package, name, folder)
+            table = read_text_table(place, needed=[key for key, rule in rules.items() if rule.required])
+        except (InputError, MalformedError) as error:
             problems.append(str(error))
             continue
         tables[name] = table
@@ -210,7 +221,9 @@ def _check_package(package: Mapping[str, Json]) -> Iterator[str]:
     project, profile = package.get("project") or {}, str(package.get("profile"))
     design, methods = project.get("samplingDesign"), project.get("captureMethod") or []
     if not re.search(r"1\.0(\.\d+)?/camtrap-dp-profile\.json$", profile):
-        yield f"datapackage.json: profile {profile!r}; wanted the address of Camtrap DP 1.0's profile"
+        version = find_version({"profile": profile})
+        got = f"profile of Camtrap DP {version}, {profile!r}" if version else f"profile {profile!r}"
+        yield f"datapackage.json: {got}; wanted the address of Camtrap DP 1.0's profile"
     yield from (f"datapackage.json: project: no `{key}`" for key in PROJECT_KEYS if key not in project)
     if design not in (None, *SAMPLING_DESIGNS):
         yield f"datapackage.json: samplingDesign {design!r}; wanted one of {', '.join(SAMPLING_DESIGNS)}"
@@ -254,6 +267,9 @@ def _check_links(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
         late = times[0] > times[1]
         if late.any():
             yield f"{name}.{end}: {tables[name].loc[late, end].iloc[0]!r} is before {start}"
+    outside = [path for path in tables["media"]["filePath"] if leads_outside(path)]
+    if outside:
+        yield f"media.filePath: {outside[0]!r} leads outside the package"
     seen = tables["observations"]
     if "mediaID" in seen and ((seen["observationLevel"] == "media") & seen["mediaID"].isin(MISSING)).any():
         yield "observations.mediaID: nothing for an observation of level media"

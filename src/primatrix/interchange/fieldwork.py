@@ -3,10 +3,9 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import yaml
@@ -119,7 +118,7 @@ def _place_deployments(
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
-def _list_deployments(given: Deployments | None, zone: ZoneInfo | None, asks: list[str]) -> pd.DataFrame:
+def _list_deployments(given: Deployments | None, zone: tzinfo | None, asks: list[str]) -> pd.DataFrame:
     """The rows with coordinates, by deploymentID, in Camtrap DP's columns; times without a zone are put into `zone`."""
     rules = RULES["deployments"]
     if given is None:
@@ -143,7 +142,7 @@ def _list_deployments(given: Deployments | None, zone: ZoneInfo | None, asks: li
 
 
 def _date_clips(
-    results: Results, options: ExportOptions, zone: ZoneInfo | None, asks: list[str]
+    results: Results, options: ExportOptions, zone: tzinfo | None, asks: list[str]
 ) -> dict[str, datetime]:
     """When each dated clip began, with its zone; a missing zone, and undated clips, are asked for."""
     started, zoneless, undated = {}, [], []

@@ -2,26 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from primatrix.labels import BLANK
-from primatrix.results import Results, Sighting
+from primatrix.results import Results, Sighting, Verdict, find_verdicts
 
 __all__ = ["Finding", "find_all", "list_labels"]
-
-Verdict = Literal["seen", "blank", "unknown", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One clip: its row of `clips`, its verdict, its sightings in order of time, a probability per species.
 
-    "blank" is a clip without a sighting whose probability of `blank` reaches its threshold (or any, where the model has
-    no such species); below that it is "unknown". `reason` is `stage: reason` of a failed one; `note` says what of a
-    partial one could not be read.
+    "blank" is a clip without a sighting that the run's proven point skips; any other without one is "unknown".
+    `reason` is `stage: reason` of a failed one; `note` says what of a partial one could not be read.
     """
 
     filepath: str
@@ -60,18 +57,17 @@ def find_all(results: Results) -> list[Finding]:
     numbers = chances.astype(str).astype(np.float64) if chances.size else chances  # the shortest decimals
     findings = []
     rows = [{str(key): value for key, value in row.items()} for row in results.clips.to_dict("records")]
-    for row, (facts, status) in enumerate(zip(rows, results.predictions["status"], strict=True)):
+    verdicts: list[Verdict] = find_verdicts(results).tolist()
+    for row, (facts, verdict) in enumerate(zip(rows, verdicts, strict=True)):
         name = str(facts["filepath"])
-        if status == "failed":
+        if verdict == "failed":
             findings.append(Finding(name, facts, "failed", (), {}, reason=reasons[name]))
             continue
         chance = dict(zip(results.species, numbers[row].tolist(), strict=True))
         reached = [results.species[i] for i in np.flatnonzero(chances[row] >= thresholds)]
         seen = _add_whole(sightings.get(name, []), facts, chance, reached)
-        verdict: Verdict = (
-            "seen" if seen else "blank" if BLANK in reached or BLANK not in chance else "unknown"
-        )
-        findings.append(Finding(name, facts, verdict, seen, chance, partial=status == "partial"))
+        partial = results.predictions["status"].iloc[row] == "partial"
+        findings.append(Finding(name, facts, verdict, seen, chance, partial=partial))
     return findings
 
 

@@ -11,17 +11,19 @@ from primatrix.choices import Format
 from primatrix.disk import (
     check_output_file,
     check_output_folder,
+    read_header,
     read_json,
-    read_text_table,
     refuse_strange_files,
 )
 from primatrix.errors import InputError
-from primatrix.interchange.camtrap import read_camtrap, write_camtrap
+from primatrix.interchange.camtrap import write_camtrap
+from primatrix.interchange.camtrap_package import is_archive, is_package
+from primatrix.interchange.camtrap_reading import read_camtrap
 from primatrix.interchange.checks import check_camtrap, check_megadetector, check_speciesnet
 from primatrix.interchange.frictionless_judge import ask_frictionless, has_frictionless
 from primatrix.interchange.megadetector import read_megadetector, write_megadetector
 from primatrix.interchange.options import ExportOptions, ExportRun
-from primatrix.interchange.reading import Reading
+from primatrix.interchange.reading import MalformedError, Reading
 from primatrix.interchange.speciesnet import read_speciesnet, write_speciesnet
 from primatrix.interchange.tabular import (
     check_table,
@@ -119,15 +121,16 @@ def find_format(path: str | Path) -> str:
     primatrix.errors.InputError: nowhere.json: no such file; check the path
     """
     path = Path(path)
-    if path.is_dir():
-        if (path / "datapackage.json").is_file():
-            return "camtrap-dp"
-        raise InputError(f"{path}: a folder without datapackage.json; wanted a Camtrap DP package, or a file")
+    if is_package(path):
+        return "camtrap-dp"
+    if path.is_dir() or is_archive(path):
+        kind = "folder" if path.is_dir() else "zip archive"
+        raise InputError(f"{path}: a {kind} without datapackage.json; wanted a Camtrap DP package, or a file")
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path")
-    with path.open("rb") as file:
-        is_json = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
-    if is_json:
+    with path.open("rb") as file:  # UTF-16, as some programs write it, has zero bytes between
+        first = file.read(64).lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")[:1]
+    if first in (b"{", b"["):
         found = read_json(path)
         for key, name in (
             ("images", "megadetector"),
@@ -138,7 +141,7 @@ def find_format(path: str | Path) -> str:
                 return name
         raise InputError(f"{path}: JSON with {', '.join(list(found)[:5]) or 'nothing'}; wanted `images` (MegaDetector)"
                          ", `predictions` (SpeciesNet) or `resources` (Camtrap DP)")  # fmt: skip
-    columns = read_text_table(path, needed=()).columns.tolist()
+    columns = read_header(path)
     return "long-csv" if is_long(columns) else "list-csv" if "labels" in columns else "csv"
 
 
@@ -174,4 +177,5 @@ def check_export(path: str | Path, *, schemas: str | Path | None = None, outside
 
 
 def _describe(error: Exception, kind: str) -> str:
-    return f"not built as {kind} is ({type(error).__name__}: {error})"
+    known = isinstance(error, MalformedError)
+    return f"not built as {kind} is: {error if known else 'a part of it is of another kind than the format says'}"

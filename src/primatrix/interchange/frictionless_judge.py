@@ -7,6 +7,7 @@ from typing import Any
 
 from primatrix.disk import read_json
 from primatrix.errors import InputError
+from primatrix.interchange.camtrap_package import DESCRIPTION, open_package
 
 __all__ = ["ask_frictionless", "has_frictionless"]
 
@@ -27,12 +28,16 @@ def ask_frictionless(path: Path, *, schemas: Path | None = None) -> list[str]:
     elsewhere (Data Package, which frictionless knows, and GeoJSON): with `schemas`, nothing is fetched.
     Raises InputError where the library is not installed or the schemas cannot be had.
     """
-    try:
-        from frictionless import FrictionlessException, Package
-    except ImportError as error:
-        raise InputError("frictionless is not installed; pip install 'primatrix[camtrap]'") from error
-    folder = path.parent if path.is_file() else path
-    descriptor = read_json(folder / "datapackage.json")
+    if not has_frictionless():
+        raise InputError("frictionless is not installed; pip install 'primatrix[camtrap]'")
+    with open_package(path) as folder:
+        return _judge(folder, schemas)
+
+
+def _judge(folder: Path, schemas: Path | None) -> list[str]:
+    from frictionless import FrictionlessException, Package
+
+    descriptor = read_json(folder / DESCRIPTION)
     problems = [] if schemas is None else _ask_profile(descriptor, schemas / PROFILE)
     if schemas is not None and not _names_resources(descriptor):
         return [*problems, "$.resources: wanted a list of the package's tables, each with its name"]

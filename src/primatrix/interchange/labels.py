@@ -1,12 +1,11 @@
 """Labels in a file of any format, which its content tells."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from primatrix.disk import read_table
+from primatrix.disk import read_header, read_table
 from primatrix.interchange.formats import find_format, read_export
 from primatrix.labels import Labels, parse_labels
 
@@ -17,8 +16,9 @@ def read_labels(path: str | Path, *, species: Sequence[str] | None = None) -> La
     """Read a label file of any format, which its content tells, and check it.
 
     Wide CSV: `filename` (or `filepath`), then one column of 0/1 per species, as the benchmark's train_labels.csv.
-    Long CSV: `filepath,label[,site]`, one row per species of a clip, as zamba's label files; a row without label
-    lists a clip nobody has labelled. Lists: `filepath,labels`, with `duiker;hog` in a cell, or a JSON list.
+    Long CSV: `filepath,label[,site][,split]`, one row per species of a clip, as zamba's label files; a row without
+    label lists a clip nobody has labelled. Lists: `filepath,labels`, with `duiker;hog` in a cell, or a JSON list.
+    `split` says what a clip is for: train, val or holdout (test). It may stand in a wide file too, and so may `site`.
     Camtrap DP (its folder or datapackage.json), MegaDetector's JSON, SpeciesNet's JSON: see `docs/formats.md`.
     `species` fixes the columns and their order (all but wide files; by default the labels that occur, sorted).
 
@@ -42,7 +42,6 @@ def read_labels(path: str | Path, *, species: Sequence[str] | None = None) -> La
 def _is_exchange(path: Path) -> bool:
     """Whether a file is neither a wide nor a plain long table (a long one may have a row per stretch of a label)."""
     if path.suffix.lower() == ".csv":
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            header = next(csv.reader(file), [])
+        header = read_header(path)
         return "labels" in header or {"label", "start_seconds"} <= set(header)
     return find_format(path) not in ("csv", "long-csv")

@@ -5,7 +5,7 @@ detection of the whole picture. Both stand in what is written, so that the reade
 probabilities of each species on its own: they do not add up to 1.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,20 @@ from primatrix.disk import read_json, write_json_lists
 from primatrix.errors import InputError
 from primatrix.interchange.findings import Finding, find_all, list_labels
 from primatrix.interchange.options import ExportOptions
-from primatrix.interchange.reading import Reading, make_table
+from primatrix.interchange.reading import (
+    NO_ANSWER,
+    Json,
+    MalformedError,
+    Reading,
+    list_entries,
+    make_table,
+    settle_labels,
+    take_object,
+    to_number,
+)
 from primatrix.interchange.taxonomy import Taxonomy
 from primatrix.labels import BLANK
-from primatrix.results import Results
+from primatrix.results import DEFAULT_THRESHOLD, Results
 
 __all__ = ["read_speciesnet", "write_speciesnet"]
 
@@ -27,6 +37,7 @@ FORMAT_VERSION = "20261015"
 UNKNOWN = "f2efdae9-efb8-48fb-8a91-eccf79ab4ffb" + ";no cv result" * 6  # SpeciesNet's word for "cannot tell"
 FAILED_PART = "CLASSIFIER"
 DETECTION_THRESHOLD = 0.2
+ANSWERS = ("raw_classifications", "classifications")  # of a detection
 
 
 def write_speciesnet(results: Results, path: Path, options: ExportOptions) -> Path:
@@ -88,60 +99,120 @@ def _choose(finding: Finding, labels: Mapping[str, str]) -> tuple[str, float]:
 
 
 def read_speciesnet(path: Path) -> Reading:
-    """Labels and probabilities of SpeciesNet's file, of version 4 or 5, or of ours.
+    """Labels and probabilities of SpeciesNet's file, of version 4 or 5, of one of its parts alone, or of ours.
 
-    A file's label is its prediction's common name (5: of each classified detection whose confidence is 0.2 or
-    more); "no cv result" is no label.
+    A file's label is its prediction's common name; without one, that of each detection whose confidence is 0.2 or more,
+    or of the surest classification, where its score is 0.5 or more, or the kind of each such detection (animal, human,
+    vehicle). "no cv result" is no label. A file whose location alone failed has its prediction all the same; of one of
+    which the classifier or the detector failed, the other's answer is taken.
     """
     found = read_json(path)
-    names: dict[str, str] = found.get("info", {}).get("species", {})
+    names = take_object(take_object(found, "info"), "species", where="info: ")
+    images = list_entries(found, "predictions", name="filepath")
+    labels = [_read_labels(image, names) for image in images]
     rows = [
-        (image["filepath"], label) for image in found["predictions"] for label in _read_labels(image, names)
+        (image["filepath"], label) for image, several in zip(images, labels, strict=True) for label in several
     ]
-    failed = [
-        (image["filepath"], *_read_failure(image)) for image in found["predictions"] if image.get("failures")
-    ]
-    chances = _read_probabilities(found["predictions"], names)
+    failed = [(image["filepath"], *_read_failure(image)) for image in images if _has_failed(image)]
     return Reading(
         "speciesnet",
         pd.DataFrame(rows, columns=["filepath", "label"]),
         make_table([], "sightings"),
         make_table(failed, "failures"),
-        chances,
+        _read_probabilities(images, names),
     )
 
 
-def _name_of(label: str, names: Mapping[str, str]) -> str:
-    common = label.split(";")[-1]
-    return names.get(label) or ("" if common == "no cv result" else common)
+def _name_of(label: Json, names: Mapping[str, Json]) -> str:
+    """The common name in a label, else its lowest taxon; "" for "no cv result"."""
+    text = str(label or "")
+    if text in names:
+        return str(names[text])
+    parts = [part.strip() for part in text.split(";")]
+    taxa = [*parts[1:4], " ".join(parts[4:6]).strip()] if len(parts) == 7 else []
+    name = parts[-1] or next((taxon for taxon in reversed(taxa) if taxon), "")
+    return "" if name == NO_ANSWER else name
 
 
-def _read_labels(image: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:  # Any: JSON
-    if image.get("failures"):
-        return [""]
-    if "labels" in image:
-        return image["labels"] or [""]
-    if "prediction" in image:
+def _read_labels(image: Mapping[str, Json], names: Mapping[str, Json]) -> list[str]:
+    file = image["filepath"]
+    if "labels" in image:  # ours
+        return [str(label) for label in image["labels"] or [""]]
+    if image.get("prediction"):
         return [_name_of(image["prediction"], names)]
-    processed = [
-        found["processed_classification"]["class"]
-        for found in image.get("detections", [])
-        if "processed_classification" in found and found["conf"] >= DETECTION_THRESHOLD
+    detections = _list_detections(image)
+    classified = [_choose_class(found, file, names) for found in detections or []]
+    if any(label is not None for label in classified):
+        return settle_labels(label for label in classified if label is not None)
+    kinds = None if detections is None else settle_labels(map(_kind_of, detections))
+    surest = settle_labels(_list_sure(image, file, "classifications", names)[:1] or [""])
+    if surest == [""] or (surest == [BLANK] and detections):
+        return kinds or surest
+    return surest
+
+
+def _choose_class(found: Mapping[str, Json], file: str, names: Mapping[str, Json]) -> str | None:
+    """What a detection was classified as by itself; None where it was not."""
+    processed = take_object(found, "processed_classification", where=f"{file}: ")
+    chosen = processed.get("class") or found.get("prediction")
+    if chosen:
+        return _name_of(chosen, names)
+    sure = [name for key in ANSWERS for name in _list_sure(found, file, key, names)]
+    return sure[0] if sure else None
+
+
+def _kind_of(found: Mapping[str, Json]) -> str:
+    """Animal, human or vehicle."""
+    return str(found.get("label") or "animal")
+
+
+def _list_sure(owner: Mapping[str, Json], file: str, key: str, names: Mapping[str, Json]) -> list[str]:
+    """The names in an answer whose score is enough, the surest first."""
+    ranked = sorted(_take_answer(owner, file, key), key=lambda pair: -pair[1])
+    return [_name_of(label, names) for label, score in ranked if score >= DEFAULT_THRESHOLD]
+
+
+def _list_detections(image: Mapping[str, Json]) -> list[Mapping[str, Json]] | None:
+    """The detections of a file whose confidence is enough; None where the detector did not answer."""
+    if image.get("detections") is None:
+        return None
+    detections, name = image["detections"], image["filepath"]
+    if not isinstance(detections, list) or not all(isinstance(found, dict) for found in detections):
+        raise MalformedError(f"{name}: detections: wanted a list of objects")
+    return [
+        found for found in detections if to_number(found.get("conf"), f"{name}: conf") >= DETECTION_THRESHOLD
     ]
-    return list(dict.fromkeys(_name_of(label, names) for label in processed)) or [BLANK]
 
 
-def _read_failure(image: Mapping[str, Any]) -> tuple[str, str]:  # Any: JSON values of several types
+def _take_answer(owner: Mapping[str, Json], name: str, key: str) -> list[tuple[str, float]]:
+    """Labels and scores of a classifier's answer about a file or a detection."""
+    answer = take_object(owner, key, where=f"{name}: ")
+    labels, scores = answer.get("classes") or [], answer.get("scores") or []
+    if not isinstance(labels, list) or not isinstance(scores, list) or len(labels) != len(scores):
+        raise MalformedError(f"{name}: {key}: wanted as many scores as classes")
+    return [
+        (str(label), to_number(score, f"{name}: score")) for label, score in zip(labels, scores, strict=True)
+    ]
+
+
+def _has_failed(image: Mapping[str, Json]) -> bool:
+    """Whether a file has failures and no answer of any part."""
+    answers = ("prediction", "labels", "classifications")
+    return (
+        bool(image.get("failures")) and image.get("detections") is None and not any(map(image.get, answers))
+    )
+
+
+def _read_failure(image: Mapping[str, Json]) -> tuple[str, str]:
     if "failure_reason" in image:
-        stage, _, reason = image["failure_reason"].partition(": ")
+        stage, _, reason = str(image["failure_reason"]).partition(": ")
         return stage, reason
-    return "", " ".join(image["failures"])
+    failures = image["failures"]
+    return "", " ".join(map(str, failures)) if isinstance(failures, list) else str(failures)
 
 
-def _read_probabilities(
-    images: list[Mapping[str, Any]], names: Mapping[str, str]
-) -> pd.DataFrame | None:  # Any: JSON
-    rows = [dict(_list_scores(image, names)) for image in images]
+def _read_probabilities(images: list[Mapping[str, Json]], names: Mapping[str, Json]) -> pd.DataFrame | None:
+    rows = [_take_scores(image, names) for image in images]
     if not any(rows) and not names:
         return None
     columns = list(names.values()) or list(dict.fromkeys(name for row in rows for name in row))
@@ -151,16 +222,15 @@ def _read_probabilities(
     return table.astype(np.float32)
 
 
-def _list_scores(
-    image: Mapping[str, Any], names: Mapping[str, str]
-) -> Iterator[tuple[str, float]]:  # Any: JSON
+def _take_scores(image: Mapping[str, Json], names: Mapping[str, Json]) -> dict[str, float]:
     """Each species' highest score in the file's answer, or in those of its detections."""
-    answers = [image["classifications"]] if "classifications" in image else [
-        found["raw_classifications"] for found in image.get("detections") or [] if "raw_classifications" in found
-    ]  # fmt: skip
+    file = image["filepath"]
+    whole = _take_answer(image, file, "classifications")
+    parts = [] if whole else image.get("detections") or []
+    answers = [whole, *(_take_answer(found, file, key) for found in parts for key in ANSWERS)]
     best: dict[str, float] = {}
-    for answer in answers:
-        for label, score in zip(answer["classes"], answer["scores"], strict=True):
-            name = _name_of(label, names)
+    for label, score in (pair for answer in answers for pair in answer):
+        name = _name_of(label, names)
+        if name:
             best[name] = max(score, best.get(name, 0.0))
-    yield from best.items()
+    return best

@@ -12,7 +12,7 @@ from primatrix.errors import InputError
 from primatrix.interchange.findings import Finding, find_all
 from primatrix.interchange.options import ExportOptions
 from primatrix.interchange.reading import Reading, make_table
-from primatrix.labels import BLANK
+from primatrix.labels import BLANK, fold_name
 from primatrix.results import Results, read_predictions
 
 __all__ = ["check_table", "is_long", "read_lists", "read_long", "read_wide", "write_long", "write_wide"]
@@ -21,6 +21,7 @@ LONG_COLUMNS = (
     "filepath", "label", "start_seconds", "end_seconds", "best_seconds", "probability", "status", "stage", "reason",
     "site", "deployment", "event", "recorded_at",
 )  # fmt: skip
+BESIDE = ("site", "split")  # what label files may say of a clip beside its labels
 LIST_SEPARATORS = (";", "|", ",")
 
 
@@ -76,7 +77,7 @@ def read_long(path: Path) -> Reading:
         sightings = make_table(numbers.replace("", np.nan).itertuples(index=False, name=None), "sightings")
     except ValueError as error:
         raise InputError(f"{path}: {error}; wanted seconds and probabilities as numbers") from error
-    kept = [column for column in ("filepath", "label", "site") if column in rows.columns]
+    kept = [column for column in ("filepath", "label", *BESIDE) if column in rows.columns]
     return Reading(
         "long-csv",
         rows[kept].drop_duplicates(["filepath", "label"]).reset_index(drop=True),
@@ -101,12 +102,12 @@ def read_lists(path: Path) -> Reading:
     """A table `filepath,labels` whose cells hold lists: `duiker;hog` (or | or ,) or JSON, `["duiker", "hog"]`."""
     table = read_text_table(path, needed=("labels",))
     name = _name_column(table, path)
-    has_site = "site" in table.columns
+    beside = [column for column in BESIDE if column in table.columns]
     rows = []
     for row in table.to_dict("records"):
         for label in _split_labels(str(row["labels"]), path) or [""]:
-            rows.append((row[name], label, *([row["site"]] if has_site else [])))
-    columns = ["filepath", "label", *(["site"] if has_site else [])]
+            rows.append((row[name], label, *(row[column] for column in beside)))
+    columns = ["filepath", "label", *beside]
     return Reading(
         "list-csv",
         pd.DataFrame(rows, columns=columns),
@@ -119,7 +120,7 @@ def _split_labels(cell: str, path: Path) -> list[str]:
     text = cell.strip()
     if text.startswith("["):
         try:
-            labels = [str(label) for label in json.loads(text)]
+            labels = [str(label) for label in json.loads(text) if label is not None]
         except (ValueError, RecursionError) as error:
             raise InputError(
                 f'{path}: {text[:60]!r} is not a JSON list; wanted ["duiker", "hog"] or duiker;hog'
@@ -172,7 +173,8 @@ def check_stretches(reading: Reading) -> list[str]:
         for row in table[wrong].itertuples(index=False)
     ]
     for clip, group in reading.rows.groupby("filepath", sort=False)["label"]:
-        if BLANK in set(group) and len(group) > 1:
+        folded = {fold_name(label) for label in group}
+        if BLANK in folded and len(folded) > 1:
             problems.append(f"{clip}: `blank` together with a species")
     unlikely = table[~(table["probability"].between(0, 1) | table["probability"].isna())]  # people give none
     return problems + [

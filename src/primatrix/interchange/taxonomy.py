@@ -13,6 +13,7 @@ from typing import Literal, get_args
 
 from primatrix.disk import read_text_table, write_whole
 from primatrix.errors import InputError
+from primatrix.labels import fold_name
 
 __all__ = ["Category", "ObservationType", "Rank", "Taxon", "Taxonomy", "copy_taxonomy", "read_taxonomy"]
 
@@ -75,16 +76,16 @@ class Taxonomy:
 
     def __getitem__(self, species: str) -> Taxon:
         exact = {taxon.species: taxon for taxon in self.taxa}
-        loose = {_loosen(taxon.species): taxon for taxon in self.taxa}
-        found = exact.get(species) or loose.get(_loosen(species))
+        loose = {fold_name(taxon.species): taxon for taxon in self.taxa}
+        found = exact.get(species) or loose.get(fold_name(species))
         if found is None:
             return Taxon(species)
         return Taxon(**{**_values_of(found), "species": species})  # type: ignore[arg-type]  # values of one Taxon
 
     def find_unknown(self, species: Iterable[str]) -> tuple[str, ...]:
         """Labels that the table does not have."""
-        known = {_loosen(taxon.species) for taxon in self.taxa}
-        return tuple(name for name in species if _loosen(name) not in known)
+        known = {fold_name(taxon.species) for taxon in self.taxa}
+        return tuple(name for name in species if fold_name(name) not in known)
 
 
 def read_taxonomy(path: str | Path | None = None) -> Taxonomy:
@@ -93,8 +94,8 @@ def read_taxonomy(path: str | Path | None = None) -> Taxonomy:
     The file needs the columns `species` and `scientific_name`, and may have any other of `copy_taxonomy`'s table.
     Raises InputError for other columns, a label that stands there twice, and words that are none of the format's.
     """
-    own = {_loosen(taxon.species): taxon for taxon in _read_taxa(OWN_TABLE)}
-    given = {_loosen(taxon.species): taxon for taxon in _read_taxa(Path(path))} if path else {}
+    own = {fold_name(taxon.species): taxon for taxon in _read_taxa(OWN_TABLE)}
+    given = {fold_name(taxon.species): taxon for taxon in _read_taxa(Path(path))} if path else {}
     return Taxonomy(tuple({**own, **given}.values()))
 
 
@@ -117,7 +118,7 @@ def _read_taxa(path: Path) -> list[Taxon]:
     table = read_text_table(path, needed=("species", "scientific_name"), known=columns)
     taxa: dict[str, Taxon] = {}
     for row in table.to_dict("records"):
-        key = _loosen(row["species"])
+        key = fold_name(row["species"])
         if not key or key in taxa:
             what = f"species {row['species']!r} stands there twice" if key else "a row has no species"
             raise InputError(f"{path}: {what}; wanted each of the model's labels once")
@@ -137,7 +138,3 @@ def _make_taxon(row: dict[str, str], path: Path) -> Taxon:
 
 def _values_of(taxon: Taxon) -> dict[str, str]:
     return {field.name: getattr(taxon, field.name) for field in fields(Taxon)}
-
-
-def _loosen(name: str) -> str:
-    return " ".join(name.replace("_", " ").split()).casefold()

@@ -1,9 +1,14 @@
+from .cleaning import fold_name as fold_name
+from .cleaning import match_species as match_species
 from .species import BENCHMARK_SPECIES as BENCHMARK_SPECIES
 from .species import BLANK as BLANK
 from .species import MULTI_SPECIES_CLIPS as MULTI_SPECIES_CLIPS
 from .species import TEST_CLIPS as TEST_CLIPS
 from .species import TRAIN_CLIPS as TRAIN_CLIPS
 from .species import TRAIN_POSITIVES as TRAIN_POSITIVES
+from .splits import choose_fitted as choose_fitted
+from .splits import choose_scored as choose_scored
+from .splits import choose_trained as choose_trained
 from .splits import describe_folds as describe_folds
 from .splits import describe_split as describe_split
 from .splits import split_clips as split_clips

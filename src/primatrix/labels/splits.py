@@ -1,5 +1,6 @@
 """Which labelled clips train and which validate, once or fold by fold."""
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,19 @@ from numpy.typing import NDArray
 from primatrix.errors import InputError
 from primatrix.labels.table import Labels, count_sites, number_units
 
-__all__ = ["describe_folds", "describe_split", "split_clips", "split_folds", "split_labels", "split_sites"]
+__all__ = [
+    "choose_fitted",
+    "choose_scored",
+    "choose_trained",
+    "describe_folds",
+    "describe_split",
+    "split_clips",
+    "split_folds",
+    "split_labels",
+    "split_sites",
+]
+
+_log = logging.getLogger(__name__)
 
 FEW_CLIPS = 10  # of a species: below that little is learned of it, and nothing can be promised
 MOST_NAMED = 12
@@ -56,7 +69,11 @@ def _draw_clips(table: pd.DataFrame, *, val_size: float, seed: int) -> NDArray[n
 
 
 def split_sites(labels: Labels, *, held_out: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split so that the clips of the `held_out` sites validate and all others train."""
+    """Split so that the clips of the `held_out` sites validate and all others train, but those of part holdout."""
+    if labels.parts is not None and (labels.parts == "val").any():
+        raise InputError(f"got sites to hold out ({', '.join(held_out)}) and labels whose column `split` says which "
+                         "clips validate; wanted one of both: leave out --held-out-sites, or the column")  # fmt: skip
+    labels = choose_trained(labels)
     if labels.sites is None:
         raise InputError("no site is known for any clip; wanted a `site` column in the label file")
     unknown = sorted(set(held_out) - set(labels.sites))
@@ -75,6 +92,8 @@ def split_labels(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Split into training and validation so that every species is trained on.
 
+    Where the labels say what clips are for, train and val are what they say and holdout is in neither part; of labels
+    without val all but holdout is split.
     Where two sites or more are known, whole sites validate, for clips of one site are alike, and a model validated on
     sites it has seen looks better than it is: one of 1 / `val_size` folds (see `split_folds`), less the sites without
     which a species would not be trained on. Without sites, or where no site can be spared, clips are drawn one by one
@@ -87,6 +106,10 @@ def split_labels(
     >>> [part.index.tolist() for part in split_labels(Labels(pd.DataFrame({"hog": [1]}, index=["a"])))]
     [['a'], []]
     """
+    told = _split_told(labels)
+    if told:
+        return told
+    labels = choose_trained(labels)
     table, in_val = labels.table, _draw_clips(labels.table, val_size=val_size, seed=seed)
     in_val = _give_back(table, in_val, units=np.arange(len(table)))
     if count_sites(table.index, labels.sites) >= 2:
@@ -174,6 +197,73 @@ def _describe_side(table: pd.DataFrame, sites: "pd.Series[str] | None") -> str:
 
 def _list_sites(table: pd.DataFrame, sites: "pd.Series[str] | None") -> set[str]:
     return set() if sites is None else set(sites.reindex(table.index).fillna("")) - {""}
+
+
+def _split_told(labels: Labels) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """The parts that labels tell; None where they do not tell what validates."""
+    if labels.parts is None or not (labels.parts == "val").any():
+        return None
+    train, val, rest = (
+        labels.table[(labels.parts == part).to_numpy()] for part in ("train", "val", "holdout")
+    )
+    if train.empty:
+        raise InputError(
+            f"labels: their column `split` has {len(val)} clips that validate and none that trains; "
+            "wanted train beside some"
+        )
+    _log.info("labels: %d clips train, %d validate, %d do neither", len(train), len(val), len(rest))
+    return train, val
+
+
+def choose_trained(labels: Labels) -> Labels:
+    """The clips that a model may learn from, to train or to validate: all but those held out of both.
+
+    >>> parts = pd.Series({"a": "train", "b": "val", "c": "holdout"})
+    >>> labels = Labels(pd.DataFrame({"hog": [1.0, 0.0, 1.0]}, index=list("abc")), parts=parts)
+    >>> choose_trained(labels).table.index.tolist()
+    ['a', 'b']
+    """
+    return _keep_parts(labels, ("train", "val"), "train a model")
+
+
+def choose_fitted(labels: Labels, *, out_of_fold: bool) -> Labels:
+    """The clips that a model's answers may be fitted on: those that validate, out of fold those that train too.
+
+    Where labels do not tell what validates, all but those held out.
+
+    >>> parts = pd.Series({"a": "train", "b": "val", "c": "holdout"})
+    >>> labels = Labels(pd.DataFrame({"hog": [1.0, 0.0, 1.0]}, index=list("abc")), parts=parts)
+    >>> choose_fitted(labels, out_of_fold=False).table.index.tolist()
+    ['b']
+    """
+    told = labels.parts is not None and (labels.parts == "val").any()
+    return _keep_parts(labels, ("val",) if told and not out_of_fold else ("train", "val"), "be fitted on")
+
+
+def choose_scored(labels: Labels) -> Labels:
+    """The clips that a model is to be measured on: those held out, or, where none is, those that validate.
+
+    >>> parts = pd.Series({"a": "train", "b": "val", "c": "holdout"})
+    >>> labels = Labels(pd.DataFrame({"hog": [1.0, 0.0, 1.0]}, index=list("abc")), parts=parts)
+    >>> choose_scored(labels).table.index.tolist()
+    ['c']
+    """
+    held = labels.parts is not None and (labels.parts == "holdout").any()
+    return _keep_parts(labels, ("holdout",) if held else ("val",), "be measured on")
+
+
+def _keep_parts(labels: Labels, parts: Sequence[str], purpose: str) -> Labels:
+    """The labels of some parts, which a line tells; all of them where the file does not tell parts."""
+    if labels.parts is None or labels.parts.isin(parts).all():
+        return labels
+    kept = labels.table.index[labels.parts.isin(parts).to_numpy()]
+    which = " and ".join(parts)
+    if not len(kept):
+        raise InputError(f"labels: none of {len(labels.table)} clips is of {which} by their column `split`, so none "
+                         f"may {purpose}; take the column out to use them all")  # fmt: skip
+    _log.warning("labels: %d of %d clips are used, those of %s by the column `split`", len(kept), len(labels.table),
+                 which)  # fmt: skip
+    return labels.keep(kept)
 
 
 def split_folds(

@@ -1,7 +1,9 @@
 """Label tables: which species are in which clip, read from the files of many programs and checked."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from primatrix.disk import NAME_COLUMNS, read_table
 from primatrix.errors import InputError
+from primatrix.labels.cleaning import clean_names, match_species
 from primatrix.labels.species import BLANK
 
 __all__ = [
@@ -22,6 +25,14 @@ __all__ = [
     "read_submission_format",
 ]
 
+_log = logging.getLogger(__name__)
+
+BESIDE = ("site", "split")  # columns that stand beside those of species
+# Words of a column `split`, zamba's and others', without spaces, _ and -.
+PARTS: Mapping[str, str] = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "validate": "val",
+    "dev": "val", "holdout": "holdout", "heldout": "holdout", "test": "holdout", "testing": "holdout",
+}  # fmt: skip
 SHOWN = 3  # how many offending clips an error names
 
 
@@ -30,17 +41,44 @@ class Labels:
     """Who is in which clip.
 
     `table` has one row per clip (index: the clip's name) and one float32 column of 0/1 per species.
-    `sites` has the same index, or is None where sites are not known. Clips that a file lists without a label are in
-    neither.
+    `sites` has the same index, or is None where sites are not known; so has `parts`, what the file says each clip is
+    for: train, val or holdout. Clips that a file lists without a label are in none of them.
     """
 
     table: pd.DataFrame
     sites: "pd.Series[str] | None" = None
+    parts: "pd.Series[str] | None" = None
 
     @property
     def species(self) -> tuple[str, ...]:
         """Species in column order."""
         return tuple(self.table.columns)
+
+    def rename(self, names: Mapping[str, str]) -> "Labels":
+        """The same with other names of clips; a clip that `names` does not have keeps its own.
+
+        >>> Labels(pd.DataFrame({"hog": [1.0]}, index=["./a.mp4"])).rename({"./a.mp4": "a.mp4"}).table.index.tolist()
+        ['a.mp4']
+        """
+        beside = [None if known is None else known.rename(names) for known in (self.sites, self.parts)]
+        return Labels(self.table.rename(index=names), *beside)
+
+    def spell(self, species: Iterable[str]) -> "Labels":
+        """The same with species spelt as in `species`, where they are known there (see `match_species`).
+
+        >>> Labels(pd.DataFrame({"Hog": [1.0], "okapi": [0.0]})).spell(["hog", "lion"]).species
+        ('hog', 'okapi')
+        """
+        return replace(self, table=self.table.rename(columns=match_species(self.table.columns, species)))
+
+    def keep(self, clips: pd.Index) -> "Labels":
+        """The labels of these clips alone.
+
+        >>> Labels(pd.DataFrame({"hog": [1.0, 0.0]}, index=["a", "b"])).keep(pd.Index(["b"])).table.index.tolist()
+        ['b']
+        """
+        beside = [None if known is None else known.loc[clips] for known in (self.sites, self.parts)]
+        return Labels(self.table.loc[clips], *beside)
 
 
 def read_submission_format(path: str | Path) -> pd.DataFrame:
@@ -112,14 +150,35 @@ def parse_labels(raw: pd.DataFrame, path: Path, *, species: Sequence[str] | None
     >>> parse_labels(pd.DataFrame({"filepath": ["a.mp4"], "label": ["hog"]}), Path("labels.csv")).species
     ('hog',)
     """
+    notes: list[str] = []
+    if "site" in raw.columns:
+        cleaned = clean_names(raw["site"], species=False)
+        raw, notes = raw.assign(site=cleaned.names), list(cleaned.notes)
     if {"filepath", "label"} <= set(raw.columns) or {"filename", "label"} <= set(raw.columns):
-        labels = _from_long(raw, path, species)
+        labels = _from_long(raw, path, species, notes)
     else:
         _refuse_probabilities(raw, path)
-        sites = _sites_of(raw, raw.columns[0], path)
-        labels = Labels(_from_wide(raw.drop(columns="site", errors="ignore"), path), sites)
+        names = str(raw.columns[0])
+        table = _clean_columns(_from_wide(raw.drop(columns=list(BESIDE), errors="ignore"), path), notes)
+        labels = Labels(table, _sites_of(raw, names, path), _parts_of(raw, names, path)).keep(table.index)
+    if notes:
+        _log.warning("%s: %s", path, "; ".join(notes))
     _check_blank(labels.table, path)
     return labels
+
+
+def _clean_columns(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """A wide table with one column per species; clips that only a column for no label speaks of are left out."""
+    cleaned = clean_names(table.columns.to_series(), unit="column")
+    notes += cleaned.notes
+    meant = cleaned.names.dropna()
+    said = (table.sum(axis=1) == 0) | (table[meant.index].sum(axis=1) > 0)
+    columns = {
+        name: table.loc[said, words.index].max(axis=1) for name, words in meant.groupby(meant, sort=False)
+    }
+    return (
+        table if len(meant) == table.shape[1] == len(columns) and not cleaned.notes else pd.DataFrame(columns)
+    )
 
 
 def _refuse_probabilities(raw: pd.DataFrame, path: Path) -> None:
@@ -140,7 +199,7 @@ def _from_wide(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     table = raw.set_index(names)
     _refuse_missing_names(table.index, path)
     _refuse_duplicates(table.index, path)
-    extra = [c for c in ("site", "split") if c in table.columns]
+    extra = [c for c in BESIDE if c in table.columns]
     if extra:
         raise InputError(
             f"{path}: column `{extra[0]}` is not a species; wide files hold species only: remove it"
@@ -157,7 +216,7 @@ def _from_wide(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     return clean
 
 
-def _from_long(raw: pd.DataFrame, path: Path, species: Sequence[str] | None) -> Labels:
+def _from_long(raw: pd.DataFrame, path: Path, species: Sequence[str] | None, notes: list[str]) -> Labels:
     names = "filepath" if "filepath" in raw.columns else "filename"
     _refuse_missing_names(raw[names], path)
     twice = raw.duplicated([names, "label"])
@@ -165,10 +224,12 @@ def _from_long(raw: pd.DataFrame, path: Path, species: Sequence[str] | None) -> 
         clips = raw.loc[twice, names]
         raise InputError(f"{path}: {twice.sum()} duplicate rows (clip and label), the first {clips.iloc[0]}; "
                          "wanted each label of a clip once")  # fmt: skip
-    labelled = raw[raw["label"].notna()]
+    cleaned = clean_names(raw["label"], known=species or ())
+    notes += cleaned.notes
+    labelled = raw.assign(label=cleaned.names).dropna(subset="label")
     if labelled.empty:
         raise InputError(f"{path}: no row has a label; wanted at least one")
-    table = pd.crosstab(labelled[names], labelled["label"]).astype(np.float32)
+    table = pd.crosstab(labelled[names], labelled["label"]).clip(upper=1).astype(np.float32)
     table = table.reindex(labelled[names].unique())  # file order, not alphabetical
     if species is not None:
         unknown = sorted(set(table.columns) - set(species))
@@ -178,19 +239,40 @@ def _from_long(raw: pd.DataFrame, path: Path, species: Sequence[str] | None) -> 
             )
         table = table.reindex(columns=list(species), fill_value=np.float32(0))
     table.index.name, table.columns.name = None, None
-    return Labels(table, _sites_of(labelled, names, path))
+    return Labels(table, _sites_of(labelled, names, path), _parts_of(labelled, names, path))
 
 
 def _sites_of(rows: pd.DataFrame, names: str, path: Path) -> "pd.Series[str] | None":
     if "site" not in rows.columns or rows["site"].isna().all():
         return None
-    pairs = rows[[names, "site"]].drop_duplicates()
-    several = pairs[names].duplicated()
+    return _one_each(
+        rows[names], rows["site"].fillna(""), f"{path}: %s has several sites; wanted one per clip"
+    )
+
+
+def _parts_of(rows: pd.DataFrame, names: str, path: Path) -> "pd.Series[str] | None":
+    """What the column `split` says that each clip is for; None where there is none, or nothing in it."""
+    if "split" not in rows.columns or rows["split"].isna().all():
+        return None
+    words = rows["split"].fillna("").astype(str)
+    parts = words.map(lambda word: PARTS.get(re.sub("[ _-]", "", word).lower(), ""))
+    wrong = np.flatnonzero(parts == "")
+    if len(wrong):
+        clip, word = rows[names].iloc[wrong[0]], words.iloc[wrong[0]]
+        raise InputError(f"{path}: {clip} has {word or 'nothing'!r} in its column `split`; wanted train, val or "
+                         "holdout for every labelled clip, or no such column")  # fmt: skip
+    return _one_each(
+        rows[names], parts, f"{path}: %s is in several parts of the column `split`; wanted one per clip"
+    )
+
+
+def _one_each(clips: "pd.Series[str]", values: "pd.Series[str]", refusal: str) -> "pd.Series[str]":
+    """The value of each clip; InputError, with the clip's name in `refusal`, where it has several."""
+    pairs = pd.DataFrame({"clip": clips, "value": values}).drop_duplicates()
+    several = pairs["clip"].duplicated()
     if several.any():
-        raise InputError(
-            f"{path}: {pairs.loc[several, names].iloc[0]} has several sites; wanted one per clip"
-        )
-    return pairs.set_index(names)["site"].fillna("")
+        raise InputError(refusal % pairs.loc[several, "clip"].iloc[0])
+    return pd.Series(pairs["value"].to_numpy(), index=pairs["clip"].to_list(), name=values.name)
 
 
 def _refuse_missing_names(names: "pd.Series[str] | pd.Index", path: Path) -> None:

@@ -1,6 +1,8 @@
-from .bootstrap import Resample as Resample
-from .bootstrap import percentiles as percentiles
+from .intervals import Spread as Spread
 from .intervals import clopper_pearson as clopper_pearson
+from .intervals import count_effective as count_effective
+from .intervals import share_interval as share_interval
+from .jackknife import Jackknife as Jackknife
 from .log_loss import aggregated_log_loss as aggregated_log_loss
 from .log_loss import class_frequencies as class_frequencies
 from .log_loss import constant_predictions as constant_predictions
@@ -11,6 +13,7 @@ from .log_loss import species_log_losses as species_log_losses
 from .logistic import fit_logistic as fit_logistic
 from .ranking import precision_recall as precision_recall
 from .reliability import reliability_table as reliability_table
+from .replicates import Basis as Basis
 from .replicates import Measures as Measures
 from .replicates import hit_shares as hit_shares
 from .replicates import measure as measure

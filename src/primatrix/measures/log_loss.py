@@ -7,6 +7,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from primatrix.errors import InputError
+from primatrix.footage import match_names, pick_like
+from primatrix.labels import match_species
 
 __all__ = [
     "EPSILON",
@@ -109,6 +111,8 @@ def constant_predictions(frequencies: "pd.Series[float]", index: pd.Index) -> pd
 def match_rows(labels: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
     """Predictions in the rows and columns of `labels`; InputError where one is missing, or labels are not 0 and 1.
 
+    Clips and species may be written otherwise in one than in the other (see `match_names`, `match_species`).
+
     >>> labels = pd.DataFrame({"hog": [1, 0]}, index=["a", "b"])
     >>> match_rows(labels * 0.8 + 0.1, labels)
     Traceback (most recent call last):
@@ -120,6 +124,10 @@ def match_rows(labels: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
         where = f"{labels.index[row]}, {labels.columns[column]}"
         raise InputError(f"labels: got {labels.iloc[row, column]} for {where}, wanted 0 and 1; labels come first, "
                          "predictions second")  # fmt: skip
+    predictions = _rename_clips(predictions, labels.index)
+    if len(labels.columns.difference(predictions.columns)):
+        meant = match_species(map(str, predictions.columns), map(str, labels.columns))
+        predictions = predictions.rename(columns=meant)
     for what, have, want in (
         ("species", predictions.columns, labels.columns),
         ("clips", predictions.index, labels.index),
@@ -128,8 +136,17 @@ def match_rows(labels: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
             raise InputError(f"predictions: {what} occur twice, the first {have[have.duplicated()][0]}")
         missing = want.difference(have)
         if len(missing):
+            got = pick_like(str(missing[0]), map(str, have))
             raise InputError(
                 f"predictions: {len(missing)} of {len(want)} labelled {what} are missing, the first "
-                f"{missing[0]}; predict them first"
+                f"{missing[0]} (got {got}); predict them first"
             )
     return predictions.loc[labels.index, labels.columns]
+
+
+def _rename_clips(predictions: pd.DataFrame, clips: pd.Index) -> pd.DataFrame:
+    """Predictions under the names that the clips have, where both are named in words."""
+    if clips.isin(predictions.index).all() or not all(isinstance(name, str) for name in clips):
+        return predictions
+    names = match_names(clips, map(str, predictions.index), table="labels and predictions")
+    return predictions.rename(index={file: name for name, file in names.items()})

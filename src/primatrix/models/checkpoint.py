@@ -20,7 +20,14 @@ from primatrix.disk import (
 )
 from primatrix.errors import ModelError
 
-__all__ = ["Tensors", "read_model_folder", "read_state", "write_model_folder", "write_state"]
+__all__ = [
+    "Tensors",
+    "digest_tensors",
+    "read_model_folder",
+    "read_state",
+    "write_model_folder",
+    "write_state",
+]
 
 WEIGHTS = "model.safetensors"
 NEXT_WEIGHTS = "model.safetensors.next"  # written, but not yet under their own name
@@ -47,6 +54,15 @@ def write_model_folder(folder: Path | str, *, weights: Mapping[str, torch.Tensor
     write_whole(folder / NEXT_WEIGHTS, lambda file: file.write_bytes(data))
     write_facts(folder, {**facts, "weights_sha256": hashlib.sha256(data).hexdigest()})
     (folder / NEXT_WEIGHTS).replace(folder / WEIGHTS)
+
+
+def digest_tensors(tensors: Mapping[str, torch.Tensor]) -> str:
+    """The digest by which `model.json` names weights, in hexadecimal digits.
+
+    >>> digest_tensors({"w": torch.ones(2)}) == digest_tensors({"w": torch.zeros(2)})
+    False
+    """
+    return hashlib.sha256(save(detached(tensors))).hexdigest()
 
 
 def read_model_folder(folder: Path | str) -> tuple[Tensors, Facts]:

@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from primatrix.disk import combine_digests
 from primatrix.errors import ModelError
-from primatrix.models.checkpoint import write_model_folder
+from primatrix.models.checkpoint import digest_tensors, write_model_folder
 from primatrix.models.model import Model
 from primatrix.models.network import LayerRow, Network, count_parameters
 
@@ -149,6 +150,12 @@ class Ensemble(Model):
     def title(self) -> str:
         """What it is, in two or three words."""
         return f"Ensemble of {sum(map(len, self.families))} models"
+
+    @property
+    def digest(self) -> str:
+        """Which weights it has: those of its members and of its stack."""
+        own = digest_tensors({} if self.stack is None else {"stack": self.stack})
+        return combine_digests(own, [[member.digest for member in family] for family in self.families])
 
     def save(self, folder: Path | str) -> None:
         """Write every member into a folder of its own, then what holds them together."""

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 import primatrix
 from primatrix.errors import ModelError
 from primatrix.memory import keep_freed_memory
-from primatrix.models.checkpoint import write_model_folder
+from primatrix.models.checkpoint import digest_tensors, write_model_folder
 from primatrix.models.network import Network
 from primatrix.records import ClipSpec
-from primatrix.trust import Calibration
+from primatrix.trust import Calibration, TrainingClips
 
 __all__ = ["Model", "load_weights"]
 
@@ -37,6 +37,7 @@ class Model:
         self.recipe: dict[str, Any] = {}  # Any: the settings it was trained with are of several plain types
         self.calibration: Calibration | None = None
         self.clip_seconds: float | None = None
+        self.trained_on: TrainingClips | None = None  # where training knew what its clips are
 
     @property
     def options(self) -> dict[str, Any]:  # Any: options are of several plain types
@@ -120,6 +121,11 @@ class Model:
         finally:
             self.network.to(home).train(was_training)
 
+    @property
+    def digest(self) -> str:
+        """Which weights it has, in hexadecimal digits: the same after saving and loading, whatever its calibration."""
+        return digest_tensors(self.network.state_dict())
+
     def save(self, folder: Path | str) -> None:
         """Write `model.safetensors` and `model.json` into a folder; read back by `load_model`."""
         write_model_folder(folder, weights=self.network.state_dict(), facts=self.describe())
@@ -135,6 +141,7 @@ class Model:
             "recipe": self.recipe,
             "calibration": self.calibration.to_dict() if self.calibration else None,
             "clip_seconds": self.clip_seconds,
+            "trained_on": self.trained_on.to_dict() if self.trained_on else None,
             "primatrix_version": primatrix.__version__,
         }
 

@@ -18,7 +18,7 @@ from primatrix.models.motion import Motion
 from primatrix.models.network import Network
 from primatrix.records import ClipSpec
 from primatrix.settings import check_types
-from primatrix.trust import Calibration
+from primatrix.trust import Calibration, TrainingClips
 
 __all__ = ["build_model", "list_models", "load_model"]
 
@@ -103,6 +103,8 @@ def load_model(folder: Path | str) -> Model:
         model.scores = dict(facts["scores"])
         model.recipe = dict(facts.get("recipe", {}))
         model.clip_seconds = facts.get("clip_seconds", model.clip_seconds)  # not in models of before
+        trained_on = facts.get("trained_on")  # nor this
+        model.trained_on = TrainingClips.from_dict(trained_on) if trained_on else None
         calibration = facts.get("calibration")  # none in models saved before there was one
         model.calibration = Calibration.from_dict(calibration) if calibration else None
         if model.calibration and model.calibration.species != model.species:

@@ -52,7 +52,7 @@ class Accuracy:
 def describe_accuracy(labels: pd.DataFrame, results: Results) -> Accuracy | None:
     """The accuracy on the labelled clips (index; columns: species) that could be read; None where there are none.
 
-    Intervals are bootstrapped by site where the results know sites. The labels are taken to be of clips the model was
+    Intervals are by site where the results know sites. The labels are taken to be of clips the model was
     not trained on, which nothing here can tell.
 
     >>> # `example` is a run of two clips: a duiker in one, the other broken
@@ -69,7 +69,8 @@ def describe_accuracy(labels: pd.DataFrame, results: Results) -> Accuracy | None
     )
     facts = evaluation.facts
     paragraphs = (
-        f"Measured on {facts['clips']:,} labelled clips ({facts['interval']}). It tells how good the model is only "
+        f"Measured on {facts['clips']:,} labelled clips (intervals: {facts['interval']}; –: too few sites, or no "
+        "interval). It tells how good the model is only "
         "where it was not trained on these clips, and how good it will be at new sites only where it was not trained "
         "at these.",
     )
@@ -160,7 +161,7 @@ def _read_row(table: pd.DataFrame, name: str) -> dict[str, float]:
 
 
 def _say_interval(low: float, high: float) -> str:
-    return f"{_say(low)}–{_say(high)}" if np.isfinite(low) and np.isfinite(high) else "-"
+    return f"{_say(low)}–{_say(high)}" if np.isfinite(low) and np.isfinite(high) else "–"
 
 
 def _say(value: float) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from primatrix.errors import InputError
+from primatrix.footage import leads_outside
 from primatrix.records import ClipSpec, Failure, OnProgress, Progress, Video
 from primatrix.report.selection import Strip
 from primatrix.video import FilePool, PoolOptions, decode_clip, describe_video, find_videos, probe_video
@@ -26,6 +27,7 @@ STEP_SECONDS = 1.0  # between frames, less in a clip shorter than that takes
 TILE_WIDTH_PX, TILE_HEIGHT_PX = 200, 150  # the most of one frame
 GAP_PX = 2
 QUALITY = 60
+OUTSIDE = "its path leads outside the folder of footage, so it was not opened"
 BUDGET_BYTES = 13_500_000  # of all pictures: a third more as text in the page, which must stay below 20 MB
 
 
@@ -62,12 +64,14 @@ def draw_filmstrips(
     found, drawn = _find_clips(moments, Path(folder))
     options = PoolOptions(batch=1) if workers is None else PoolOptions(workers=workers, batch=1)
     cut = partial(_cut_all, {name: tuple(seconds) for name, seconds in moments.items()})
+    size_bytes = 0
     with FilePool(cut, options=options) as pool:
         for done, (video, result) in enumerate(zip(found, pool.map(found), strict=True), start=1):
             drawn[video.name] = f"{result.stage}: {result.reason}" if isinstance(result, Failure) else result
             if on_progress:
                 on_progress(Progress("pictures", done, len(found)))
-            if sum(_size(result) for result in drawn.values()) > budget_bytes:
+            size_bytes += _size(drawn[video.name])
+            if size_bytes > budget_bytes:
                 break
     return _share_budget(strips, drawn, budget_bytes)
 
@@ -125,10 +129,13 @@ Drawn = dict[float | None, Filmstrip] | str
 
 
 def _find_clips(names: Iterable[str], folder: Path) -> tuple[list[Video], dict[str, Drawn]]:
-    """The videos that are there, and for the others why not."""
+    """The videos that are there, and for the others why not. Only files below the folder are looked at."""
     found: list[Video] = []
     missing: dict[str, Drawn] = {}
     for name in names:
+        if leads_outside(name):
+            missing[name] = OUTSIDE
+            continue
         try:
             found.append(describe_video(folder / name, name=name))
         except InputError as error:
@@ -137,7 +144,8 @@ def _find_clips(names: Iterable[str], folder: Path) -> tuple[list[Video], dict[s
     if spelt_out and folder.is_dir():
         listed = [video for video in find_videos(folder, media="both") if video.name in spelt_out]
         found += listed
-        missing = {name: why for name, why in missing.items() if name not in {v.name for v in listed}}
+        for video in listed:
+            del missing[video.name]
     return found, missing
 
 

@@ -13,8 +13,9 @@ from markupsafe import Markup
 
 from primatrix.disk import check_output_file, read_epochs, write_whole
 from primatrix.errors import InputError
+from primatrix.footage import match_names, pick_like
 from primatrix.interchange import read_labels
-from primatrix.labels import BLANK
+from primatrix.labels import BLANK, choose_scored
 from primatrix.progress import ShowProgress, show_progress
 from primatrix.report.accuracy import describe_accuracy
 from primatrix.report.charts import (
@@ -46,7 +47,7 @@ from primatrix.report.words import (
     format_probability,
     format_share,
 )
-from primatrix.results import Results, read_frames
+from primatrix.results import Results, is_calibrated, read_frames, say_watching
 from primatrix.trust import shows_something
 
 __all__ = ["ReportRun", "ReportSpec", "write_report"]
@@ -147,12 +148,16 @@ def write_report(
 
 def match_labels(path: Path, results: Results) -> pd.DataFrame:
     """The labels (clips, species) of the clips among the results; InputError where there are none."""
-    table = read_labels(path).table
-    clips = table.index[table.index.isin(results.predictions["filepath"])]
+    table = choose_scored(read_labels(path)).spell(results.species).table
+    names = results.predictions["filepath"]
+    table = table.rename(
+        index=match_names(table.index, names, root=results.facts["folder"] or None, table=path)
+    )
+    clips = table.index[table.index.isin(names)]
     if not len(clips):
         raise InputError(
             f"{path}: none of its {len(table)} clips is among the results, as {table.index[0]}; wanted names as in "
-            f"predictions.csv, as {next(iter(results.predictions['filepath']), 'none')}"
+            f"predictions.csv, as {pick_like(table.index[0], names)}"
         )
     if not set(table.columns) & set(results.species):
         raise InputError(
@@ -211,13 +216,17 @@ def describe_watching(results: Results, labels: pd.DataFrame | None) -> Context:
     """The hours that are left to watch."""
     footage = measure_footage(results)
     shows = None if labels is None else shows_something(labels).astype(float)
+    calibrated = is_calibrated(results)
     points = count_points(footage, results.facts["operating_points"], labels=labels)
     skipping = [point["task"] == "skip" for point in results.facts["operating_points"].values()]
     return {
         "something": float(footage.something.sum()),
         "has_blank": BLANK in results.species,
-        "watching": count_watching(footage, shows=shows),
-        "watching_chart": chart_watching(footage) if len(footage.names) else None,
+        "calibrated": calibrated,
+        "to_watch": say_watching(results),
+        "readable": len(footage.names),
+        "watching": count_watching(footage, shows=shows) if calibrated else [],
+        "watching_chart": chart_watching(footage) if calibrated and len(footage.names) else None,
         "skip_points": [row for row, skips in zip(points, skipping, strict=True) if skips],
         "find_points": [row for row, skips in zip(points, skipping, strict=True) if not skips],
     }

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from primatrix.report.tallies import find_something
-from primatrix.results import Results
-from primatrix.trust import drop_clips, say_share, shows_something
+from primatrix.results import Results, describe_promise, drop_clips, find_skipped
+from primatrix.trust import shows_something
 
 __all__ = ["Footage", "WatchRow", "count_points", "count_watching", "measure_footage"]
 
@@ -39,12 +39,13 @@ class WatchRow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Footage:
-    """The readable clips of a run, all (N,): their names, hours and probability to show something."""
+    """The readable clips of a run, all (N,): names, hours, probability to show something, those its point skips."""
 
     names: pd.Index
     hours: Floats
     something: Floats
     probabilities: pd.DataFrame
+    skipped: NDArray[np.bool_]
 
     def rank(self) -> NDArray[np.intp]:
         """The order in which clips are best watched: the likeliest to show something first."""
@@ -84,7 +85,7 @@ def measure_footage(results: Results) -> Footage:
     unknown = np.isnan(seconds)
     seconds = np.where(unknown, seconds[~unknown].mean() if not unknown.all() else 0.0, seconds)
     table = results.probabilities[readable]
-    return Footage(table.index, seconds / 3600, something[readable], table)
+    return Footage(table.index, seconds / 3600, something[readable], table, find_skipped(results)[readable])
 
 
 def count_watching(footage: Footage, *, shows: "pd.Series[float] | None" = None) -> list[WatchRow]:
@@ -121,30 +122,18 @@ def count_points(
     """
     rows = []
     for name, point in points.items():
-        threshold, task = point["threshold"], point["task"]
-        if task == "skip":
-            scores, wanted = footage.probabilities.get(point["score"]), footage.something
-            values = 1 - wanted if scores is None else scores.to_numpy(np.float64)
+        threshold = point["threshold"]
+        if point["task"] == "skip":
+            wanted, of = footage.something, "clips with animals"
+            watched = ~footage.skipped | (threshold is None)
             truth = None if labels is None else shows_something(labels).astype(float)
             least = None if threshold is None else 1 - threshold
         else:
-            values = wanted = footage.probabilities[point["score"]].to_numpy(np.float64)
-            truth = None if labels is None else labels[point["score"]]
-            least = threshold
-        watched = ~drop_clips(values, task=task, threshold=threshold)
-        rows.append(footage.count(name, watched, threshold=least, wanted=wanted, truth=truth,
-                                  promise=describe_promise(point)))  # fmt: skip
+            wanted, of = footage.probabilities[point["score"]].to_numpy(np.float64), "them"
+            watched = ~drop_clips(wanted, task="find", threshold=threshold)
+            truth, least = None if labels is None else labels[point["score"]], threshold
+        promise = describe_promise(point, what=of)
+        rows.append(
+            footage.count(name, watched, threshold=least, wanted=wanted, truth=truth, promise=promise)
+        )
     return rows
-
-
-def describe_promise(point: Mapping[str, Any]) -> str:
-    """What an operating point promises, in words.
-
-    >>> describe_promise({"threshold": 0.9, "max_loss": 0.05, "confidence": 0.9, "unit": "clips"})
-    'loses at most 5 % of them, with 90 % confidence over clips'
-    """
-    if point["threshold"] is None:
-        return "too few labelled clips to promise anything, so nothing is skipped"
-    sure = f"with {say_share(point['confidence'])} confidence" if point["confidence"] else "in the mean"
-    text = f"loses at most {say_share(point['max_loss'])} of them, {sure} over {point['unit'].split()[0]}"
-    return text.replace("%", " %")

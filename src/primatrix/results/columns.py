@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from copy import deepcopy
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -20,6 +20,7 @@ __all__ = [
     "ARROW_TYPES",
     "COLUMNS",
     "DEFAULT_THRESHOLD",
+    "FACTS_MAY_LACK",
     "RUN_FACTS",
     "check_clips",
     "check_facts",
@@ -50,11 +51,13 @@ COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
         "recorded_at": "text",  # ISO 8601, with its zone where that is known
         "time_source": "text",
         "time_warning": "text",
+        "time_shift": "text",  # what was added to what the clock said, as `+1d 02:00:00`; empty where nothing was
         "site": "text",
         "deployment": "text",
         "event": "text",
         "digest": "text",  # what the file is (`video.identify`), in hexadecimal digits; empty where it was not read
         "note": "text",  # of a partial clip: what of it could not be read
+        "watch": "text",  # "no" where the run's proven point skips it, else "yes"; empty where that was not decided
     },
     "sightings": {
         "filepath": "text",
@@ -69,7 +72,7 @@ COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
 """The columns of each table, in order, and what each holds. Numbers may be missing, text may be empty."""
 
 
-MAY_LACK = {"clips": ("digest",)}  # columns that tables made by hand may do without
+MAY_LACK = {"clips": ("time_shift", "digest", "watch")}  # columns that tables made by hand may do without
 PER_SPECIES = ("predictions", "frames")  # tables with a column of probabilities for each species
 
 
@@ -77,6 +80,9 @@ RESERVED = ("", "filepath", "filename", "status", "fold", "pts_seconds", "label"
 
 
 STATUSES = ("ok", "partial", "failed")
+
+
+WATCH = ("", "yes", "no")
 
 
 TIME_SOURCES = ("", "container", "exif", "name", "table", "modified")
@@ -102,12 +108,18 @@ RUN_FACTS: Mapping[str, object] = MappingProxyType({
     "species": [],
     "thresholds": {},  # species -> probability from which it counts as seen
     "operating_points": {},
+    "model_digest": "",  # of the model's weights
+    "calibration": {},  # what the probabilities were calibrated on; empty where they are the model's own
+    "to_watch": "",  # in words, and by what promise
     "primatrix_version": "",
     "created": "",  # UTC, ISO 8601
     "timezone": "",  # of times without their own
     "settings": {},
 })  # fmt: skip
 """What run.json says, and what stands there for what is not known."""
+
+
+FACTS_MAY_LACK = ("model_digest", "calibration", "to_watch")  # of a run.json that was made by hand
 
 
 def complete_facts(facts: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON values of several types
@@ -157,8 +169,16 @@ def _is_point(value: object) -> bool:
     """Whether it is an operating point: what it is for, by which score, from where on (None: nowhere)."""
     if not isinstance(value, Mapping) or value.get("task") not in ("skip", "find"):
         return False
-    threshold = value.get("threshold", "")
-    return isinstance(value.get("score"), str) and (threshold is None or _is_share(threshold))
+    if not isinstance(value.get("score"), str) or "threshold" not in value:
+        return False
+    return value["threshold"] is None or (_is_share(value["threshold"]) and _is_promise(value))
+
+
+def _is_promise(value: Mapping[str, Any]) -> bool:  # Any: JSON values of several types
+    """Whether an operating point says what share it loses, how surely (nothing: in the mean), and of what."""
+    confidence, unit = value.get("confidence", ""), value.get("unit")
+    sure = confidence is None or _is_share(confidence)
+    return _is_share(value.get("max_loss")) and sure and isinstance(unit, str) and bool(unit.split())
 
 
 def _is_moment(value: object) -> bool:
@@ -189,8 +209,11 @@ RIGHT_FACTS: Mapping[str, tuple[Callable[[Any], bool], str]] = MappingProxyType(
     ),
     "operating_points": (
         lambda value: isinstance(value, Mapping) and all(map(_is_point, value.values())),
-        "task, score and threshold by name",
+        "task, score, threshold and promise by name",
     ),
+    "model_digest": (_is_text, "a digest, or nothing"),
+    "calibration": (lambda value: isinstance(value, Mapping), "what the probabilities were calibrated on, by name"),
+    "to_watch": (_is_text, "words, or nothing"),
     "primatrix_version": (_is_text, "a version"),
     "created": (_is_moment, "a time in ISO 8601, or nothing"),
     "timezone": (_is_text, "the name of a time zone, or nothing"),
@@ -243,12 +266,11 @@ def _type_column(column: "pd.Series[Any]", name: str, kind: Kind) -> "pd.Series[
         ) from error
 
 
-def check_known(table: pd.DataFrame, name: str, clips: "pd.Series[str]") -> None:
-    """Rows are of clips that there are."""
+def check_known(table: pd.DataFrame, name: str, clips: Set[str]) -> None:
+    """Rows are of clips that there are. The work is as much as the rows, however many clips there are."""
     column = table["filename" if name == "failures" else "filepath"]
-    known = column.isin(clips)
-    if not known.all():
-        stranger = column[~known].iloc[0]
+    stranger = next((clip for clip in column.unique() if clip not in clips), None)
+    if stranger is not None:
         raise InputError(f"{name}: {stranger} is no clip of predictions; wanted only clips that are there")
 
 
@@ -286,8 +308,9 @@ def check_sightings(table: pd.DataFrame, species: Sequence[str]) -> None:
 
 
 def check_clips(table: pd.DataFrame) -> None:
-    """InputError where a time of recording, or its source, is none."""
+    """InputError where a time of recording, its source or a word about watching is none."""
     _check_words(table, "clips", column="time_source", words=TIME_SOURCES)
+    _check_words(table, "clips", column="watch", words=WATCH)
     wrong = ~table["recorded_at"].map(_is_time).to_numpy(bool)
     if wrong.any():
         row = table[wrong].iloc[0]

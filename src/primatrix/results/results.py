@@ -17,13 +17,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from primatrix.disk import read_json, write_failures, write_json, write_table, write_whole
+from primatrix.disk import parse_table, read_json, write_failures, write_json, write_table, write_whole
 from primatrix.errors import InputError
 from primatrix.records import Failure
 from primatrix.results.columns import (
     ARROW_TYPES,
     COLUMNS,
     DEFAULT_THRESHOLD,
+    FACTS_MAY_LACK,
     RUN_FACTS,
     check_clips,
     check_facts,
@@ -68,7 +69,9 @@ class Results:
     facts: Mapping[str, Any]  # Any: JSON values of several types
 
     def __post_init__(self) -> None:
-        check_facts(self.facts)
+        given = {**{name: RUN_FACTS[name] for name in FACTS_MAY_LACK}, **self.facts}
+        check_facts(given)
+        object.__setattr__(self, "facts", given)
         for name in COLUMNS:
             table = getattr(self, name)
             if table is not None:
@@ -167,10 +170,11 @@ def _check_rows(results: Results) -> None:
         raise InputError(f"clips: {len(results.clips)} rows, not those of predictions ({len(clips)}); wanted the same "
                          "clips in the same order")  # fmt: skip
     of_clips = results.failures[~results.failures["filename"].str.endswith("/")]  # the others are folders
-    check_known(of_clips, "failures", clips)
-    check_known(results.sightings, "sightings", clips)
+    known = frozenset(clips)
+    check_known(of_clips, "failures", known)
+    check_known(results.sightings, "sightings", known)
     if results.frames is not None:
-        check_known(results.frames, "frames", clips)
+        check_known(results.frames, "frames", known)
     check_predictions(results.predictions, results.species, set(of_clips["filename"]))
     check_sightings(results.sightings, results.species)
     check_clips(results.clips)
@@ -183,7 +187,7 @@ def _read_facts(path: Path) -> dict[str, Any]:  # Any: JSON values of several ty
             "its end: name it, or run the same predict again"
         )
     try:
-        facts = read_json(path)
+        facts = {**{name: RUN_FACTS[name] for name in FACTS_MAY_LACK}, **read_json(path)}
     except InputError as error:
         raise InputError(f"{error} with {', '.join(RUN_FACTS)}; run `primatrix predict` again") from error
     try:
@@ -200,12 +204,11 @@ def _read_csv(path: Path, name: str, species: Sequence[str]) -> pd.DataFrame:
             return pd.DataFrame(columns=list(wanted), dtype=str)
         raise InputError(f"{path}: no such file; run `primatrix predict` again")
     text = [column for column, kind in wanted.items() if kind == "text"]
-    empty = {column: [""] for column, kind in wanted.items() if kind != "text"}
-    try:
-        return pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=empty)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"{path}: not a CSV table ({reason}); run `primatrix predict` again") from error
+    empty = {column: ("",) for column, kind in wanted.items() if kind != "text"}
+    return parse_table(
+        path, dtype=dict.fromkeys(text, str), missing=lambda column: empty.get(column, ()),
+        advice="run `primatrix predict` again",
+    )  # fmt: skip
 
 
 def _write_frames(tables: Iterable[pd.DataFrame] | None, path: Path, results: Results) -> None:
@@ -215,12 +218,13 @@ def _write_frames(tables: Iterable[pd.DataFrame] | None, path: Path, results: Re
         return
     columns = columns_of("frames", results.species)
     schema = pa.schema([(column, ARROW_TYPES[kind]) for column, kind in columns.items()])
+    known = frozenset(results.predictions["filepath"])
 
     def write(temporary: Path) -> None:
         with pq.ParquetWriter(temporary, schema) as writer:
             for table in tables:
                 typed = type_table(table, "frames", results.species)
-                check_known(typed, "frames", results.predictions["filepath"])
+                check_known(typed, "frames", known)
                 writer.write_table(pa.Table.from_pandas(typed, schema=schema, preserve_index=False))
 
     write_whole(path, write)

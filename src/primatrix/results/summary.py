@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from primatrix.labels import BLANK
+from primatrix.results.advice import find_seen, is_calibrated, say_count, say_duration, say_watching
 from primatrix.results.results import Results
 
-__all__ = ["say_duration", "summarise"]
+__all__ = ["summarise"]
 
 MOST_SPECIES = 6
+LEAST_EXPECTED = 0.5  # clips: of fewer, a species that is nowhere seen is not named
 FILES = ("predictions.csv", "clips.csv", "sightings.csv", "failures.csv", "frames.parquet", "run.json")
 
 
@@ -18,24 +21,14 @@ def summarise(results: Results, path: Path, *, seconds: float) -> str:
     >>> # `example` is a run of two clips: a duiker in one, the other broken
     >>> print(summarise(example, Path("out"), seconds=2.0))
     2 videos, 15 s of footage, done in 2 s: 1 read, 1 not (failures.csv says why)
-    seen (videos): duiker 1
-    to watch: 15 s in 1 video with animals, 6 s of it where they are seen
+    seen in videos (expected in, not calibrated): duiker 1 (0.9); for 6 s in all
+    to watch: not calibrated: watch all, 15 s in 1 video, 0 of them unknown; 1 could not be read: look at it by hand
     recorded: 1 of 2 at a known time (container 1), none with an odd clock; 1 site, 1 event
     written to out: predictions.csv, clips.csv, sightings.csv, failures.csv, run.json
     """
-    lines = [_say_read(results, seconds), _say_seen(results), _say_watch(results), _say_where(results)]
+    watch = f"to watch: {say_watching(results)}"
+    lines = [_say_read(results, seconds), _say_seen(results), watch, _say_where(results)]
     return "\n".join([*lines, _say_files(results, path)])
-
-
-def say_duration(seconds: float) -> str:
-    """A length of time in words: `42 s`, `12 min`, `3.5 h`.
-
-    >>> say_duration(42), say_duration(720), say_duration(12_600)
-    ('42 s', '12 min', '3.5 h')
-    """
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _say_read(results: Results, seconds: float) -> str:
@@ -46,28 +39,32 @@ def _say_read(results: Results, seconds: float) -> str:
     if "failed" in status:
         counts.append(f"{status['failed']} not (failures.csv says why)")
     total = say_duration(results.clips["duration_seconds"].sum())
-    videos = _count(len(results.clips), "video")
+    videos = say_count(len(results.clips), "video")
     return f"{videos}, {total} of footage, done in {say_duration(seconds)}: {', '.join(counts)}"
 
 
 def _say_seen(results: Results) -> str:
-    seen = results.sightings.drop_duplicates(["filepath", "species"])["species"].value_counts()
-    if seen.empty:
-        return "seen: no animal reaches its threshold in any video"
-    names = [f"{name} {count}" for name, count in seen.items()]
-    more = f" and {len(names) - MOST_SPECIES} species more" if len(names) > MOST_SPECIES else ""
-    return f"seen (videos): {', '.join(names[:MOST_SPECIES])}{more}"
+    """How many videos each species is seen in, and how many are expected to hold it."""
+    seen = find_seen(results).sum()
+    expected = results.probabilities.astype(float).sum().drop(BLANK, errors="ignore")
+    table = pd.DataFrame({"seen": seen, "expected": expected})
+    table = table[(table["seen"] > 0) | (table["expected"] >= LEAST_EXPECTED)]
+    table = table.sort_values(["seen", "expected"], ascending=False, kind="stable")
+    trusted = "" if is_calibrated(results) else ", not calibrated"
+    head = f"seen in videos (expected in{trusted}): "
+    if table.empty:
+        return f"{head}no animal reaches its threshold in any video ({_say_number(float(expected.sum()))} in all)"
+    none = "" if seen.any() else "no animal reaches its threshold in any video: "
+    rows = table.head(MOST_SPECIES)
+    counts = zip(rows.index, rows["seen"].tolist(), rows["expected"].tolist(), strict=True)
+    names = ", ".join(f"{name} {count} ({_say_number(number)})" for name, count, number in counts)
+    more = f" and {len(table) - MOST_SPECIES} species more" if len(table) > MOST_SPECIES else ""
+    shown = _count_seconds_seen(results.sightings)
+    return f"{head}{none}{names}{more}" + (f"; for {say_duration(shown)} in all" if shown else "")
 
 
-def _say_watch(results: Results) -> str:
-    if results.sightings.empty:
-        return "to watch: nothing, by these thresholds (run.json has them)"
-    seen = results.clips["filepath"].isin(results.sightings["filepath"])
-    length = say_duration(results.clips.loc[seen, "duration_seconds"].sum())
-    shown = say_duration(_count_seconds_seen(results.sightings))
-    return (
-        f"to watch: {length} in {_count(seen.sum(), 'video')} with animals, {shown} of it where they are seen"
-    )
+def _say_number(expected: float) -> str:
+    return f"{expected:.1f}" if expected < 9.95 else f"{expected:,.0f}"
 
 
 def _count_seconds_seen(sightings: pd.DataFrame) -> float:
@@ -94,18 +91,14 @@ def _say_where(results: Results) -> str:
     unplaced = len(clips) - len(known)
     sites = "no site known (see --site-from, --deployments)"
     if len(known):
-        sites = _count(known.nunique(), "site") + (
-            f" and {_count(unplaced, 'video')} of none" if unplaced else ""
+        sites = say_count(known.nunique(), "site") + (
+            f" and {say_count(unplaced, 'video')} of none" if unplaced else ""
         )
     events = clips["event"][clips["event"] != ""].nunique()
-    return f"{text}; {sites}" + (f", {_count(events, 'event')}" if events else "")
+    return f"{text}; {sites}" + (f", {say_count(events, 'event')}" if events else "")
 
 
 def _say_files(results: Results, path: Path) -> str:
     absent = {"failures.csv"} if results.failures.empty else set()
     absent |= set() if (path / "frames.parquet").is_file() else {"frames.parquet"}
     return f"written to {path}: {', '.join(name for name in FILES if name not in absent)}"
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -20,7 +20,7 @@ from primatrix.errors import InputError
 from primatrix.models import Model, choose_processor
 from primatrix.progress import ShowProgress, show_progress
 from primatrix.records import Failure, Video, say_lost
-from primatrix.results import Results, summarise
+from primatrix.results import Results, note_watching, summarise
 from primatrix.tagging.answers import Answer
 from primatrix.tagging.fingerprint import fingerprint_walk
 from primatrix.tagging.gather import Placed, find_places, gather_results, list_frames
@@ -108,7 +108,7 @@ def predict_folder(
             found.videos, lambda: footage.read_answers(kept), spec, places=places, facts=facts
         )
         results = _add_folders(_add_digests(results, footage), found.failures)
-        results = keep_gone(results, growth, interval_minutes=spec.interval_minutes)
+        results = note_watching(keep_gone(results, growth, interval_minutes=spec.interval_minutes))
         for left_over in chain.from_iterable(out.glob(f".{name}.*.part") for name in TABLES):
             left_over.unlink(missing_ok=True)  # of a run killed while it wrote
         frames = None
@@ -213,6 +213,9 @@ def _name_run(model: Model, spec: TagSpec, folder: str | Path, *, made_by: str) 
         )
     thresholds = {**find_thresholds(model), **(spec.thresholds or {})}
     points = model.calibration.to_dict()["operating_points"] if model.calibration else {}
+    if spec.neighbours and spec.neighbours.used:
+        # What skips is decided before neighbours weigh in; what finds a species would not be proven any more.
+        points = {name: point for name, point in points.items() if point["task"] == "skip"}
     settings = {
         **spec.to_dict(), "window_seconds": find_window_seconds(model), "clip": model.spec.to_dict(),
         "made_by": made_by,
@@ -220,4 +223,6 @@ def _name_run(model: Model, spec: TagSpec, folder: str | Path, *, made_by: str) 
     return {
         "model": model.name, "folder": str(Path(folder).absolute()), "species": list(model.species),
         "thresholds": thresholds, "operating_points": points, "timezone": spec.times.timezone, "settings": settings,
+        "calibration": {"fitted": model.calibration.summary()} if model.calibration else {},
+        "model_digest": model.digest,
     }  # fmt: skip

@@ -22,11 +22,13 @@ from primatrix.footage import (
     find_recorded_time,
     group_sites,
     match_sites,
+    parse_shift,
     parse_times,
     read_deployments,
+    read_times_in_names,
 )
 from primatrix.records import Video
-from primatrix.results import COLUMNS, Results, complete_facts
+from primatrix.results import COLUMNS, Results, complete_facts, skip_clips
 from primatrix.tagging.answers import Answer
 from primatrix.tagging.sightings import find_sightings
 from primatrix.tagging.spec import TagSpec
@@ -37,16 +39,17 @@ Placed = list[tuple[list[int], Answer]]  # answers, each with its places among t
 
 
 def find_places(videos: Sequence[Video], spec: TagSpec) -> pd.DataFrame:
-    """Site, deployment and, from a table, recorded_at of each video (index: name); empty where not known.
+    """Site, deployment and, from a table, recorded_at and time_shift of each video (index: name); empty if not known.
 
     What the table says goes before what the pattern finds. Raises InputError where either cannot be used.
     """
     names = [video.name for video in videos]
-    places = pd.DataFrame("", index=pd.Index(names), columns=[*PLACE_COLUMNS, "recorded_at"])
+    places = pd.DataFrame("", index=pd.Index(names), columns=[*PLACE_COLUMNS, "recorded_at", "time_shift"])
     if spec.site_from:
         places[list(PLACE_COLUMNS)] = match_sites(names, spec.site_from)
     if spec.deployments:
-        table = read_deployments(spec.deployments).look_up(names, known=places)
+        root = videos[0].path.parents[names[0].count("/")]
+        table = read_deployments(spec.deployments).look_up(names, known=places, root=root)
         if not (table != "").any(axis=None):
             raise InputError(f"--deployments: {spec.deployments} has none of the {len(names)} files, the first "
                              f"{names[0]!r}; wanted their paths below the folder as `filepath`, its folders as "
@@ -69,6 +72,9 @@ def gather_results(
     """
     species = list(facts["species"])
     clips, words, chances = _list_clips(videos, read_chunks(), spec, places, species)
+    # Before neighbours weigh in: the promise is about the model's own probabilities.
+    skipped = skip_clips(chances, species, points=facts.get("operating_points", {}))
+    clips["watch"] = np.where(skipped, "no", "yes")
     if spec.neighbours:
         chances = spec.neighbours.apply(
             chances, sites=group_sites(clips).to_numpy(), times=parse_times(clips["recorded_at"])
@@ -112,6 +118,7 @@ def _list_clips(
     """clips.csv, status with stage and reason of each video, and the probabilities (N, S)."""
     nothing = np.zeros(0, np.float32)  # the frames of all would be too many to hold
     found = {row: replace(answer, pts_seconds=nothing, frames=nothing) for row, answer in _each(chunks)}
+    named = read_times_in_names([video.name for video in videos])
     rows, words = [], []
     for row, (video, place) in enumerate(zip(videos, places.itertuples(index=False), strict=True)):
         answer = found[row]
@@ -119,11 +126,13 @@ def _list_clips(
         moment = find_recorded_time(
             video, spec.times, recorded=datetime.fromisoformat(recorded) if recorded else None,
             is_still=bool(answer.facts.get("is_still")),
-            in_table=datetime.fromisoformat(str(place.recorded_at)) if place.recorded_at else None,
+            in_table=datetime.fromisoformat(str(place.recorded_at)) if place.recorded_at else None, named=named,
+            shift=parse_shift(str(place.time_shift)) if place.time_shift else None,
         )  # fmt: skip
         rows.append({
             "filepath": video.name, **answer.facts, "recorded_at": moment.text, "time_source": moment.source,
-            "time_warning": moment.warning, "site": place.site, "deployment": place.deployment,
+            "time_warning": moment.warning, "time_shift": moment.shift_text, "site": place.site,
+            "deployment": place.deployment,
             "note": answer.reason if answer.status == "partial" else "",
         })  # fmt: skip
         words.append((video.name, answer.status, answer.stage, answer.reason))

@@ -39,6 +39,7 @@ class KeptAnswers:
     def __init__(self, folder: Path, *, made_by: str) -> None:
         self._all = folder
         self.folder = folder / sha256(made_by.encode()).hexdigest()[:NAME_DIGITS]
+        self._next = -1  # number of the next part; found out when one is first written
 
     def find_keys(self, *, with_failed: bool = True) -> set[bytes]:
         """What the files are that there are answers about; a part that is damaged counts as not there.
@@ -58,8 +59,9 @@ class KeptAnswers:
         arrays = pack_answers(answers, species_count=species_count)
         arrays["keys"] = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES)
         arrays["failed"] = np.array([answer.status == "failed" for answer in answers])
-        number, digest = len(self._list_parts()), sha256(b"".join(keys)).hexdigest()
-        path = self.folder / f"{number:06}-{digest[:NAME_DIGITS]}.npz"
+        self._next = len(self._list_parts()) if self._next < 0 else self._next + 1
+        digest = sha256(b"".join(keys)).hexdigest()
+        path = self.folder / f"{self._next:06}-{digest[:NAME_DIGITS]}.npz"
         with whole_file(path) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes the names for its options
 
@@ -81,7 +83,7 @@ class KeptAnswers:
 
     def remove_others(self) -> None:
         """Delete what other models answered, or this one under other settings: results of theirs are replaced."""
-        for folder in self._all.iterdir() if self._all.is_dir() else []:
+        for folder in self._all.glob("*/"):
             if folder != self.folder:
                 shutil.rmtree(folder, ignore_errors=True)
 

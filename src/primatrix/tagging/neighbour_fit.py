@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primatrix.disk import digest_model, read_facts, read_table
+from primatrix.disk import digest_model, read_facts, read_header
 from primatrix.errors import InputError
 from primatrix.footage import group_sites, parse_times, read_deployments
 from primatrix.interchange import read_labels
+from primatrix.labels import choose_fitted
 from primatrix.measures import fit_logistic, logit_log_losses, match_rows
-from primatrix.results import read_predictions
+from primatrix.results import read_origin, read_predictions
 from primatrix.tagging.neighbours import (
     LAGS_MINUTES,
     Floats,
@@ -22,7 +23,7 @@ from primatrix.tagging.neighbours import (
     gather_evidence,
     to_logits,
 )
-from primatrix.trust import Calibration
+from primatrix.trust import Calibration, refuse_others_answers, refuse_trained
 
 __all__ = ["fit_neighbours", "learn_neighbours"]
 
@@ -39,11 +40,14 @@ def learn_neighbours(
     where the model is; the out-of-fold answers of `train_folds` (oof.csv) are calibrated here. Raises InputError
     where files do not fit together, ModelError where `model` is no folder of a model.
     """
-    labelled, table = read_labels(labels).table, _read_as_predicted(predictions, Path(model))
+    refuse_others_answers(read_origin(predictions), predictions, model=model)
+    table, out_of_fold = _read_as_predicted(predictions, Path(model))
+    labelled = choose_fitted(read_labels(labels), out_of_fold=out_of_fold).spell(table.columns).table
     # A species that no label names is in no clip; one that was not predicted is refused by match_rows.
     columns = [*table.columns, *labelled.columns.difference(table.columns)]
     known = labelled.reindex(columns=columns, fill_value=0.0)
     chances = match_rows(known, table).dropna()
+    refuse_trained(predictions, list(chances.index), model=model, out_of_fold=out_of_fold)
     places = read_deployments(deployments).look_up(chances.index)
     clips = pd.DataFrame({"filepath": chances.index, "site": places["site"].to_numpy()})
     times = parse_times(places["recorded_at"])
@@ -56,17 +60,21 @@ def learn_neighbours(
     return fitted
 
 
-def _read_as_predicted(path: str | Path, model: Path) -> pd.DataFrame:
-    """The table of probabilities; answers out of fold, which are the model's own, calibrated as the model now is."""
-    table = read_predictions(path)
+def _read_as_predicted(path: str | Path, model: Path) -> tuple[pd.DataFrame, bool]:
+    """The table of probabilities, and whether they are out of fold.
+
+    Answers out of fold, which are the model's own, are calibrated as the model now is.
+    """
+    table, out_of_fold = read_predictions(path), "fold" in read_header(path)
     calibration = read_facts(model).get("calibration")
-    if "fold" not in read_table(path).columns or not calibration:
-        return table
+    if not out_of_fold or not calibration:
+        return table, out_of_fold
     kept = Calibration.from_dict(calibration)
     if not set(kept.species) <= set(table.columns):
-        return table  # predictions of another model: refused where they are matched
+        return table, out_of_fold  # predictions of another model: refused where they are matched
     species = list(kept.species)
-    return pd.DataFrame(kept.apply(table[species].to_numpy(np.float64)), index=table.index, columns=species)
+    calibrated = kept.apply(table[species].to_numpy(np.float64))
+    return pd.DataFrame(calibrated, index=table.index, columns=species), out_of_fold
 
 
 def fit_neighbours(

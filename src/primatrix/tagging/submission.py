@@ -34,6 +34,7 @@ from primatrix.models import (
 )
 from primatrix.progress import ShowProgress, show_progress
 from primatrix.records import DatasetType, Failure, Progress, say_lost
+from primatrix.results import Origin, write_origin
 from primatrix.tagging.fingerprint import fingerprint_model
 
 __all__ = ["PredictionRun", "predict", "predict_benchmark", "predict_to_file"]
@@ -184,6 +185,8 @@ def predict_to_file(
         written = table if table.index.name == "filename" else add_status(table, failures, partial)
         write_table(written, path, float_format="%.7g")  # float32 holds 7 digits
         failures_path = write_failures(failures, name_failures(path))
+        write_origin(path, Origin(model.name, model.digest, calibrated=model.calibration is not None,
+                                  files=data.identify(table.index)))  # fmt: skip
         answers.remove()
     filled = bool(np.isfinite(data.class_frequencies).all())
     return PredictionRun(table, failures, partial, time.perf_counter() - began, path, failures_path, filled)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from primatrix.data import Dataset
-from primatrix.disk import read_facts, write_table
+from primatrix.disk import digest_weights, read_facts, write_table
 from primatrix.measures import aggregated_log_loss, class_frequencies, constant_predictions
 from primatrix.models import (
     Model,
@@ -20,6 +20,7 @@ from primatrix.models import (
     read_state,
     write_state,
 )
+from primatrix.results import Origin, write_origin
 from primatrix.training.recipe import EpochScores, TrainSpec
 
 __all__ = ["answer_held_out", "judge", "keep_split", "keep_validation", "list_validated"]
@@ -46,7 +47,8 @@ def keep_validation(model: Model, data: Dataset, *, folder: Path, spec: TrainSpe
     part = data.hold_out(names)
     probabilities = answer_held_out(model, part, folder=folder, name=VALIDATION_ANSWERS, spec=spec)
     table = pd.DataFrame(probabilities, index=part.X_test_ids, columns=part.class_names)
-    write_table(table.rename_axis("filepath"), folder / VALIDATION, float_format="%.7g")
+    path = write_table(table.rename_axis("filepath"), folder / VALIDATION, float_format="%.7g")
+    write_origin(path, Origin(model.name, digest_weights(folder), files=part.identify(part.X_test_ids)))
 
 
 def answer_held_out(

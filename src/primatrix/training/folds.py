@@ -11,6 +11,7 @@ import torch
 from primatrix.data import Dataset
 from primatrix.disk import FACTS, read_table, write_table
 from primatrix.errors import InputError, ModelError
+from primatrix.footage import match_names
 from primatrix.labels import describe_folds, split_folds
 from primatrix.measures import aggregated_log_loss, class_frequencies, constant_predictions
 from primatrix.models import (
@@ -22,6 +23,7 @@ from primatrix.models import (
     read_state,
 )
 from primatrix.progress import ShowProgress, show_progress
+from primatrix.results import Origin, write_origin
 from primatrix.training.answers import answer_held_out
 from primatrix.training.loop import hold_run, train_one
 from primatrix.training.recipe import History, TrainSpec, settle
@@ -106,6 +108,9 @@ def train_folds(
         table = pd.concat(tables).loc[labels.index]
         loss, constant = measure_answers(table, labels)
         ensemble = save_ensemble(models, table, fold_of, folder=folder, loss=loss)
+        files = data.identify(table.index)
+        origin = Origin(ensemble.name, ensemble.digest, out_of_fold=True, files=files)
+        write_origin(folder / TABLE, origin)
     split = describe_folds(labels, sites=data.sites, folds=folds)
     return FoldRun(
         table.assign(fold=fold_of), tuple(histories), loss, constant, folder, ensemble, tuple(split)
@@ -172,6 +177,7 @@ def stack_folds(folders: Sequence[Path | str], labels: pd.DataFrame) -> tuple[En
             raise ModelError(
                 f"{path}: its folds are not those of {paths[0]}; train both on the same clips and folds"
             )
+    labels = labels.rename(index=match_names(labels.index, tables[0].index, table="labels"))
     families = [[load_model(path / f"fold{i}") for i in range(tables[0].nunique())] for path in paths]
     species = list(families[0][0].species)
     missing = sorted(set(tables[0].index) - set(labels.index)) or sorted(set(species) - set(labels.columns))

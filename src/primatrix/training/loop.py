@@ -30,7 +30,7 @@ from primatrix.training.snapshot import keep_calibration
 from primatrix.training.streams import open_stream, use_sampling
 from primatrix.training.team import gather_team, is_leader
 
-__all__ = ["hold_run", "train", "train_one"]
+__all__ = ["check_run_folder", "hold_run", "train", "train_one"]
 
 LOCK = "training.lock"  # stays in the folder: a lock file that goes with its holder could be held twice
 # What is written beside the model, and what tells that a folder holds results, which have a failures.csv of their own.
@@ -144,10 +144,16 @@ def hold_run(folder: Path | str | None) -> Iterator[None]:
     if folder is None or not is_leader():
         yield
         return
-    folder = check_output_folder(folder)
-    refuse_strange_files(folder, WRITTEN, marks=(LOCK, FACTS, STATE), what="a training run")
+    folder = check_run_folder(folder)
     with hold_alone(folder / LOCK, doing="training"):
         yield
+
+
+def check_run_folder(folder: Path | str) -> Path:
+    """The folder as a path; an error where no run can be written there, as beside files of another program."""
+    folder = check_output_folder(folder)
+    refuse_strange_files(folder, WRITTEN, marks=(LOCK, FACTS, STATE), what="a training run")
+    return folder
 
 
 def rehearse(model: Model, data: TrainingData, *, spec: TrainSpec, on_progress: OnProgress | None) -> History:

@@ -225,7 +225,7 @@ def settle(spec: TrainSpec, *, settings: dict[str, Any], data: TrainingData) -> 
     if spec.steps_per_epoch is None:
         steps = -(-data.num_batches // (spec.accumulate * spec.devices))
         spec = dataclasses.replace(spec, steps_per_epoch=max(1, steps, spec.least_steps))
-    if spec.validation_steps is None:
+    if spec.validation_steps is None or spec.validation_steps > data.num_val_batches:  # no clip twice
         spec = dataclasses.replace(spec, validation_steps=data.num_val_batches)
     if not spec.validation_steps:  # nothing to judge epochs by
         spec = dataclasses.replace(spec, keep="last")

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from primatrix.data import Dataset
 from primatrix.disk import STATE
 from primatrix.errors import InputError, ModelError
 from primatrix.labels import BLANK
@@ -33,6 +34,7 @@ from primatrix.training.snapshot import RunState, name_settings
 from primatrix.training.statistics import find_norms, measure_statistics
 from primatrix.training.streams import open_stream, prepare_ahead
 from primatrix.training.team import Team, is_leader
+from primatrix.trust import TrainingClips
 
 __all__ = ["BATCHES_AHEAD", "CHANGES_CLIPS", "Run"]
 
@@ -296,6 +298,9 @@ class Run:
         self.model.scores = {name: value for name, value in values.items() if math.isfinite(value)}
         self.model.recipe = self.spec.to_dict()
         self.model.calibration = None  # other weights had it
+        if isinstance(self.data, Dataset):  # with those of a run before, where the model came from one
+            clips = TrainingClips.of(self.data.identify(self.data.X_train))
+            self.model.trained_on = clips | (self.model.trained_on or TrainingClips())
         measure = getattr(self.data, "measure_clip_seconds", None)
         self.model.clip_seconds = measure() if measure else self.model.clip_seconds
 

@@ -1,8 +1,5 @@
 from .calibration import Calibration as Calibration
 from .calibration import OperatingPoint as OperatingPoint
-from .calibration import drop_clips as drop_clips
-from .calibration import say_share as say_share
-from .calibration import skip_scores as skip_scores
 from .calibration_files import calibrate_model as calibrate_model
 from .calibration_files import describe_calibration as describe_calibration
 from .evaluation import ALL as ALL
@@ -17,6 +14,11 @@ from .fit import fit_calibration as fit_calibration
 from .points import Promise as Promise
 from .points import shows_something as shows_something
 from .promises import certify_cut as certify_cut
+from .provenance import find_trained as find_trained
+from .provenance import refuse_others_answers as refuse_others_answers
+from .provenance import refuse_trained as refuse_trained
 from .score import Scores as Scores
 from .score import score_files as score_files
 from .score import score_predictions as score_predictions
+from .training_clips import TrainingClips as TrainingClips
+from .training_clips import read_training_clips as read_training_clips

@@ -4,45 +4,45 @@ The nouns only; `fitting` makes them from predictions a model gave for clips it 
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
 from primatrix.errors import InputError
-from primatrix.labels import BLANK
+from primatrix.results import Task, drop_clips, say_share
 
 __all__ = [
     "LOGIT_LIMIT",
     "Calibration",
     "FittedOn",
     "OperatingPoint",
+    "Share",
     "bend",
-    "drop_clips",
     "logit_features",
     "sample_names",
-    "say_share",
-    "skip_scores",
 ]
 
 
 LOGIT_LIMIT = 16.0  # 1.1e-7: a float32 sigmoid tells nothing apart beyond
 KNEE = 0.1  # slope beyond floor and ceiling: 0.1 keeps the order of clips and costs at most -ln(0.9) = 0.105
 NAMES_KEPT = 256
-ROUNDING = 1e-6  # tables hold 7 digits: a clip at the threshold itself must not be dropped for its last one
 
-Task = Literal["skip", "find"]
+Share = tuple[
+    float, float | None, float | None
+]  # with the ends of its interval, None where sites are too few
 
 
 @dataclass(frozen=True, slots=True)
 class FittedOn:
     """What a calibration was fitted on: `source` says how its predictions were made, `positives` count clips.
 
-    `sample` holds short digests of up to 256 clips' names, so that scoring on the same clips is noticed; `answers` is
-    a digest of the file of predictions, so that it is known again.
+    `sample` holds short digests of up to 256 clips' names, so that scoring on the same clips is noticed, and `files` of
+    what their files are, where that is known of all; `answers` is a digest of the file of predictions, so that it is
+    known again.
     """
 
     source: str
@@ -51,6 +51,7 @@ class FittedOn:
     positives: dict[str, int]
     sample: tuple[str, ...] = ()
     answers: str = ""
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,8 @@ class OperatingPoint:
     clips: int
     units: int
     lost: int
-    saved: tuple[float, float, float] | None = None
-    footage: tuple[float, float, float] | None = None
+    saved: Share | None = None
+    footage: Share | None = None
     recall: dict[str, float | None] = field(default_factory=dict)
 
     def summary(self) -> str:
@@ -146,14 +147,22 @@ class Calibration:
         inside = (probabilities >= 0.999 * low) & (probabilities <= 1.001 * high)
         return np.asarray(inside | np.isnan(probabilities))
 
-    def check_unseen(self, names: Iterable[str]) -> None:
-        """InputError where clips of these names were among those it was fitted on: no test of it would be fair."""
-        seen = set(self.fitted_on.sample) & {digest(name) for name in names}
-        if seen:
-            share = len(seen) / len(self.fitted_on.sample)
+    def check_unseen(self, names: Iterable[str], *, files: Mapping[str, str] | None = None) -> None:
+        """InputError where these clips were among those it was fitted on: no test of it would be fair.
+
+        Clips are known by their file where `files` (name -> digest) has it and the calibration knows files, else by
+        name: cards repeat names.
+        """
+        known = files if files and self.fitted_on.files else {}
+        by_name = {digest(name) for name in names if not known.get(name)}
+        by_file = {digest(known[name]) for name in names if known.get(name)}
+        seen = len(set(self.fitted_on.sample) & by_name) / max(1, len(self.fitted_on.sample))
+        same = len(set(self.fitted_on.files) & by_file) / max(1, len(self.fitted_on.files))
+        if seen or same:
             raise InputError(
-                f"calibration: about {share:.0%} of the {self.fitted_on.clips} clips it was fitted on are among "
-                "those to be scored, by their names; wanted clips it has not seen: score others, or calibrate on others"
+                f"calibration: about {max(seen, same):.0%} of the {self.fitted_on.clips} clips it was fitted on are "
+                f"among those to be scored, by their {'files' if same else 'names'}; wanted clips it has not seen: "
+                "score others, or calibrate on others"
             )
 
     def summary(self) -> str:
@@ -177,64 +186,19 @@ class Calibration:
                 floors=tuple(values["floors"]),
                 ceilings=tuple(values["ceilings"]),
                 thresholds=dict(values["thresholds"]),
-                fitted_on=FittedOn(**{**fitted_on, "sample": tuple(fitted_on["sample"])}),
+                fitted_on=FittedOn(
+                    **{**fitted_on, **{k: tuple(fitted_on.get(k, ())) for k in ("sample", "files")}}
+                ),
                 operating_points=points,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"calibration: got values that are none ({error}); calibrate again") from None
 
 
-def say_share(share: float) -> str:
-    """A promised share in percent, with all its digits: a promise must not be rounded into another.
-
-    >>> say_share(0.05), say_share(0.9999999), say_share(1 - 0.9)
-    ('5%', '99.99999%', '10%')
-    """
-    return f"{100 * share:.10g}%"
-
-
-def drop_clips(
-    scores: NDArray[Any],  # Any: float32 or float64
-    *,
-    task: Task,
-    threshold: float | None,
-) -> NDArray[np.bool_]:
-    """Which clips (N,) an operating point drops: "skip" those above the threshold, "find" those below it.
-
-    Scores within a millionth of the threshold count as equal to it, and none is dropped without a threshold.
-
-    >>> drop_clips(np.array([0.2, 0.5, 0.5000001, 0.6]), task="skip", threshold=0.5).tolist()
-    [False, False, False, True]
-    """
-    if threshold is None:
-        return np.zeros(len(scores), bool)
-    dropped: NDArray[np.bool_] = (
-        scores > threshold * (1 + ROUNDING) if task == "skip" else scores < threshold * (1 - ROUNDING)
-    )
-    return dropped
-
-
 def read_point(values: Mapping[str, Any]) -> OperatingPoint:  # Any: JSON values of several types
     """The point of plain values; JSON has lists where tuples were."""
     shares = {k: tuple(values[k]) if values[k] is not None else None for k in ("saved", "footage")}
     return OperatingPoint(**{**values, **shares})
-
-
-def skip_scores(
-    probabilities: NDArray[Any],  # Any: float32 or float64
-    species: Sequence[str],
-) -> tuple[NDArray[Any], str]:
-    """What says that a clip may be skipped, (N,), higher is emptier, and its name.
-
-    The model's own p(blank) where it has that species: one probability that was trained on this very question,
-    where the largest of many animals' probabilities adds up their noise. Without it, 1 - the largest.
-
-    >>> skip_scores(np.array([[0.9, 0.2]]), ["blank", "hog"])[1]
-    'blank'
-    """
-    if BLANK in species:
-        return probabilities[:, list(species).index(BLANK)], BLANK
-    return 1 - probabilities.max(axis=1), "1 - max animal"
 
 
 def logit_features(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,12 +10,14 @@ import pandas as pd
 from primatrix.choices import PredictedBy
 from primatrix.disk import read_facts, update_facts
 from primatrix.errors import InputError
-from primatrix.footage import read_deployments
+from primatrix.footage import match_names, read_deployments
 from primatrix.interchange import read_labels
-from primatrix.results import read_predictions
-from primatrix.trust.calibration import Calibration
+from primatrix.labels import choose_fitted
+from primatrix.results import read_origin, read_predictions
+from primatrix.trust.calibration import Calibration, Share, sample_names
 from primatrix.trust.fit import fit_calibration
 from primatrix.trust.points import Promise
+from primatrix.trust.provenance import refuse_others_answers, refuse_trained
 
 __all__ = ["calibrate_model", "describe_calibration"]
 
@@ -33,24 +35,36 @@ def calibrate_model(
 
     Labelled clips without a row in the predictions are left out: labels of all clips do for validation clips alone.
     `deployments` is a table that names their sites (see `read_deployments`), where the label file does not.
-    Raises InputError where the predictions are calibrated already or for other species, and as `fit_calibration`.
+    Raises InputError where the predictions are another model's, calibrated already, for other species or for clips that
+    the model was trained on, and as `fit_calibration`.
     """
-    facts = read_facts(folder)
+    facts, origin = read_facts(folder), read_origin(predictions)
+    refuse_others_answers(origin, predictions, model=folder)
     known, table = read_labels(labels), read_predictions(predictions)
     species = list(facts["species"])
+    known = choose_fitted(known, out_of_fold=source == "out-of-fold").spell(species)
+    known = known.rename(match_names(known.table.index, table.index, table=labels))
     missing = sorted(set(species) - set(table.columns))
     if missing:
         raise InputError(f"{predictions}: no column for {', '.join(missing[:5])}; wanted the model's {len(species)} "
                          "species: predict with this model")  # fmt: skip
+    if origin and origin.calibrated:
+        raise InputError(
+            f"{predictions}: made by a calibrated model; wanted the model's own: predict with --raw"
+        )
     if facts.get("calibration"):
         check_own(table, Calibration.from_dict(facts["calibration"]), path=predictions)
     true = known.table[known.table.index.isin(table.index)]
     refuse_strangers(true, species, path=labels)
+    answered = true.index.intersection(table.index[table[species].notna().all(axis=1)])
+    refuse_trained(predictions, list(answered), model=folder, out_of_fold=source == "out-of-fold")
     calibration = fit_calibration(
         true.reindex(columns=species, fill_value=np.float32(0)), table[species], source=source, promise=promise,
         sites=read_deployments(deployments).sites_of(true.index) if deployments else known.sites,
     )  # fmt: skip
-    fitted_on = replace(calibration.fitted_on, answers=digest_answers(table[species]))
+    files = [origin.files.get(name, "") for name in true.index] if origin else [""]
+    fitted_on = replace(calibration.fitted_on, answers=digest_answers(table[species]),
+                        files=sample_names(files) if all(files) else ())  # fmt: skip
     calibration = replace(calibration, fitted_on=fitted_on)
     update_facts(folder, calibration=calibration.to_dict())
     return calibration
@@ -107,11 +121,16 @@ def describe_calibration(calibration: Calibration) -> str:
     return "\n".join(lines)
 
 
-def percent(share: tuple[float, float, float], *, unit: str = " %") -> str:
+def percent(share: Share, *, unit: str = " %") -> str:
     """A share with its interval.
 
-    >>> percent((0.634, 0.61, 0.66))
-    '63.4 % (61.0 to 66.0)'
+    >>> percent((0.634, 0.61, 0.66)), percent((0.5, None, None), unit="")
+    ('63.4 % (61.0 to 66.0)', '50.0 (too few sites for an interval)')
     """
-    value, low, high = (100 * edge for edge in share)
-    return f"{value:.1f}{unit} ({low:.1f} to {high:.1f})"
+    value, low, high = share
+    ends = (
+        "too few sites for an interval"
+        if low is None or high is None
+        else f"{100 * low:.1f} to {100 * high:.1f}"
+    )
+    return f"{100 * value:.1f}{unit} ({ends})"

@@ -1,7 +1,8 @@
 """How good a model's answers are: every measure with its interval, beside the constant and another model."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +14,23 @@ from primatrix.disk import write_json, write_table
 from primatrix.errors import InputError
 from primatrix.labels import count_sites
 from primatrix.measures import (
+    Jackknife,
     Measures,
-    Resample,
     class_frequencies,
-    clopper_pearson,
     constant_predictions,
     hit_shares,
     log_losses,
     match_rows,
     measure,
     measure_skipping,
-    percentiles,
     precision_recall,
     reliability_table,
     species_log_losses,
 )
-from primatrix.trust.calibration import Calibration, OperatingPoint, skip_scores
-from primatrix.trust.points import share_skipped, shows_something, skip_curve
+from primatrix.results import skip_scores
+from primatrix.trust.calibration import Calibration
+from primatrix.trust.followup import follow_points
+from primatrix.trust.points import shows_something, skip_curve
 
 __all__ = ["ALL", "Evaluation", "evaluate"]
 
@@ -42,6 +43,7 @@ LOWER_IS_BETTER = (
     "top_label_calibration_error",
 )
 PAIRED = ("log_loss", "average_precision")
+SKIPPING = "blanks_skipped_at_5pct_lost"
 THRESHOLD = 0.5
 ALL = "all species"
 
@@ -108,15 +110,17 @@ def evaluate(
     against: pd.DataFrame | None = None,
     calibration: Calibration | None = None,
     seconds: "pd.Series[float] | None" = None,
+    files: Mapping[str, str] | None = None,
 ) -> Evaluation:
     """Measure predictions against labels, both clips x species and matched by name.
 
-    Intervals are a bootstrap over `sites` where they are known, else over clips; for `against`, another model's
-    predictions, the same draws make a paired interval of the difference. Clips without probabilities are left out
-    and counted. `train_frequencies` make the constant predictor (else those of these labels, the best there is).
-    `calibration` gives thresholds (else 0.5) and operating points, whose promises are then looked at; `seconds` per
-    clip turn clips saved into hours. Raises InputError where clips or species are missing or nothing can be scored,
-    or where the calibration was fitted on some of these clips.
+    Intervals are by the jackknife over `sites` where they are known, else over clips; there is none where sites are too
+    few for one. For `against`, another model's predictions, the same sites make a paired interval of the difference.
+    Clips without probabilities are left out and counted. `train_frequencies` make the constant predictor (else those of
+    these labels, the best there is). `calibration` gives thresholds (else 0.5) and operating points, whose promises are
+    then looked at; `seconds` per clip turn clips saved into hours; `files` say what each clip's file is. Raises
+    InputError where clips or species are missing or nothing can be scored, or where the calibration was fitted on some
+    of these clips.
 
     >>> labels = pd.DataFrame({"blank": [1, 0, 0, 1], "hog": [0, 1, 1, 0]}, index=list("abcd"))
     >>> evaluation = evaluate(labels, labels * 0.8 + 0.1)
@@ -126,16 +130,16 @@ def evaluate(
     true, tables = match_all(labels, {"model": predictions, "against": against})
     if calibration:
         check_species(calibration, true)
-        calibration.check_unseen(true.index)
+        calibration.check_unseen(true.index, files=files)
     frequencies = class_frequencies(true) if train_frequencies is None else train_frequencies
     tables["constant"] = constant_predictions(pick_species(frequencies, true), true.index)
-    drawn = Resample.draw(true.index, sites=sites)
+    groups = Jackknife.over(true.index, sites=sites)
     thresholds = pd.Series(
         calibration.thresholds if calibration else THRESHOLD, index=true.columns, dtype=float
     )
     measured = {
         name: measure_table(
-            true, table, thresholds, drawn if name != "constant" else without_replicates(drawn)
+            true, table, thresholds, groups if name != "constant" else groups.leave_nothing_out()
         )
         for name, table in tables.items()
     }
@@ -148,20 +152,26 @@ def evaluate(
         reliability=reliability_tables(true, prob),
         confusion=confusion_table(true, prob),
         curves=curve_table(true, prob),
-        skipping=skip_curve(true, prob),
-        points=point_table(true, prob, calibration, sites=sites, seconds=lengths),
+        skipping=skip_curve(true, prob, sites=sites),
+        points=follow_points(true, prob, calibration, sites=sites, seconds=lengths),
         facts={
             "clips": len(true),
             "unscored": len(labels) - len(true),
             "beyond_calibration": count_beyond(tables["model"], calibration) if calibration else 0,
             "sites": count_sites(true.index, sites),
-            "interval": f"95 % bootstrap over {drawn.unit}, {len(drawn.weights)} draws of {drawn.weights.shape[1]}",
+            "interval": f"95 %, {say_groups(groups)}",
             "constant_from": "these labels themselves"
             if train_frequencies is None
             else "the training labels",
             "calibration": asdict(calibration.fitted_on) | {"sample": []} if calibration else None,
         },
     )
+
+
+def say_groups(groups: Jackknife) -> str:
+    """What intervals rest on, in words."""
+    alone = ", taken as independent: no site is known" if groups.unit == "clips" else ""
+    return groups.describe() + alone
 
 
 def match_all(
@@ -215,37 +225,35 @@ def pick_species(frequencies: "pd.Series[float]", true: pd.DataFrame) -> "pd.Ser
     return frequencies[true.columns]
 
 
-def without_replicates(drawn: Resample) -> Resample:
-    """The clips themselves only."""
-    return Resample(drawn.weights[:0], drawn.unit_of_clip, drawn.unit)
-
-
 def measure_table(
-    true: pd.DataFrame, table: pd.DataFrame, thresholds: "pd.Series[float]", drawn: Resample
+    true: pd.DataFrame, table: pd.DataFrame, thresholds: "pd.Series[float]", groups: Jackknife
 ) -> Measures:
     """All measures of a table of probabilities, what can be skipped included."""
     prob = table.to_numpy(np.float64)
     measured = measure(
-        true.to_numpy(np.float64), prob, thresholds=np.asarray(thresholds, np.float64), resample=drawn
+        true.to_numpy(np.float64), prob, thresholds=np.asarray(thresholds, np.float64), groups=groups
     )
     scores, _ = skip_scores(prob, tuple(true.columns))
-    skipping = measure_skipping(scores, shows_something(true).to_numpy(), resample=drawn)
-    return Measures(measured.species, {**measured.overall, "blanks_skipped_at_5pct_lost": skipping})
+    skipping, basis = measure_skipping(scores, shows_something(true).to_numpy(), groups=groups)
+    return replace(
+        measured,
+        overall={**measured.overall, SKIPPING: skipping},
+        overall_bases={**measured.overall_bases, SKIPPING: basis},
+    )
 
 
 def overall_table(measured: dict[str, Measures]) -> pd.DataFrame:
     """A row per measure: value and interval, the constant's value, and the paired difference."""
-    model, other = measured["model"].overall, measured.get("against")
+    model, other = measured["model"], measured.get("against")
     rows = {}
-    for name, values in model.items():
-        low, high = percentiles(values[1:])
-        row = {"better": "lower" if name in LOWER_IS_BETTER else "higher", "value": values[0], "low": float(low),
-               "high": float(high), "constant": measured["constant"].overall[name][0]}  # fmt: skip
+    for name, values in model.overall.items():
+        low, high = model.overall_interval(name)
+        row = {"better": "lower" if name in LOWER_IS_BETTER else "higher", "value": values[0], "low": low,
+               "high": high, "constant": measured["constant"].overall[name][0]}  # fmt: skip
         if other:
-            gap = values - other.overall[name]
-            low, high = percentiles(gap[1:])
-            row |= {"against": other.overall[name][0], "difference": gap[0], "difference_low": float(low),
-                    "difference_high": float(high)}  # fmt: skip
+            low, high = model.overall_difference(other, name)
+            row |= {"against": other.overall[name][0], "difference": values[0] - other.overall[name][0],
+                    "difference_low": low, "difference_high": high}  # fmt: skip
         rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
 
@@ -254,19 +262,20 @@ def species_table(
     true: pd.DataFrame, thresholds: "pd.Series[float]", measured: dict[str, Measures]
 ) -> pd.DataFrame:
     """A row per species: clips that show it, its threshold, every measure with its interval."""
+    model, other = measured["model"], measured.get("against")
     columns: dict[str, Any] = {
         "positives": true.sum().astype(int).to_numpy(),
         "threshold": thresholds.to_numpy(),
     }
-    for name, values in measured["model"].species.items():
-        low, high = percentiles(values[1:])
+    for name, values in model.species.items():
+        low, high = model.species_interval(name)
         columns |= {name: values[0], f"{name}_low": low, f"{name}_high": high}
     for name in PAIRED:
         columns[f"constant_{name}"] = measured["constant"].species[name][0]
-        if "against" in measured:
-            gap = measured["model"].species[name] - measured["against"].species[name]
-            low, high = percentiles(gap[1:])
-            columns |= {f"against_{name}": measured["against"].species[name][0], f"{name}_difference": gap[0],
+        if other:
+            low, high = model.species_difference(other, name)
+            gap = model.species[name][0] - other.species[name][0]
+            columns |= {f"against_{name}": other.species[name][0], f"{name}_difference": gap,
                         f"{name}_difference_low": low, f"{name}_difference_high": high}  # fmt: skip
     return pd.DataFrame(columns, index=pd.Index(true.columns, name="species"))
 
@@ -327,66 +336,3 @@ def curve_table(true: pd.DataFrame, prob: Floats, *, most: int = 200) -> pd.Data
             points = {"recall": np.append(0, recall[at]), "precision": precision[np.append(0, at)]}
             parts.append(pd.DataFrame({"species": name, **points}))
     return pd.concat(parts).set_index("species") if parts else pd.DataFrame()
-
-
-def point_table(
-    true: pd.DataFrame,
-    prob: Floats,
-    calibration: Calibration | None,
-    *,
-    sites: "pd.Series[str] | None",
-    seconds: "pd.Series[float] | None",
-) -> pd.DataFrame:
-    """What each operating point did on these clips, beside what it promised; no row without a calibration."""
-    points = calibration.operating_points.values() if calibration else ()
-    rows = [follow_point(point, true, prob, sites=sites, seconds=seconds) for point in points]
-    return pd.DataFrame(rows).set_index("point") if rows else pd.DataFrame()
-
-
-def follow_point(
-    point: OperatingPoint,
-    true: pd.DataFrame,
-    prob: Floats,
-    *,
-    sites: "pd.Series[str] | None",
-    seconds: "pd.Series[float] | None",
-) -> dict[str, Any]:  # Any: numbers and text
-    """One row: clips that had to be kept, how many were lost, and what was saved."""
-    skip = point.task == "skip"
-    scores = skip_scores(prob, tuple(true.columns))[0] if skip else prob[:, true.columns.get_loc(point.score)]
-    keep = shows_something(true).to_numpy() if skip else true[point.score].to_numpy() == 1
-    dropped = point.drops(scores)
-    lost, clips = int((dropped & keep).sum()), int(keep.sum())
-    low, high = clopper_pearson(lost, clips)
-    row = {"point": point.name, "threshold": point.threshold, "promised_loss": point.max_loss,
-           "confidence": point.confidence, "unit": point.unit, "clips": clips, "lost": lost,
-           "loss": lost / clips if clips else np.nan, "loss_low": low, "loss_high": high}  # fmt: skip
-    if skip:
-        row |= name_share("blanks_skipped", dropped[~keep], true.index[~keep], sites=sites)
-        row |= name_share("footage_skipped", dropped, true.index, sites=sites)
-        if seconds is not None:
-            row |= hours_saved(dropped, true.index, sites=sites, seconds=seconds)
-    return row
-
-
-def name_share(
-    name: str, dropped: NDArray[np.bool_], index: pd.Index, *, sites: "pd.Series[str] | None"
-) -> dict[str, float]:
-    """A skipped share and its interval as three columns; NaN of no clips."""
-    share = share_skipped(dropped, index, sites=sites) or (np.nan, np.nan, np.nan)
-    return dict(zip((name, f"{name}_low", f"{name}_high"), share, strict=True))
-
-
-def hours_saved(
-    dropped: NDArray[np.bool_],
-    index: pd.Index,
-    *,
-    sites: "pd.Series[str] | None",
-    seconds: "pd.Series[float]",
-) -> dict[str, float]:
-    """Hours of footage skipped, with interval; clips of unknown length count as none."""
-    length = np.asarray(seconds.fillna(0), np.float64)
-    share = share_skipped(dropped, index, sites=sites, seconds=length) or (np.nan, np.nan, np.nan)
-    hours = length.sum() / 3600
-    names = ("hours_saved", "hours_saved_low", "hours_saved_high")
-    return {**{name: value * hours for name, value in zip(names, share, strict=True)}, "hours": hours}

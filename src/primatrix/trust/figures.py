@@ -181,8 +181,9 @@ def draw_skipping(evaluation: Evaluation) -> "Figure":
     ax.plot(
         100 * curve["animals_lost"], 100 * curve["blanks_skipped"], color=BLUE, lw=1.8, label="these clips"
     )
-    ax.plot(100 * curve["animals_lost_at_most"], 100 * curve["blanks_skipped"], color=BLUE, lw=1, ls="--",
-            label="animals lost at most (90 % sure)")  # fmt: skip
+    if curve["animals_lost_at_most"].notna().any():  # else sites are too few
+        ax.plot(100 * curve["animals_lost_at_most"], 100 * curve["blanks_skipped"], color=BLUE, lw=1, ls="--",
+                label="animals lost at most (90 % sure)")  # fmt: skip
     if len(points):
         point = points.to_dict("index")["skip blank"]
         ax.axvline(100 * point["promised_loss"], color=GREY, lw=1)

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from primatrix.choices import Unit
 from primatrix.errors import InputError
-from primatrix.labels import BLANK, count_without_site, number_units
-from primatrix.measures import Resample, clopper_pearson, percentiles
-from primatrix.trust.calibration import OperatingPoint, skip_scores
+from primatrix.labels import BLANK, count_sites, count_without_site, number_units
+from primatrix.measures import Jackknife, Spread, clopper_pearson, share_interval
+from primatrix.results import skip_scores
+from primatrix.trust.calibration import OperatingPoint, Share
 from primatrix.trust.promises import certify_cut, check_unit
 
 __all__ = ["Promise", "choose_points", "share_skipped", "shows_something", "skip_curve"]
@@ -121,20 +122,32 @@ def share_skipped(
     *,
     sites: "pd.Series[str] | None" = None,
     seconds: Floats | None = None,
-) -> tuple[float, float, float] | None:
+) -> Share | None:
     """The share of footage that is skipped, of clips (N,) or of their seconds, with its 95 % interval.
 
-    Bootstrap by site where sites or seconds are known, else Clopper and Pearson's; None of no clips.
+    By the jackknife over sites where sites or seconds are known, without ends where sites are too few for them; else
+    Clopper and Pearson's, which takes clips as independent. None of no clips.
+
+    >>> share_skipped(np.array([True, False, False, False]), pd.Index(list("abcd")))
+    (0.25, 0.0063..., 0.8058...)
     """
     if not len(skipped):
         return None
-    if sites is None and seconds is None:
+    if count_sites(index, sites) == 0 and seconds is None:
         return (float(skipped.mean()), *clopper_pearson(int(skipped.sum()), len(skipped)))
     length = np.ones(len(skipped)) if seconds is None else seconds
-    drawn = Resample.draw(index, sites=sites)
-    sums = drawn.replicate_sums(np.stack([skipped * length, length], axis=1))  # (R, 2)
-    low, high = percentiles(sums[:, 0] / sums[:, 1])
-    return (float((skipped * length).sum() / length.sum()), float(low), float(high))
+    groups = Jackknife.over(index, sites=sites)
+    sums = groups.replicate_sums(np.stack([skipped * length, length], axis=1))  # (1 + G, 2)
+    return limit_share(sums[:, 0], sums[:, 1], groups.sum_by_group(length), clips=len(skipped))
+
+
+def limit_share(hits: Floats, of: Floats, weights: Floats, *, clips: int) -> Share | None:
+    """hits / of with its interval; both are of all clips and without each group (1 + G,), `weights` (G,) of groups."""
+    if not of[0] > 0:
+        return None
+    shares = np.divide(hits, of, out=np.full(len(of), np.nan), where=of > 0)
+    low, high = share_interval(Spread.of(shares, decide=[weights]), clips=float(clips))
+    return (float(shares[0]), *(None if np.isnan(end) else float(end) for end in (low, high)))  # type: ignore[return-value]
 
 
 def recall_by_species(true: pd.DataFrame, kept: NDArray[np.bool_]) -> dict[str, float | None]:
@@ -144,11 +157,18 @@ def recall_by_species(true: pd.DataFrame, kept: NDArray[np.bool_]) -> dict[str, 
     return {s: float(found[s] / clips[s]) if clips[s] else None for s in true.columns if s != BLANK}
 
 
-def skip_curve(true: pd.DataFrame, prob: Floats, *, confidence: float = 0.9, most: int = 200) -> pd.DataFrame:
+def skip_curve(
+    true: pd.DataFrame,
+    prob: Floats,
+    *,
+    sites: "pd.Series[str] | None" = None,
+    confidence: float = 0.9,
+    most: int = 200,
+) -> pd.DataFrame:
     """The whole choice: for up to `most` thresholds on p(blank) what is saved and what is lost.
 
-    Columns: threshold, blanks_skipped, clips_skipped, animals_lost (shares), and animals_lost_at_most, the share
-    that this threshold promises at the given confidence where it alone had been asked for.
+    Columns: threshold, blanks_skipped, clips_skipped, animals_lost (shares), and animals_lost_at_most, the end of the
+    share's interval on one side at this confidence, for each threshold by itself; NaN where sites are too few for one.
     """
     scores, _ = skip_scores(prob, tuple(true.columns))
     keep = shows_something(true).to_numpy()
@@ -156,15 +176,36 @@ def skip_curve(true: pd.DataFrame, prob: Floats, *, confidence: float = 0.9, mos
     cuts = (
         np.unique(np.quantile(danger, np.linspace(0, 1, most), method="nearest")) if len(danger) else danger
     )
-    lost = len(danger) - np.searchsorted(danger, cuts, side="right")
-    bounds = [clopper_pearson(int(k), len(danger), confidence=1 - 2 * (1 - confidence))[1] for k in lost]
     return pd.DataFrame({
         "threshold": cuts,
         "blanks_skipped": share_above(empty, cuts),
         "clips_skipped": share_above(every, cuts),
         "animals_lost": share_above(danger, cuts),
-        "animals_lost_at_most": bounds,
+        "animals_lost_at_most": lose_at_most(
+            scores[keep], true.index[keep], cuts, sites=sites, confidence=confidence
+        ),
     })  # fmt: skip
+
+
+def lose_at_most(
+    danger: Floats, index: pd.Index, cuts: Floats, *, sites: "pd.Series[str] | None", confidence: float
+) -> Floats:
+    """With this confidence no larger share of such clips scores above each cut, (C,); by site where sites are known."""
+    both = 1 - 2 * (1 - confidence)
+    if not len(danger):
+        return cuts
+    if count_sites(index, sites) == 0:
+        lost = len(danger) - np.searchsorted(np.sort(danger), cuts, side="right")
+        return np.array([clopper_pearson(int(k), len(danger), confidence=both)[1] for k in lost])
+    groups = Jackknife.over(index, sites=sites)
+    rising = [np.sort(danger[groups.group == number]) for number in range(groups.groups)]
+    lost = np.stack([len(one) - np.searchsorted(one, cuts, side="right") for one in rising])  # (G, C)
+    sizes = np.array([len(one) for one in rising], float)
+    without = np.vstack([lost.sum(axis=0), lost.sum(axis=0) - lost])
+    of = np.append(sizes.sum(), sizes.sum() - sizes)[:, None]
+    shares = np.divide(without, of, out=np.full(without.shape, np.nan), where=of > 0)
+    spread = Spread.of(shares, decide=[sizes], confidence=both)
+    return share_interval(spread, clips=float(len(danger)))[1]
 
 
 def share_above(ordered: Floats, cuts: Floats) -> Floats:

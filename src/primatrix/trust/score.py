@@ -8,6 +8,7 @@ import pandas as pd
 
 from primatrix.errors import InputError
 from primatrix.interchange import read_labels
+from primatrix.labels import choose_scored, choose_trained
 from primatrix.measures import class_frequencies, constant_predictions, match_rows, species_log_losses
 from primatrix.records import say_lost
 from primatrix.results import find_failures, read_predictions
@@ -92,10 +93,11 @@ def score_predictions(
 
 def score_files(labels: Path, predictions: Path, *, train_labels: Path | None = None) -> Scores:
     """Score a predictions CSV against a label file (see `read_labels` for what both may look like)."""
-    known = read_labels(labels).table
-    frequencies = class_frequencies(read_labels(train_labels).table) if train_labels else None
-    scores = score_predictions(known, read_predictions(predictions), frequencies=frequencies)
-    return replace(scores, lost=say_lost_of(predictions, known.index))
+    known = choose_scored(read_labels(labels))
+    train = choose_trained(read_labels(train_labels)).spell(known.species).table if train_labels else None
+    frequencies = None if train is None else class_frequencies(train)
+    scores = score_predictions(known.table, read_predictions(predictions), frequencies=frequencies)
+    return replace(scores, lost=say_lost_of(predictions, known.table.index))
 
 
 def say_lost_of(predictions: Path, clips: pd.Index) -> str:

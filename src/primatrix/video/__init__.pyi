@@ -1,7 +1,9 @@
+from .dates import count_hours as count_hours
 from .decode import decode_clip as decode_clip
 from .encode import write_clip as write_clip
 from .encode import write_tone as write_tone
 from .files import STILL_SUFFIXES as STILL_SUFFIXES
+from .files import VIDEO_SUFFIXES as VIDEO_SUFFIXES
 from .files import Search as Search
 from .files import cut_chunks as cut_chunks
 from .files import describe_video as describe_video
@@ -10,11 +12,11 @@ from .files import is_still as is_still
 from .files import search_folder as search_folder
 from .identity import identify as identify
 from .identity import identify_all as identify_all
+from .order import order_frames as order_frames
 from .packets import PacketTable as PacketTable
 from .packets import Source as Source
 from .packets import VideoPacket as VideoPacket
 from .packets import open_video as open_video
-from .packets import order_frames as order_frames
 from .packets import read_data as read_data
 from .pixels import FrameWriter as FrameWriter
 from .pool import DecodePool as DecodePool

@@ -8,10 +8,10 @@ counts lie.
 
 import logging
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -23,25 +23,39 @@ from numpy.typing import NDArray
 from primatrix.errors import DecodeError
 from primatrix.records import Clip, ClipSpec
 from primatrix.video.files import is_still
+from primatrix.video.order import FrameOrder, order_frames
 from primatrix.video.packets import (
     INTRA_IN_ANY_ORDER,
-    FrameOrder,
     PacketTable,
     Source,
     VideoPacket,
     is_sound,
     open_video,
-    order_frames,
     packets_between,
     read_data,
     read_packets,
     tells_references,
+    time_packets,
 )
 from primatrix.video.pixels import FrameWriter, is_painted
 from primatrix.video.samplers import choose_frames
 from primatrix.video.stills import read_still
 
-__all__ = ["Choose", "decode_clip"]
+__all__ = [
+    "Choose",
+    "Counted",
+    "FrameList",
+    "FrameReader",
+    "Request",
+    "TimesLieError",
+    "count_frames",
+    "decode_clip",
+    "decode_still",
+    "guess_frames",
+    "list_frames",
+    "say_damage",
+    "select_frames",
+]
 
 MOST_PASSES = 4  # over a file whose count of frames is not known before, nor whether it is damaged
 # Errors that libav would conceal, with what depends on the frames decoded before, are told instead.
@@ -49,28 +63,31 @@ STRICT = {"err_detect": "crccheck+bitstream+explode"}  # "buffer" makes msmpeg4 
 # Their pictures painted by half keep whatever lay in that memory. Of the others, a picture that libav conceals is
 # worth having in a clip that says it is damaged.
 NEVER_CONCEALED = INTRA_IN_ANY_ORDER | {"hevc"}
-DEFAULT_FRAMES_PER_SECOND = 25  # where a file says nothing at all about time
 
 Choose = Callable[[Sequence[float], Sequence[int]], list[int]]
 
 _log = logging.getLogger(__name__)
 
 
-class _TimesLieError(Exception):
+class TimesLieError(Exception):
     """The container's times did not lead to the frames they promised: decode in order instead."""
 
 
-class _UnpaintedError(_TimesLieError):
+class _UnpaintedError(TimesLieError):
     """Part of a picture was never painted, and its decoder called it good."""
 
 
 @dataclass(slots=True)
 class FrameList:
-    """Times and keyframes of a video's frames in the order they are shown, and how many were damaged."""
+    """Times and keyframes of a video's frames in the order they are shown, and how many were damaged.
+
+    `note` says which of the times were put right.
+    """
 
     pts_seconds: list[float] = field(default_factory=list)
     keyframes: list[int] = field(default_factory=list)
     damaged: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +98,14 @@ class Request:
     name: str
     choose: Choose
 
-    def new_frames(self, chosen: list[int]) -> NDArray[np.uint8]:
-        """Room for the chosen frames, (T, H, W, C)."""
-        return np.zeros((len(chosen), *self.spec.shape[1:]), np.uint8)
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A clip from decoding everything, and all frames that decoded, `strict` or else with what libav conceals."""
+
+    clip: Clip
+    seen: FrameList
+    strict: bool
 
 
 def decode_clip(
@@ -105,30 +127,35 @@ def decode_clip(
     path = Path(path)
     request = Request(spec, name or path.name, choose or partial(_choose_by_spec, spec))
     if is_still(path):
-        return _decode_still(path, request)
+        return decode_still(path, request)
     with open_video(path) as source:
         if source.is_still:
-            return _decode_still(path, request)
+            return decode_still(path, request)
         table = read_packets(source)
         order = order_frames(source, table)
         damage = ""
         if order is not None:
             try:
-                return _decode_selected(source, table, order, request)
-            except _TimesLieError as reason:
+                listed = list_frames(source, table, order)
+                chosen = request.choose(listed.pts_seconds, listed.keyframes)
+                frames = select_frames(source, table, order, spec, chosen)
+                seconds = np.array([listed.pts_seconds[i] for i in chosen])
+                return Clip(request.name, frames, seconds, table.loss, table.may_pass)
+            except TimesLieError as reason:
                 _log.debug("%s: decoded in order: %s", path, reason)
-                damage = str(reason) if isinstance(reason, _UnpaintedError) else ""
-    return _decode_counted(path, table, request, damage=damage)
+                damage = say_damage(reason)
+        guess = guess_frames(source, table)
+    return count_frames(path, table, request, guess=guess, damage=damage).clip
 
 
 def _choose_by_spec(spec: ClipSpec, pts_seconds: Sequence[float], keyframes: Sequence[int]) -> list[int]:
     return choose_frames(spec.sampler, spec.frames, pts_seconds=pts_seconds, keyframes=keyframes)
 
 
-def _decode_still(path: Path, request: Request) -> Clip:
+def decode_still(path: Path, request: Request) -> Clip:
     """A clip of one picture, in as many places as the sampler gives it."""
     chosen = request.choose([0.0], [0])
-    frames = request.new_frames(chosen)
+    frames = _make_room(request.spec, chosen)
     picture = read_still(path)
     FrameWriter(request.spec).write_picture(picture, frames[0])
     frames[1:] = frames[0]
@@ -138,13 +165,21 @@ def _decode_still(path: Path, request: Request) -> Clip:
 # ---- decoding only what is wanted
 
 
-def _decode_selected(source: Source, table: PacketTable, order: FrameOrder, request: Request) -> Clip:
-    """The clip from the groups of pictures that hold its frames."""
+def list_frames(source: Source, table: PacketTable, order: FrameOrder) -> FrameList:
+    """The frames as the container, which can be trusted, has them."""
     tick = source.seconds_per_tick
     seconds = [(pts - order.pts[0]) * tick for pts in order.pts]
-    keyframes = [i for i, packet in enumerate(order.packet) if table.keyframe[packet]]
-    chosen = request.choose(seconds, keyframes)
-    frames, writer = request.new_frames(chosen), FrameWriter(request.spec)
+    return FrameList(seconds, [i for i, packet in enumerate(order.packet) if table.keyframe[packet]])
+
+
+def select_frames(
+    source: Source, table: PacketTable, order: FrameOrder, spec: ClipSpec, chosen: Sequence[int]
+) -> NDArray[np.uint8]:
+    """The frames with these indices (T, H, W, C), from the groups of pictures that hold them.
+
+    Raises TimesLieError where they are not what the packets promised.
+    """
+    frames, writer = _make_room(spec, chosen), FrameWriter(spec)
     places = _place_frames(chosen)
     groups: dict[int, dict[int, int]] = {}  # packet to start at -> {packet wanted: frame it holds}
     for frame_index in places:
@@ -155,17 +190,22 @@ def _decode_selected(source: Source, table: PacketTable, order: FrameOrder, requ
         with _take_decoder(source) as context:
             for number, frame in enumerate(_decode_group(context, packets, wanted)):
                 if number == 0 and not frame.key_frame:
-                    raise _TimesLieError(f"packet {start} is no keyframe")
+                    raise TimesLieError(f"packet {start} is no keyframe")
                 frame_index = frame_at.pop(cast(int, frame.pts), -1)
                 if context.name == "hevc" and not is_painted(frame):
                     raise _UnpaintedError(f"a picture painted in part, in the group of packet {start}")
                 if frame_index >= 0 and not frame.is_corrupt:
                     _write_frame(writer, frame, frames, places[frame_index])
                 elif frame_index >= 0:
-                    raise _TimesLieError(f"frame {frame_index} is damaged")
+                    raise TimesLieError(f"frame {frame_index} is damaged")
         if frame_at:
-            raise _TimesLieError(f"no frame {min(frame_at.values())}")
-    return Clip(request.name, frames, np.array([seconds[i] for i in chosen]), table.loss, table.may_pass)
+            raise TimesLieError(f"no frame {min(frame_at.values())}")
+    return frames
+
+
+def say_damage(reason: TimesLieError) -> str:
+    """What decoding in order would not find out about a file."""
+    return str(reason) if isinstance(reason, _UnpaintedError) else ""
 
 
 @contextmanager
@@ -198,18 +238,22 @@ def _decode_group(
                 skipping = not skipping
                 context.skip_frame = "NONREF" if skipping else "DEFAULT"
             if is_jpeg and not is_sound(packet):
-                raise _TimesLieError(f"packet {index} is damaged")
+                raise TimesLieError(f"packet {index} is damaged")
             yield from context.decode(packet)
         yield from context.decode(None)
     except FFmpegError as error:
         if isinstance(error, MemoryError):
             raise
-        raise _TimesLieError(error.strerror) from error
+        raise TimesLieError(error.strerror) from error
     context.flush_buffers()
     context.skip_frame = "DEFAULT"
 
 
-def _place_frames(chosen: list[int]) -> dict[int, list[int]]:
+def _make_room(spec: ClipSpec, chosen: Sequence[int]) -> NDArray[np.uint8]:
+    return np.zeros((len(chosen), *spec.shape[1:]), np.uint8)
+
+
+def _place_frames(chosen: Sequence[int]) -> dict[int, list[int]]:
     """For each frame of the video that is taken: its places in the clip (several in a short video)."""
     places: dict[int, list[int]] = {}
     for place, frame_index in enumerate(chosen):
@@ -228,13 +272,23 @@ def _write_frame(
 # ---- decoding everything, in order
 
 
-def _decode_counted(path: Path, table: PacketTable, request: Request, *, damage: str) -> Clip:
-    """The clip from decoding every frame: first by the packets' count, again where that was wrong.
+def guess_frames(source: Source, table: PacketTable) -> FrameList:
+    """The frames as the packets tell of them, which decoding everything mostly bears out."""
+    times = time_packets(source, table).pts_seconds
+    keyframes = [
+        i for i, (key, shown) in enumerate(zip(table.keyframe, table.shown, strict=True)) if key and shown
+    ]
+    return FrameList(times, keyframes)
+
+
+def count_frames(
+    path: Path, table: PacketTable, request: Request, *, guess: FrameList, damage: str
+) -> Counted:
+    """The clip from decoding every frame: first by what the packets tell, again where that was wrong.
 
     Where there is damage, decode again with concealment and say so in the clip's note.
     """
-    seen = FrameList([float(i) for i in range(sum(table.shown))])
-    strict = True
+    seen, strict = guess, True
     for _ in range(MOST_PASSES):
         # Where nothing decoded, or no picture is shown, a sampler has one frame to choose from all the same.
         chosen = request.choose(seen.pts_seconds or [0.0], seen.keyframes)
@@ -246,7 +300,8 @@ def _decode_counted(path: Path, table: PacketTable, request: Request, *, damage:
             raise DecodeError(f"{path}: none of its {len(table)} pictures can be decoded", stage="decode")
         if request.choose(seen.pts_seconds, seen.keyframes) == chosen:
             seconds = np.array([seen.pts_seconds[i] for i in chosen])
-            return Clip(request.name, frames, seconds, _say_loss(table, seen, damage), table.may_pass)
+            clip = Clip(request.name, frames, seconds, _say_loss(table, seen, damage), table.may_pass)
+            return Counted(clip, seen, strict)
     raise DecodeError(f"{path}: its frames differ from one reading to the next", stage="decode")
 
 
@@ -254,7 +309,7 @@ def _decode_in_order(
     path: Path, request: Request, chosen: list[int], *, strict: bool
 ) -> tuple[NDArray[np.uint8], FrameList]:
     """The frames with these indices at clip size (T, H, W, C), and the list of all that decoded."""
-    frames, writer = request.new_frames(chosen), FrameWriter(request.spec)
+    frames, writer = _make_room(request.spec, chosen), FrameWriter(request.spec)
     places = _place_frames(chosen)
     pts: list[int | None] = []
     seen = FrameList()
@@ -264,9 +319,45 @@ def _decode_in_order(
                 _write_frame(writer, frame, frames, places[len(pts)])
             if frame.key_frame:
                 seen.keyframes.append(len(pts))
-            pts.append(frame.pts)
-        seen.pts_seconds = _time_frames(source, pts)
+            pts.append(frame.dts if frame.pts is None else frame.pts)
+        times = source.time_frames(pts)
+        seen.pts_seconds, seen.note = times.pts_seconds, times.note
     return frames, seen
+
+
+class FrameReader:
+    """Decodes a video in order, once and no further than asked: its file stays open until `close`.
+
+    `strict` as `count_frames` found that the video must be decoded.
+    """
+
+    def __init__(self, path: Path, spec: ClipSpec, *, strict: bool) -> None:
+        self.path, self.spec = path, spec
+        self._opened = ExitStack()
+        source = self._opened.enter_context(open_video(path))
+        self._frames = enumerate(_decode_all(source, FrameList(), strict=strict))
+        self._writer = FrameWriter(spec)
+        self._last = -1
+        self._picture = _make_room(spec, [0])[0]
+
+    def read(self, chosen: Sequence[int]) -> NDArray[np.uint8]:
+        """The frames with these indices (T, H, W, C), none before the last one that was read. Raises DecodeError."""
+        frames = _make_room(self.spec, chosen)
+        for index, places in sorted(_place_frames(chosen).items()):
+            if index != self._last:
+                frame = next((frame for number, frame in self._frames if number == index), None)
+                if frame is None:
+                    raise DecodeError(
+                        f"{self.path}: its frames differ from one reading to the next", stage="decode"
+                    )
+                self._writer.write(frame, self._picture)
+                self._last = index
+            frames[places] = self._picture
+        return frames
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._opened.close()
 
 
 def _decode_all(source: Source, seen: FrameList, *, strict: bool) -> Iterator[av.VideoFrame]:
@@ -296,16 +387,6 @@ def _decode_all(source: Source, seen: FrameList, *, strict: bool) -> Iterator[av
                 yield frame
 
 
-def _time_frames(source: Source, pts: list[int | None]) -> list[float]:
-    """Seconds of each frame after the first: the times it came with where they rise, else by frame rate."""
-    known = [value for value in pts if value is not None]
-    if len(known) == len(pts) and all(a < b for a, b in pairwise(known)):
-        return [(value - known[0]) * source.seconds_per_tick for value in known]
-    stream = source.stream
-    rate = stream.average_rate or stream.guessed_rate or DEFAULT_FRAMES_PER_SECOND
-    return [float(i / rate) for i in range(len(pts))]
-
-
 def _say_loss(table: PacketTable, seen: FrameList, damage: str) -> str:
     left_out = f"{seen.damaged} damaged frames left out" if seen.damaged else ""
-    return "; ".join(part for part in (table.loss, left_out or damage) if part)
+    return "; ".join(part for part in (table.loss, left_out or damage, seen.note) if part)

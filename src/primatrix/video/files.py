@@ -10,7 +10,7 @@ from typing import get_args
 
 from primatrix.errors import DecodeError, InputError
 from primatrix.records import Failure, Media, Video
-from primatrix.video.identity import stamp_file
+from primatrix.video.identity import ON_WINDOWS, stamp_file
 
 __all__ = [
     "STILL_SUFFIXES",
@@ -176,7 +176,8 @@ def _walk(root: Path, suffixes: frozenset[str]) -> Iterator[Video | Failure]:
 def _describe_entry(entry: os.DirEntry[str], name: str) -> Video:
     """The Video of a file; one that vanished meanwhile or may not be looked at fails later, by itself."""
     try:
-        status = entry.stat()
+        # What Windows lists beside names tells neither a file's number nor the card's.
+        status = Path(entry.path).stat() if ON_WINDOWS else entry.stat()
     except OSError:
         return Video(Path(entry.path), name, 0, 0)
     return Video(Path(entry.path), name, status.st_size, status.st_mtime_ns, stamp_file(entry.path, status))

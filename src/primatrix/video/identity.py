@@ -16,7 +16,7 @@ from primatrix.errors import DecodeError
 from primatrix.records import Failure, Video
 from primatrix.video.reading import explain_reading
 
-__all__ = ["identify", "identify_all", "stamp_file"]
+__all__ = ["ON_WINDOWS", "identify", "identify_all", "stamp_file"]
 
 WHOLE_BYTES = 4 << 20  # a file up to this size is read through
 SAMPLE_BYTES = 256 << 10
@@ -25,7 +25,8 @@ DIGEST_BYTES = 16
 READERS, BATCH = (
     8,
     64,
-)  # threads, for most of the time goes by waiting for the disk; files that each takes at a time
+)  # threads, as most of the time is spent waiting for the disk; files that each takes at a time
+ON_WINDOWS = os.name == "nt"
 
 
 def identify(path: str | Path) -> bytes:
@@ -88,8 +89,11 @@ def stamp_file(path: str | Path, status: os.stat_result) -> bytes:
     """16 bytes for a file as it lies at its place: path, size, times of change, number in its file system.
 
     On the file systems of cameras' cards (FAT, exFAT) the number is another each time a card is put in, so that another
-    card at the same place is looked at anew.
+    card at the same place is looked at anew. On Windows it is the file's place on the card, and cards are told apart by
+    their serial number (`st_dev`), which elsewhere only names the slot.
     """
-    facts = (os.path.abspath(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)  # noqa: PTH100
+    volume = status.st_dev if ON_WINDOWS else 0
+    place = os.path.abspath(path)  # noqa: PTH100  # links stay as they are
+    facts = (place, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, volume)
     text = "\0".join(map(str, facts)).encode("utf-8", "surrogateescape")
     return hashlib.blake2b(text, digest_size=DIGEST_BYTES).digest()

@@ -1,13 +1,12 @@
-"""The packets of a video: read once without decoding, and what they say about its frames.
+"""The packets of a video: read once without decoding.
 
-A packet is one coded picture as the container holds it. Where the container's times can be trusted, the
-packets sorted by time are the frames, and any frame can be decoded from the keyframe before it.
+A packet is one coded picture as the container holds it.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import TypeAlias, cast
 
@@ -15,37 +14,41 @@ import av
 from av.error import FFmpegError
 from av.stream import Discard, Disposition
 
+from primatrix.choices import Stage
 from primatrix.errors import DecodeError
 from primatrix.video.avi_index import HEAD_BYTES, lists_everything
+from primatrix.video.clock import FrameTimes, time_frames
+from primatrix.video.pictures import find_rule
 from primatrix.video.reading import is_away
 from primatrix.video.truncation import find_loss
 
 __all__ = [
     "INTRA_IN_ANY_ORDER",
-    "FrameOrder",
+    "UNORDERED_CODECS",
     "PacketTable",
     "Source",
     "VideoPacket",
     "is_sound",
     "open_video",
-    "order_frames",
     "packets_between",
     "read_data",
     "read_packets",
     "tells_references",
+    "time_packets",
 ]
 
 VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"  # in quotes: PyAV's class takes no brackets when run
 
 KEPT_PACKETS_BYTES = 32 << 20  # packets of a larger file are read again instead of kept in memory
 PACKET_OVERHEAD_BYTES = 600  # what a kept packet costs beside its data: two hours of tiny ones are many
-TRUSTED_CONTAINERS = {"mov", "matroska", "mpegts", "asf", "flv"}
 # In AVI, times are counted, not written: right only where no picture is shown out of the order it was coded.
 UNORDERED_CODECS = {"mjpeg", "rawvideo", "png", "huffyuv", "ffvhuff", "ffv1", "dvvideo", "cinepak"}
 # Every picture stands alone, so that an AVI's index of them serves without reading the file through.
 INDEXED_CODECS = UNORDERED_CODECS - {"ffv1", "cinepak"}
 INTRA_IN_ANY_ORDER = {"mjpeg", "rawvideo", "png", "dvvideo", "prores", "dnxhd"}
-PROGRESSIVE_FIELD_ORDERS = {0, 1}  # AV_FIELD_UNKNOWN, AV_FIELD_PROGRESSIVE
+DEFAULT_FRAMES_PER_SECOND = 25  # where a file says nothing at all about time
+STATE_LENGTH = {"mov", "matroska", "avi", "asf", "flv"}
+MICROSECOND = 1e-6  # libav's unit for a whole file
 JPEG_MARKER, JPEG_SCAN = 0xFF, 0xDA
 OPEN_OPTIONS = {"protocol_whitelist": "file"}  # a playlist named .mp4 must not reach for the network
 
@@ -73,6 +76,25 @@ class Source:
         """Length of one unit of this stream's time stamps."""
         return float(self.stream.time_base or 0)
 
+    @property
+    def stated_seconds(self) -> float:
+        """How long the file's header says that the video is; 0 where it says nothing, and libav would guess."""
+        if self.container_name not in STATE_LENGTH:
+            return 0.0
+        if self.stream.duration:
+            return self.stream.duration * self.seconds_per_tick
+        return (self.container.duration or 0) * MICROSECOND
+
+    def time_frames(self, ticks: Sequence[int | None]) -> FrameTimes:
+        """The times of frames that came with these stamps, in the order of showing or of coding."""
+        rate = self.stream.average_rate or self.stream.guessed_rate or DEFAULT_FRAMES_PER_SECOND
+        return time_frames(
+            ticks,
+            frame_seconds=float(1 / rate),
+            tick_seconds=self.seconds_per_tick,
+            stated_seconds=self.stated_seconds,
+        )
+
 
 @dataclass(slots=True)
 class PacketTable:
@@ -83,14 +105,16 @@ class PacketTable:
     """
 
     pts: list[int | None] = field(default_factory=list)
+    dts: list[int | None] = field(default_factory=list)
     keyframe: list[bool] = field(default_factory=list)
-    shown: list[bool] = field(default_factory=list)  # False where an edit list hides the picture
+    shown: list[bool] = field(default_factory=list)  # False where it has no picture, or an edit list hides it
     damaged: int = 0
     packets: list[VideoPacket] = field(default_factory=list)
     places: list[tuple[int, int]] = field(default_factory=list)
     loss: str = ""  # how much of the file is missing, where that can be told
     may_pass: bool = False  # the loss: the disk failed, not the file
     _index_at: dict[int | None, int] = field(default_factory=dict)
+    _times: FrameTimes | None = None
 
     def find(self, packet: VideoPacket) -> int:
         """The row of a packet that was read again, -1 where it is in none as it was."""
@@ -117,7 +141,7 @@ def open_video(path: str | Path) -> Iterator[Source]:
         if isinstance(error, MemoryError):
             raise
         reason = error.strerror or type(error).__name__
-        stage = "read" if is_away(path, error) else "open"
+        stage: Stage = "read" if is_away(path, error) else "open"
         raise DecodeError(f"{path}: not readable as video: {reason}", stage=stage) from error
     with container:
         yield Source(container, _pick_stream(container, path), path)
@@ -169,11 +193,15 @@ def packets_between(
 def _read_again(
     source: Source, table: PacketTable, *, start: int, last: int
 ) -> Iterator[tuple[int, VideoPacket]]:
-    """Seek to the keyframe, or before it, and read on from there."""
-    for seek_pts in (table.pts[start], table.pts[0]):
-        source.container.seek(cast(int, seek_pts), stream=source.stream, any_frame=bool(table.places))
+    """Seek to the keyframe, or before it, and read on from there. A part's table begins in the middle of the file."""
+    # Some containers are searched by the times of showing, MPEG-TS by those of decoding.
+    stamps = [column[row] for row in (start, 0) for column in (table.pts, table.dts or table.pts)]
+    for stamp in (value for value in stamps if value is not None):
+        source.container.seek(stamp, stream=source.stream, any_frame=bool(table.places))
         packets = _demux(source)
         packet = next(packets, None)
+        while packet and packet.pts is not None and packet.pts < cast(int, table.pts[0]):
+            packet = next(packets, None)
         index = table.find(packet) if packet else -1
         if 0 <= index <= start:
             break
@@ -196,7 +224,7 @@ def read_packets(source: Source) -> PacketTable:
         return table
     table = PacketTable()
     try:
-        _add_packets(table, _demux(source))
+        _add_packets(table, _demux(source), source.stream.codec_context)
     except (FFmpegError, OSError) as error:
         if isinstance(error, MemoryError):
             raise
@@ -207,9 +235,20 @@ def read_packets(source: Source) -> PacketTable:
     table.loss = table.loss or find_loss(source.path, name, listed=listed, there=len(table))
     if not len(table):
         reason = table.loss or "no packet in the video stream"
-        stage = "read" if table.may_pass else "probe"
+        stage: Stage = "read" if table.may_pass else "probe"
         raise DecodeError(f"{source.path}: no picture in it: {reason}", stage=stage)
     return table
+
+
+def time_packets(source: Source, table: PacketTable) -> FrameTimes:
+    """The times of the pictures in a file, as its packets have them."""
+    if table._times is None:
+        pts = list(compress(table.pts, table.shown))
+        if None in pts:
+            stamps = zip(pts, compress(table.dts or table.pts, table.shown), strict=True)
+            pts = [dts if pts is None else pts for pts, dts in stamps]
+        table._times = source.time_frames(pts)
+    return table._times
 
 
 def _read_index(source: Source) -> PacketTable | None:
@@ -220,47 +259,30 @@ def _read_index(source: Source) -> PacketTable | None:
     entries = list(source.stream.index_entries)
     if not entries or not lists_everything(source.path, chunks):
         return None
-    table = PacketTable([e.timestamp for e in entries], [True] * len(entries), [True] * len(entries))
+    stamps: list[int | None] = [e.timestamp for e in entries]
+    everywhere = [True] * len(entries)
+    table = PacketTable(stamps, stamps, everywhere, everywhere)
     table.places.extend((e.pos + HEAD_BYTES, e.size) for e in entries)
     return table
 
 
-def _add_packets(table: PacketTable, packets: Iterator[VideoPacket]) -> None:
+def _add_packets(table: PacketTable, packets: Iterator[VideoPacket], context: av.VideoCodecContext) -> None:
     """Add a row per packet: the loop that a clip of many tiny packets spends its time in."""
     add_pts, add_keyframe, add_shown = table.pts.append, table.keyframe.append, table.shown.append
+    add_dts = table.dts.append
+    shows = find_rule(context.name, bytes(context.extradata or b""))
     kept, cost_bytes = table.packets, 0
     for packet in packets:
         add_pts(packet.pts)
+        add_dts(packet.dts)
         add_keyframe(packet.is_keyframe)
-        add_shown(not packet.is_discard)
+        add_shown((shows is None or shows(memoryview(cast(bytes, packet)))) and not packet.is_discard)
         table.damaged += packet.is_corrupt
         cost_bytes += packet.size + PACKET_OVERHEAD_BYTES
         if cost_bytes <= KEPT_PACKETS_BYTES:
             kept.append(packet)
         elif kept:
             kept.clear()
-
-
-@dataclass(frozen=True, slots=True)
-class FrameOrder:
-    """The frames of a video whose times can be trusted, in the order they are shown.
-
-    `packet[i]` is the packet that holds frame i, `pts[i]` its time; `keyframe_packet` and `keyframe_pts` are
-    the places where decoding can start, in the file's order, which is also the order of time.
-    """
-
-    packet: list[int]
-    pts: list[int]
-    keyframe_packet: list[int]
-    keyframe_pts: list[int]
-
-    def start_of(self, frame: int) -> int:
-        """The packet to start decoding at: the latest keyframe shown no later than the frame.
-
-        Not the latest in the file: pictures after an open group's keyframe may be shown before it and
-        lean on the group before.
-        """
-        return self.keyframe_packet[bisect_right(self.keyframe_pts, self.pts[frame]) - 1]
 
 
 def is_sound(packet: VideoPacket) -> bool:
@@ -288,43 +310,3 @@ def tells_references(context: av.VideoCodecContext) -> bool:
     # ISO/IEC 14496-15 section 8.3.3.1: version 1, then, 21 bytes on, 3 bits hold the layers' number (0: unknown).
     parameters = context.extradata or b""
     return len(parameters) > 21 and parameters[0] == 1 and parameters[21] >> 3 & 7 == 1
-
-
-def order_frames(source: Source, table: PacketTable) -> FrameOrder | None:
-    """The frames in the order they are shown, or None where the container's times cannot be trusted."""
-    if not _may_be_trusted(source, table) or None in table.pts:
-        return None
-    pts = cast(list[int], table.pts)
-    hidden = _hidden_pictures(source, table)
-    if hidden is None or len(set(pts)) != len(pts):
-        return None
-    shown = [i for i, is_shown in enumerate(table.shown) if is_shown and i not in hidden]
-    shown.sort(key=pts.__getitem__)
-    starts = [i for i, is_keyframe in enumerate(table.keyframe) if is_keyframe]
-    start_pts = [pts[i] for i in starts]
-    if not shown or pts[shown[0]] < start_pts[0] or start_pts != sorted(start_pts):
-        return None
-    return FrameOrder(shown, [pts[i] for i in shown], starts, start_pts)
-
-
-def _may_be_trusted(source: Source, table: PacketTable) -> bool:
-    context = source.stream.codec_context
-    if table.damaged or not table.keyframe[0]:
-        return False
-    if source.container_name == "avi":
-        return context.name in UNORDERED_CODECS
-    if source.container_name == "asf" and context.has_b_frames:
-        return False  # some writers put the order of coding where the time belongs
-    # Two fields of one picture may come as two packets.
-    by_field = context.field_order not in PROGRESSIVE_FIELD_ORDERS and context.name not in INTRA_IN_ANY_ORDER
-    return source.container_name in TRUSTED_CONTAINERS and not by_field
-
-
-def _hidden_pictures(source: Source, table: PacketTable) -> set[int] | None:
-    """Packets that are decoded and never shown: VP8's alternate references. None where that is unknown."""
-    if source.stream.codec_context.name not in ("vp8", "libvpx"):
-        return set()
-    if not table.packets:
-        return None
-    # RFC 6386 section 9.1: bit 4 of the first byte says whether the picture is shown.
-    return {i for i, packet in enumerate(table.packets) if not bytes(packet)[0] >> 4 & 1}

@@ -14,7 +14,7 @@ code around it, and the time limit is ten lines here.
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -24,6 +24,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar, cast
 
+from primatrix.choices import Stage
 from primatrix.errors import DecodeError, InputError, PrimatrixError
 from primatrix.records import Clip, ClipSpec, Failure, Video
 from primatrix.settings import check_least
@@ -193,7 +194,7 @@ class FilePool(Generic[Item, Result]):
         self._tasks.clear()
         self._queue.clear()
 
-    def map(self, items: Iterable[Item]) -> Iterator[Result | Failure]:
+    def map(self, items: Iterable[Item]) -> Generator[Result | Failure, None, None]:
         """A result or a Failure for every file, in their order; reads `items` only as far as needed."""
         if self.options.workers == 0:
             yield from (run_safely(self._work, item) for item in items)
@@ -232,7 +233,14 @@ class FilePool(Generic[Item, Result]):
             self._lose(worker, "time limit", f"not done after {self.options.time_limit_seconds:g} s")
 
     def _hand_out(self) -> None:
-        """Start workers while there is more to do than hands to do it, and give each idle one a task."""
+        """Start workers while there is more to do than hands to do it, and give each idle one a task.
+
+        One that died while it was idle gets none: it would count against the file.
+        """
+        for worker in [
+            worker for worker in self._workers if worker not in self._tasks and worker.has_ended()
+        ]:
+            self._lose(worker, "worker", f"the worker process died ({worker.describe_exit()})")
         while len(self._workers) < min(self.options.workers, len(self._queue) + len(self._tasks)):
             answer = partial(_run_batch, self._work)
             self._workers.append(start_worker(answer, memory_limit_bytes=self.options.memory_limit_bytes))
@@ -266,7 +274,7 @@ class FilePool(Generic[Item, Result]):
         self._queue.extendleft(reversed(retries))
         return None
 
-    def _lose(self, worker: Worker, stage: str, reason: str) -> None:
+    def _lose(self, worker: Worker, stage: Stage, reason: str) -> None:
         """A worker is gone or must go: its files are tried once more, each alone, or have failed."""
         task = self._tasks.get(worker)
         if not worker.ready:

@@ -8,11 +8,13 @@ from pathlib import Path
 from av.error import FFmpegError
 
 from primatrix.errors import DecodeError
+from primatrix.video.clock import FrameTimes
+from primatrix.video.dates import parse_date, read_idit
 from primatrix.video.files import is_still
-from primatrix.video.packets import PacketTable, Source, open_video, read_data, read_packets
+from primatrix.video.packets import PacketTable, Source, open_video, read_data, read_packets, time_packets
 from primatrix.video.stills import find_still_time, open_still, read_still
 
-__all__ = ["VideoFacts", "probe_video"]
+__all__ = ["VideoFacts", "gather_facts", "probe_still", "probe_video"]
 
 RECORDED_TIME_KEYS = ("com.apple.quicktime.creationdate", "creation_time", "date")
 
@@ -24,7 +26,8 @@ class VideoFacts:
     `frames` counts the pictures that are there, not all of which need decode. `rotation_degrees` is
     how far the camera's picture is turned counterclockwise to stand upright; width and height are before
     that. `recorded` is the container's time of recording where it has one, be it plausible or not, with a zone
-    only where it names one. `loss` says how much of a file that was cut short is there.
+    only where it names one. `loss` says how much of a file that was cut short is there, and which of its times were
+    wrong.
     """
 
     container: str
@@ -52,28 +55,31 @@ def probe_video(path: str | Path) -> VideoFacts:
     primatrix.errors.DecodeError: nothing.mp4: not readable as video: No such file or directory
     """
     if is_still(path):
-        return _probe_still(path)
+        return probe_still(path)
     with open_video(path) as source:
         if source.is_still:
-            return _probe_still(path)
-        table = read_packets(source)
-        stream = source.stream
-        rate = stream.average_rate or stream.guessed_rate
-        facts = {
-            "container": source.container_name,
-            "codec": stream.codec_context.name,
-            "frames_per_second": float(rate) if rate else 0.0,
-            "frames": sum(table.shown),
-            "declared_frames": stream.frames,
-            "duration_seconds": _measure_duration(source, table),
-            "recorded": _find_recorded_time({**source.container.metadata, **stream.metadata}),
-            "has_audio": bool(source.container.streams.audio),
-            "loss": table.loss,
-        }
-    return VideoFacts(**facts, **_look_at_frame(path))  # type: ignore[arg-type]  # values of several types
+            return probe_still(path)
+        return gather_facts(source, read_packets(source))
 
 
-def _probe_still(path: str | Path) -> VideoFacts:
+def gather_facts(source: Source, table: PacketTable) -> VideoFacts:
+    """The facts of a video whose packets have been read. Raises DecodeError where none of its pictures decodes."""
+    stream, times = source.stream, time_packets(source, table)
+    facts = {
+        "container": source.container_name,
+        "codec": stream.codec_context.name,
+        "frames_per_second": _measure_rate(source, times),
+        "frames": sum(table.shown),
+        "declared_frames": stream.frames,
+        "duration_seconds": times.duration_seconds,
+        "recorded": _find_recorded_time(source),
+        "has_audio": bool(source.container.streams.audio),
+        "loss": "; ".join(part for part in (table.loss, times.note) if part),
+    }
+    return VideoFacts(**facts, **_look_at_frame(source.path))  # type: ignore[arg-type]  # values of several types
+
+
+def probe_still(path: str | Path) -> VideoFacts:
     """The facts of a still, which is one frame and lasts no time; its size is that of the upright picture."""
     with open_still(path) as picture:
         height_px, width_px = read_still(path).shape[:2]
@@ -114,21 +120,17 @@ def _look_at_frame(path: str | Path) -> dict[str, int | str]:
     raise DecodeError(f"{path}: none of its pictures can be decoded", stage="decode")
 
 
-def _measure_duration(source: Source, table: PacketTable) -> float:
-    """From the first picture's time to the end of the last one's, as the packets have it."""
-    known = sorted(pts for pts in table.pts if pts is not None)
-    if len(known) < 2:
-        return float(len(table) / (source.stream.average_rate or 1))
-    span = (known[-1] - known[0]) * source.seconds_per_tick
-    return span * len(known) / (len(known) - 1)
+def _measure_rate(source: Source, times: FrameTimes) -> float:
+    """Frames per second as the container has it, as counted where its times are wrong; 0 where nothing tells."""
+    if times.note:
+        return len(times.pts_seconds) / times.duration_seconds
+    rate = source.stream.average_rate or source.stream.guessed_rate
+    return float(rate) if rate else 0.0
 
 
-def _find_recorded_time(metadata: dict[str, str]) -> datetime | None:
-    for key in RECORDED_TIME_KEYS:
-        text = metadata.get(key, "").strip()
-        try:
-            if ":" in text:  # a date alone is no time
-                return datetime.fromisoformat(text)
-        except ValueError:
-            continue
-    return None
+def _find_recorded_time(source: Source) -> datetime | None:
+    metadata = {**source.container.metadata, **source.stream.metadata}
+    texts = [metadata.get(key, "") for key in RECORDED_TIME_KEYS]
+    if source.container_name == "avi":
+        texts.append(read_idit(source.path))
+    return next((moment for text in texts if (moment := parse_date(text))), None)

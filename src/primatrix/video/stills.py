@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from primatrix.choices import Stage
 from primatrix.errors import DecodeError
+from primatrix.video.dates import parse_date
 from primatrix.video.reading import may_pass
 
 __all__ = ["Still", "find_still_time", "open_still", "read_still"]
@@ -16,7 +18,6 @@ __all__ = ["Still", "find_still_time", "open_still", "read_still"]
 Still = Image.Image
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")
 WIDE_MODES = ("I", "F")  # 32 bits per pixel: nobody knows which value is white
-EXIF_TIME_FORMAT = "%Y:%m:%d %H:%M:%S"
 # What Pillow's readers raise on damaged files: they parse with struct and indices.
 DAMAGE = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError, OverflowError,
@@ -33,12 +34,12 @@ def open_still(path: str | Path) -> Still:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # on large pictures and odd metadata: nothing to be done about them
+            # On large pictures and odd metadata: nothing to be done about them.
+            warnings.simplefilter("ignore")
             return Image.open(path, formats=FORMATS)
     except UnidentifiedImageError:
-        reason, stage = "no jpeg, png, tiff or webp", "open"
+        reason = "no jpeg, png, tiff or webp"
+        stage: Stage = "open"
     except DAMAGE as error:
         reason, stage = _say(error), "read" if may_pass(error) else "open"
     raise DecodeError(f"{path}: not readable as a picture: {reason}", stage=stage)
@@ -66,7 +67,7 @@ def read_still(path: str | Path) -> NDArray[np.uint8]:
             upright = _make_narrow(ImageOps.exif_transpose(picture))
             return np.asarray(upright.convert("RGB"))
         except DAMAGE as error:
-            stage = "read" if may_pass(error) else "decode"
+            stage: Stage = "read" if may_pass(error) else "decode"
             raise DecodeError(f"{path}: damaged or cut short: {_say(error)}", stage=stage) from error
 
 
@@ -74,9 +75,8 @@ def find_still_time(picture: Still) -> datetime | None:
     """When the picture was taken, by its EXIF, with a time zone only where it names one."""
     try:
         tags = picture.getexif().get_ifd(ExifTags.IFD.Exif)
-        time = datetime.strptime(str(tags[ExifTags.Base.DateTimeOriginal]).strip("\0 "), EXIF_TIME_FORMAT)
-        zone = str(tags.get(ExifTags.Base.OffsetTimeOriginal, "")).strip("\0 ")
-        return datetime.fromisoformat(f"{time.isoformat()}{zone}")
+        time = str(tags[ExifTags.Base.DateTimeOriginal]).strip("\0 ")
+        return parse_date(time + str(tags.get(ExifTags.Base.OffsetTimeOriginal, "")))
     except DAMAGE:
         return None
 

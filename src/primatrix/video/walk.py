@@ -1,22 +1,21 @@
 """Videos walked in windows, many at once in worker processes: what a file is, and the frames of each of its windows.
 
-A long video comes in parts of a few windows, so that memory does not grow with its length. The parts after the first
-open the file anew; in containers whose times are not to be trusted each part decodes it from the start.
+A long video comes in parts (see `parts`), so that memory does not grow with its length.
 """
 
-import math
+from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from primatrix.records import ClipSpec, Failure, Video
-from primatrix.video.decode import decode_clip
+from primatrix.video.parts import Part, PartReader, Sequel, Start, TimesLie, Windows
 from primatrix.video.pool import FilePool, PoolOptions
-from primatrix.video.probe import VideoFacts, probe_video
-from primatrix.video.windows import choose_in_windows, plan_windows
+from primatrix.video.probe import VideoFacts
 
 __all__ = ["Walk", "walk_videos"]
 
@@ -25,6 +24,9 @@ MOST_WINDOWS_AT_ONCE = (
 )
 MOST_BYTES_AT_ONCE = 32 << 20
 TIME_LIMIT_SECONDS = 300.0
+
+Result: TypeAlias = Start | Windows | TimesLie
+Pool: TypeAlias = FilePool[Part, Result]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,13 +49,6 @@ class Walk:
     may_pass: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Part(Video):
-    """A video to be read from one of its windows on."""
-
-    first: int = 0
-
-
 def walk_videos(
     videos: Iterable[Video], spec: ClipSpec, *, window_seconds: float, workers: int | None = None
 ) -> Iterator[Walk | Failure]:
@@ -67,53 +62,76 @@ def walk_videos(
     options = PoolOptions(time_limit_seconds=TIME_LIMIT_SECONDS)
     if workers is not None:
         options = replace(options, workers=workers)
-    most = max(1, min(MOST_WINDOWS_AT_ONCE, MOST_BYTES_AT_ONCE // math.prod(spec.shape)))
-    work = partial(_read_part, spec, window_seconds, most)
-    # Two pools: map() of one cannot be asked for more while it is being read. The second starts only when needed.
-    with FilePool(work, options=options) as pool, FilePool(work, options=options) as pool_of_rest:
-        for result in pool.map(_make_part(video, first=0) for video in videos):
-            yield result
-            if isinstance(result, Walk) and not result.is_last:
-                yield from _read_rest(result, pool_of_rest)
-
-
-def _make_part(video: Video, *, first: int) -> _Part:
-    return _Part(video.path, video.name, video.size_bytes, video.mtime_ns, video.stamp, first)
-
-
-def _read_rest(start: Walk, pool: FilePool[_Part, Walk]) -> Iterator[Walk]:
-    """The parts after the first one."""
-    step = len(start.frames)
-    firsts = range(step, start.window_count, step)
-    parts = [_make_part(start.video, first=first) for first in firsts]
-    for first, result in zip(firsts, pool.map(parts), strict=True):
-        if isinstance(result, Walk):
-            yield result
-        else:
-            seconds = start.facts.duration_seconds / start.window_count
-            last = min(first + step, start.window_count)
-            note = f"{first * seconds:.0f} to {last * seconds:.0f} s not readable: {result.reason}"
-            lost = replace(start, frames=start.frames[:0], pts_seconds=start.pts_seconds[:0], note=note)
-            yield replace(lost, first=first, is_last=first == firsts[-1], may_pass=result.may_pass)
-
-
-def _read_part(spec: ClipSpec, window_seconds: float, most: int, part: _Part) -> Walk:
-    """Facts and the frames of at most so many windows, in a worker. Raises DecodeError."""
-    facts, first = probe_video(part.path), part.first
-    windows = plan_windows(facts.duration_seconds, window_seconds=window_seconds)
-    stop = min(first + most, len(windows))
-    choose = partial(choose_in_windows, spec, windows, part=range(first, stop))
-    clip = decode_clip(part.path, spec, name=part.name, choose=choose)
-    frames = clip.frames.reshape(-1, *spec.shape)  # (w * T, H, W, C) -> (w, T, H, W, C)
-    pts_seconds = clip.pts_seconds.reshape(len(frames), spec.frames)
-    return Walk(
-        part,
-        facts,
-        len(windows),
-        first,
-        frames,
-        pts_seconds,
-        is_last=stop == len(windows),
-        note=clip.note,
-        may_pass=clip.may_pass,
+    reader = PartReader(
+        spec, window_seconds=window_seconds, most_windows=MOST_WINDOWS_AT_ONCE, most_bytes=MOST_BYTES_AT_ONCE
     )
+    alone = replace(options, batch=1)
+    with ExitStack() as stack:
+        stack.callback(reader.close)  # which has read by itself where there are no workers
+        # Three pools: map() of one cannot be asked for more while it is being read. Workers start when needed. Only
+        # one goes on where it stopped, so that it is the one that holds the file open.
+        starts = stack.enter_context(Pool(reader, options=options))
+        passages = stack.enter_context(Pool(reader, options=alone))
+        sequels = stack.enter_context(Pool(reader, options=replace(alone, workers=min(1, options.workers))))
+        waiting: deque[Video] = deque()
+        for result in starts.map(_take_up(videos, waiting)):
+            video = waiting.popleft()
+            if isinstance(result, Start):
+                yield _show(video, result, result.windows, first=0, is_last=not result.rest)
+                yield from _read_rest(video, result, passages, sequels)
+            elif isinstance(result, Failure):
+                yield result
+
+
+def _take_up(videos: Iterable[Video], waiting: deque[Video]) -> Iterator[Part]:
+    """Each video as a part that is all of it; `waiting` are those taken up and not yet shown."""
+    for video in videos:
+        waiting.append(video)
+        yield _make_part(video)
+
+
+def _make_part(video: Video, *, first: int = 0, in_order: bool = False, damage: str = "") -> Part:
+    return Part(
+        video.path, video.name, video.size_bytes, video.mtime_ns, video.stamp,
+        first=first, in_order=in_order, damage=damage,
+    )  # fmt: skip
+
+
+def _read_rest(video: Video, start: Start, passages: Pool, sequels: Pool) -> Iterator[Walk]:
+    """The parts after the first one; where a part's times lie, all from there on anew."""
+    parts = start.rest
+    while parts:
+        pool = passages if parts[0].content and not isinstance(parts[0].content, Sequel) else sequels
+        left: tuple[Part, ...] = ()
+        with closing(pool.map(parts)) as results:
+            for part, result in zip(parts, results, strict=False):  # closed early where times lie
+                if isinstance(result, TimesLie):
+                    left = (_make_part(video, first=part.first, in_order=True, damage=result.damage),)
+                    break
+                if isinstance(result, Start):
+                    left = result.rest
+                    yield _show(video, result, result.windows, first=part.first, is_last=not left)
+                elif isinstance(result, Windows):
+                    stop = part.first + part.count
+                    whole = replace(start, note="", may_pass=False)
+                    yield _show(video, whole, result, first=part.first, is_last=stop == start.window_count)
+                else:
+                    yield _lose(video, start, part, result)
+        parts = left
+
+
+def _show(video: Video, start: Start, windows: Windows, *, first: int, is_last: bool) -> Walk:
+    return Walk(
+        video, start.facts, start.window_count, first, windows.frames, windows.pts_seconds, is_last,
+        start.note, start.may_pass,
+    )  # fmt: skip
+
+
+def _lose(video: Video, start: Start, part: Part, failure: Failure) -> Walk:
+    """A part that could not be read, or all that was left."""
+    seconds = start.facts.duration_seconds / start.window_count
+    stop = part.first + part.count if part.content else start.window_count
+    note = f"{part.first * seconds:.0f} to {stop * seconds:.0f} s not readable: {failure.reason}"
+    nothing = Windows(start.windows.frames[:0], start.windows.pts_seconds[:0])
+    lost = replace(start, note=note, may_pass=failure.may_pass)
+    return _show(video, lost, nothing, first=part.first, is_last=stop == start.window_count)

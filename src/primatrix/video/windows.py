@@ -23,8 +23,12 @@ STRETCH = 1.25  # a window may be longer than the trained clips by as much
 Floats = NDArray[np.float64]
 
 
-def plan_windows(duration_seconds: float, *, window_seconds: float = DEFAULT_WINDOW_SECONDS) -> Floats:
+def plan_windows(
+    duration_seconds: float, *, window_seconds: float = DEFAULT_WINDOW_SECONDS, frames: int | None = None
+) -> Floats:
     """Start and end of each window in seconds, (W, 2), W at least 1; together they are the clip.
+
+    Of a clip with so many `frames` there are no more windows than that: time-lapse has minutes between its frames.
 
     >>> plan_windows(60.0).tolist()
     [[0.0, 15.0], [15.0, 30.0], [30.0, 45.0], [45.0, 60.0]]
@@ -33,6 +37,7 @@ def plan_windows(duration_seconds: float, *, window_seconds: float = DEFAULT_WIN
     """
     length = duration_seconds / window_seconds
     count = max(1, math.ceil(length - (STRETCH - 1) - TIME_TOLERANCE_SECONDS))
+    count = count if frames is None else min(count, max(frames, 1))
     edges = np.linspace(0.0, duration_seconds, count + 1)
     return np.stack([edges[:-1], edges[1:]], axis=1)
 
@@ -61,9 +66,12 @@ def choose_in_windows(
         if first >= last:
             first = min(max(first - 1, 0), len(pts_seconds) - 1)
             last = first + 1
-        inside = [index - first for index in keyframes if first <= index < last]
+        inside = keyframes[bisect_left(keyframes, first) : bisect_left(keyframes, last)]
         places = choose_frames(
-            spec.sampler, spec.frames, pts_seconds=pts_seconds[first:last], keyframes=inside
+            spec.sampler,
+            spec.frames,
+            pts_seconds=pts_seconds[first:last],
+            keyframes=[index - first for index in inside],
         )
         chosen += [first + place for place in places]
     return chosen

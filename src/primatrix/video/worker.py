@@ -64,6 +64,10 @@ class Worker:
         """Whether its deadline is over and nothing it has sent waits to be read."""
         return self.deadline is not None and self.deadline <= monotonic() and not self.pipe.poll()
 
+    def has_ended(self) -> bool:
+        """Whether the process is gone."""
+        return self.process.exitcode is not None
+
     def kill(self) -> None:
         """End it at once, whatever it does; `wait_gone` afterwards."""
         self.process.kill()
@@ -144,7 +148,7 @@ def _limit_memory(limit_bytes: int) -> None:
     sizes = Path("/proc/self/statm")
     if resource is None or not sizes.exists():
         return
-    used = int(sizes.read_text().split()[0]) * resource.getpagesize()
+    used = int(sizes.read_text(encoding="ascii").split()[0]) * resource.getpagesize()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     wanted = used + limit_bytes
     resource.setrlimit(
