@@ -80,24 +80,6 @@ def test_only_an_empty_cell_of_text_is_missing(tmp_path: Path) -> None:
     assert table["hog"].isna().tolist() == [True, False]
 
 
-def test_for_a_spreadsheet_no_cell_begins_as_a_formula_and_numbers_stay(tmp_path: Path) -> None:
-    table = pd.DataFrame(
-        {"=site": ["=1+1", "+49", "-2.5", "@SUM(A1)", "\t=1", "-north", "＝1", "a=b", ""], "hog": [-1.5] * 9},
-        index=pd.Index(["-a.mp4", *"bcdefghi"], name="filepath"),
-    )
-    path = write_table(table, tmp_path / "t.csv", for_spreadsheet=True)
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
-    assert rows[0] == ["filepath", "'=site", "hog"]
-    assert [row[1] for row in rows[1:]] == [
-        "'=1+1", "+49", "-2.5", "'@SUM(A1)", "'\t=1", "'-north", "'＝1", "a=b", "",
-    ]  # fmt: skip
-    assert (rows[1][0], {row[2] for row in rows[1:]}) == ("'-a.mp4", {"-1.5"})
-    assert table.columns[0] == "=site"
-    plain = write_table(table, tmp_path / "plain.csv")
-    assert pd.read_csv(plain, dtype=str, keep_default_na=False)["=site"].tolist() == table["=site"].tolist()
-
-
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
 @pytest.mark.parametrize(("separator", "end"), [(",", "\n"), (";", "\r\n"), ("\t", "\r\n"), (";", "\r")])
 def test_a_table_is_read_as_excel_writes_it(tmp_path: Path, encoding: str, separator: str, end: str) -> None:
@@ -174,3 +156,21 @@ def test_no_cell_changes_with_the_way_a_table_is_written(
     if not is_other:  # what is UTF-8 as well is read as that
         path.write_bytes(text.encode(encoding))
         assert read_text_table(path, needed=()).to_numpy().tolist() == table.to_numpy().tolist()
+
+
+def test_for_a_spreadsheet_no_cell_begins_as_a_formula_and_numbers_stay(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {"=site": ["=1+1", "+49", "-2.5", "@SUM(A1)", "\t=1", "-north", "＝1", "a=b", ""], "hog": [-1.5] * 9},
+        index=pd.Index(["-a.mp4", *"bcdefghi"], name="filepath"),
+    )
+    path = write_table(table, tmp_path / "t.csv", for_spreadsheet=True)
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["filepath", "'=site", "hog"]
+    assert [row[1] for row in rows[1:]] == [
+        "'=1+1", "+49", "-2.5", "'@SUM(A1)", "'\t=1", "'-north", "'＝1", "a=b", "",
+    ]  # fmt: skip
+    assert (rows[1][0], {row[2] for row in rows[1:]}) == ("'-a.mp4", {"-1.5"})
+    assert table.columns[0] == "=site"
+    plain = write_table(table, tmp_path / "plain.csv")
+    assert pd.read_csv(plain, dtype=str, keep_default_na=False)["=site"].tolist() == table["=site"].tolist()

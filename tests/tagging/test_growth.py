@@ -65,7 +65,7 @@ def test_a_new_clip_in_front_is_the_only_one_looked_at(
     assert looked_at == ["IMG_0000.avi"]
     assert run.results.predictions["filepath"].tolist() == [f"IMG_000{i}.avi" for i in (0, 1, 2, 3, 9)]
     pd.testing.assert_frame_equal(run.results.probabilities.iloc[1:], first.probabilities)
-    assert run.summary().splitlines()[0] == "since the last run: 1 new, 0 changed, 4 known"
+    assert run.summary().splitlines()[1] == "since the last run: 1 new, 0 changed, 4 known"
     whole = predict_folder(card, model, tmp_path / "anew", workers=0).results
     np.testing.assert_allclose(run.results.probabilities, whole.probabilities, atol=4e-3)  # other batches
     pd.testing.assert_frame_equal(run.results.clips, whole.clips)
@@ -79,7 +79,7 @@ def test_a_changed_file_is_looked_at_again(
     looked_at.clear()
     run = predict_folder(card, model, tmp_path / "out", workers=0)
     assert looked_at == ["IMG_0002.avi"]
-    assert run.summary().splitlines()[0] == "since the last run: 0 new, 1 changed, 3 known"
+    assert run.summary().splitlines()[1] == "since the last run: 0 new, 1 changed, 3 known"
     assert run.results.clips["frame_count"].tolist()[:3] == [8, 10, 10]
 
 
@@ -112,7 +112,7 @@ def test_rows_of_files_that_are_gone_are_kept_and_it_is_said(
     (card / "IMG_0009.avi").unlink()
     run = predict_folder(card, model, tmp_path / "out", spec=spec, workers=0)
     line = "since the last run: 0 new, 0 changed, 2 known; 2 no longer there (their rows are kept)"
-    assert run.summary().splitlines()[0] == line
+    assert run.summary().splitlines()[1] == line
     after = Results.read(tmp_path / "out")
     for name in ("predictions", "clips", "sightings", "failures"):
         pd.testing.assert_frame_equal(getattr(after, name), getattr(before, name))
@@ -191,7 +191,7 @@ def test_what_cannot_be_read_just_now_keeps_the_answer_it_had(
         (mounted / name).chmod(0)
     with as_anyone():
         run = predict_folder(mounted, model, out, workers=0)
-    assert run.summary().splitlines()[0] == (
+    assert run.summary().splitlines()[1] == (
         "since the last run: 1 new, 0 changed, 3 known; 1 cannot be read just now (their earlier answers stand)"
     )
     pd.testing.assert_frame_equal(run.results.probabilities.iloc[:4], first.results.probabilities)

@@ -47,6 +47,10 @@ UNORDERED_CODECS = {"mjpeg", "rawvideo", "png", "huffyuv", "ffvhuff", "ffv1", "d
 INDEXED_CODECS = UNORDERED_CODECS - {"ffv1", "cinepak"}
 INTRA_IN_ANY_ORDER = {"mjpeg", "rawvideo", "png", "dvvideo", "prores", "dnxhd"}
 DEFAULT_FRAMES_PER_SECOND = 25  # where a file says nothing at all about time
+HOLD_WHOLE_PICTURES = {
+    "mov",
+    "matroska",
+}  # ISO/IEC 14496-15: an H.264 or HEVC sample is a picture with its slices
 STATE_LENGTH = {"mov", "matroska", "avi", "asf", "flv"}
 MICROSECOND = 1e-6  # libav's unit for a whole file
 JPEG_MARKER, JPEG_SCAN = 0xFF, 0xDA
@@ -224,7 +228,7 @@ def read_packets(source: Source) -> PacketTable:
         return table
     table = PacketTable()
     try:
-        _add_packets(table, _demux(source), source.stream.codec_context)
+        _add_packets(table, source)
     except (FFmpegError, OSError) as error:
         if isinstance(error, MemoryError):
             raise
@@ -266,13 +270,15 @@ def _read_index(source: Source) -> PacketTable | None:
     return table
 
 
-def _add_packets(table: PacketTable, packets: Iterator[VideoPacket], context: av.VideoCodecContext) -> None:
+def _add_packets(table: PacketTable, source: Source) -> None:
     """Add a row per packet: the loop that a clip of many tiny packets spends its time in."""
     add_pts, add_keyframe, add_shown = table.pts.append, table.keyframe.append, table.shown.append
     add_dts = table.dts.append
-    shows = find_rule(context.name, bytes(context.extradata or b""))
+    context, shows = source.stream.codec_context, None
+    if not (source.container_name in HOLD_WHOLE_PICTURES and context.name in ("h264", "hevc")):
+        shows = find_rule(context.name, bytes(context.extradata or b""))
     kept, cost_bytes = table.packets, 0
-    for packet in packets:
+    for packet in _demux(source):
         add_pts(packet.pts)
         add_dts(packet.dts)
         add_keyframe(packet.is_keyframe)
