@@ -87,7 +87,7 @@ def test_what_failed_is_tried_again_on_demand(
         "predict a benchmark": ("predict", data, "--model", model, "--out", tmp_path / "p.csv", *of_store),
     }  # fmt: skip
     with monkeypatch.context() as patch:
-        for place in ("pool._decode_video", "walk._read_part"):
+        for place in ("pool._decode_video", "parts.PartReader.__call__"):
             patch.setattr(f"primatrix.video.{place}", give_up)
         assert run(*words[command]).code in (1, 2)  # of no clip at all nothing can be learned
     failed = run(*words[command])
