@@ -53,13 +53,25 @@ def test_fewer_than_no_workers_are_refused(
         ("thresholds", "high", "thresholds: got 'high', wanted a number from 0 to 1 by species"),
         ("thresholds", {"duiker": "0.5"}, "thresholds: got {'duiker': '0.5'}"),
         ("thresholds", {"duiker": float("nan")}, "thresholds: got {'duiker': nan}"),
-        ("operating_points", [], "operating_points: got [], wanted task, score and threshold by name"),
+        (
+            "operating_points",
+            [],
+            "operating_points: got [], wanted task, score, threshold and promise by name",
+        ),
         ("operating_points", {"skip": 1}, "operating_points: got {'skip': 1}"),
         (
             "operating_points",
-            {"find": {"task": "find", "score": "lion", "threshold": 0.5}},
+            {"find": {"task": "find", "score": "lion", "threshold": None}},
             "operating_points: got score 'lion', wanted one of its species",
         ),
+        (
+            "operating_points",
+            {"skip": {"task": "skip", "score": "blank", "threshold": 0.5}},
+            "operating_points: got {'skip': {'task': 'skip'",
+        ),
+        ("calibration", 1, "calibration: got 1"),
+        ("to_watch", ["x"], "to_watch: got ['x']"),
+        ("model_digest", 5, "model_digest: got 5"),
         ("settings", [1], "settings: got [1]"),
         ("settings", {"interval_minutes": "x"}, "settings: got {'interval_minutes': 'x'}"),
         ("created", "yesterday", "created: got 'yesterday', wanted a time in ISO 8601, or nothing"),
@@ -81,6 +93,18 @@ def test_odd_values_in_run_json_are_one_line_for_every_command(
     for words in (("report", folder), ("export", folder, "--out", tmp_path / "out.csv"),
                   ("export", folder, "--to", "megadetector", "--out", tmp_path / "out.json")):  # fmt: skip
         check_one_line(run(*words), f"{folder}: run.json: {said}", "run `primatrix predict` again")
+
+
+def test_a_run_json_without_the_facts_that_were_added_later_is_read(
+    run: Run, example: Results, tmp_path: Path
+) -> None:
+    folder = example.write(tmp_path / "results")
+    facts = json.loads((folder / "run.json").read_text())
+    for name in ("model_digest", "calibration", "to_watch"):
+        del facts[name]
+    (folder / "run.json").write_text(json.dumps(facts))
+    ended = run("export", folder, "--out", tmp_path / "out.csv")
+    assert (ended.code, ended.err) == (0, "")
 
 
 def test_json_that_is_nested_too_deeply_is_one_line(

@@ -1,8 +1,12 @@
+import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
+from primatrix.errors import InputError
 from primatrix.results.columns import complete_facts
 from primatrix.results.origin import Origin, name_origin, read_origin, write_origin
 from primatrix.results.results import Results
@@ -48,3 +52,12 @@ def test_results_that_name_no_model_and_no_files_say_nothing_of_them(
     example.write(tmp_path)
     pd.read_csv(tmp_path / "clips.csv").drop(columns="digest").to_csv(tmp_path / "clips.csv", index=False)
     assert read_origin(tmp_path / "predictions.csv") == Origin("lrcn", "")
+
+
+def test_files_that_are_none_by_name_are_one_line(tmp_path: Path) -> None:
+    table = tmp_path / "submission.csv"
+    table.write_text("filepath,hog\na.mp4,0.5\n")
+    digest = hashlib.sha256(table.read_bytes()).hexdigest()
+    name_origin(table).write_text(json.dumps({"table_sha256": digest, "files": 5}))
+    with pytest.raises(InputError, match="files: got int, wanted files by name; delete it, or predict again"):
+        read_origin(table)

@@ -70,7 +70,7 @@ def test_every_video_has_its_row_and_what_is_known_of_it(footage: Path, model: M
     assert set(found.sightings["filepath"]) == {names[1], names[2], names[3], names[5]}
     assert found.facts["thresholds"] == LOW
     assert found.facts["settings"]["site_from"] == "{site}/{file}"
-    assert run.summary().count("\n") == 4
+    assert run.summary().count("\n") == 5  # the first says how many could not be read
     assert found.facts["to_watch"].startswith("not calibrated: watch all, ")
     assert f"\nto watch: {found.facts['to_watch']}\n" in run.summary()
 
@@ -147,7 +147,7 @@ def test_a_finished_prediction_repeated_looks_at_nothing_and_gives_the_same(
     looked_at.clear()
     run = predict_folder(footage, model, tmp_path / "out", workers=0)
     assert (looked_at, read_files(tmp_path / "out")) == ([], first)
-    assert run.summary().splitlines()[0] == "since the last run: 0 new, 0 changed, 6 known"
+    assert run.summary().splitlines()[1] == "since the last run: 0 new, 0 changed, 6 known"
 
 
 def test_a_damaged_part_of_the_answers_is_asked_for_again(

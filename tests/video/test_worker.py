@@ -1,8 +1,10 @@
 import math
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -112,3 +114,38 @@ def test_settling_leaves_nothing_old_to_be_collected_again() -> None:
     code += "settle_memory(); print(gc.get_freeze_count() > 0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_worker_starts_waits_until_it_is_whole_and_then_ends_it(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """Else the worker, whose first message never comes whole, prints a traceback."""
+    kind, started = multiprocessing.get_context("spawn").Process, []
+    start = kind.start
+
+    def start_interrupted(process: multiprocessing.process.BaseProcess) -> None:
+        other = threading.Thread(target=os.kill, args=(os.getpid(), number))
+        other.start()  # as the system does, which hands a signal to whichever thread does not mask it
+        other.join()
+        time.sleep(0.05)
+        start(process)
+        started.append(process)
+
+    class AskedToEndError(Exception):
+        pass
+
+    def end(number: int, frame: object) -> None:
+        raise AskedToEndError
+
+    monkeypatch.setattr(kind, "start", start_interrupted)
+    before = signal.signal(number, end)
+    try:
+        with pytest.raises(AskedToEndError):
+            start_worker(math.sqrt, memory_limit_bytes=1 << 30)
+    finally:
+        signal.signal(number, before)
+    (process,) = started
+    process.join(10)
+    assert process.exitcode == -signal.SIGKILL

@@ -48,7 +48,7 @@ FORMULA = (
     "＋",
     "－",
     "＠",
-)  # the last are as wide as a Chinese letter
+)  # the last: as wide as Chinese letters
 # `007` is a name, not the number 7.
 TEXT_COLUMNS = (*NAME_COLUMNS, "label", "labels", "site", "split")
 # What stands for no number, as spreadsheets, R and pandas write it. In text only an empty cell is none: a site may be

@@ -169,8 +169,16 @@ def _is_point(value: object) -> bool:
     """Whether it is an operating point: what it is for, by which score, from where on (None: nowhere)."""
     if not isinstance(value, Mapping) or value.get("task") not in ("skip", "find"):
         return False
-    threshold = value.get("threshold", "")
-    return isinstance(value.get("score"), str) and (threshold is None or _is_share(threshold))
+    if not isinstance(value.get("score"), str) or "threshold" not in value:
+        return False
+    return value["threshold"] is None or (_is_share(value["threshold"]) and _is_promise(value))
+
+
+def _is_promise(value: Mapping[str, Any]) -> bool:  # Any: JSON values of several types
+    """Whether an operating point says what share it loses, how surely (nothing: in the mean), and of what."""
+    confidence, unit = value.get("confidence", ""), value.get("unit")
+    sure = confidence is None or _is_share(confidence)
+    return _is_share(value.get("max_loss")) and sure and isinstance(unit, str) and bool(unit.split())
 
 
 def _is_moment(value: object) -> bool:
@@ -201,8 +209,11 @@ RIGHT_FACTS: Mapping[str, tuple[Callable[[Any], bool], str]] = MappingProxyType(
     ),
     "operating_points": (
         lambda value: isinstance(value, Mapping) and all(map(_is_point, value.values())),
-        "task, score and threshold by name",
+        "task, score, threshold and promise by name",
     ),
+    "model_digest": (_is_text, "a digest, or nothing"),
+    "calibration": (lambda value: isinstance(value, Mapping), "what the probabilities were calibrated on, by name"),
+    "to_watch": (_is_text, "words, or nothing"),
     "primatrix_version": (_is_text, "a version"),
     "created": (_is_moment, "a time in ISO 8601, or nothing"),
     "timezone": (_is_text, "the name of a time zone, or nothing"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from primatrix.disk import read_json, read_text_table, write_json
+from primatrix.errors import InputError
 
 __all__ = ["Origin", "name_origin", "read_origin", "write_origin"]
 
@@ -61,6 +62,11 @@ def read_origin(path: str | Path) -> Origin | None:
     if not name_origin(path).is_file():
         return None
     facts = read_json(name_origin(path))
+    if not isinstance(facts.get("files") or {}, dict):
+        raise InputError(
+            f"{name_origin(path)}: files: got {type(facts['files']).__name__}, wanted files by name; delete it, or "
+            "predict again"
+        )
     if facts.get("table_sha256") != _digest_table(path):
         return None
     files = {str(name): str(file) for name, file in dict(facts.get("files") or {}).items()}

@@ -187,7 +187,7 @@ def _read_facts(path: Path) -> dict[str, Any]:  # Any: JSON values of several ty
             "its end: name it, or run the same predict again"
         )
     try:
-        facts = read_json(path)
+        facts = {**{name: RUN_FACTS[name] for name in FACTS_MAY_LACK}, **read_json(path)}
     except InputError as error:
         raise InputError(f"{error} with {', '.join(RUN_FACTS)}; run `primatrix predict` again") from error
     try:

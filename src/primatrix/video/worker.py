@@ -28,11 +28,7 @@ Answer = Callable[[Any], Any]
 
 START_LIMIT_SECONDS = 300.0  # importing from a slow network drive
 GONE_LIMIT_SECONDS = 10.0
-ASKING = (
-    "SIGINT",
-    "SIGTERM",
-    "SIGHUP",
-)  # Ctrl-C, a batch system and a closed terminal tell parent and workers alike
+ASKING = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C, a batch system and a closed terminal
 
 _starting = threading.Lock()
 
@@ -97,17 +93,20 @@ def start_worker(answer: Answer, *, memory_limit_bytes: int) -> Worker:
     process = context.Process(
         target=_serve, args=(theirs, answer, memory_limit_bytes), name="primatrix-worker", daemon=True
     )
-    with _main_hidden(), _interrupts_held():
-        process.start()
+    try:
+        with _main_hidden(), _interrupts_held(), _handlers_held():
+            process.start()
+    except BaseException:  # what was held back comes now
+        if process.pid is not None:
+            process.kill()
+        raise
     theirs.close()
     return Worker(process, ours)
 
 
 def _serve(pipe: Pipe, answer: Answer, memory_limit_bytes: int) -> None:
     """The life of a worker process."""
-    for name in ASKING:  # they are for the parent, which ends its workers
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _limit_memory(memory_limit_bytes)
     settle_memory()
@@ -173,12 +172,36 @@ def _main_hidden() -> Iterator[None]:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """A new process inherits the mask: Ctrl-C while it starts makes it print no traceback, nor leaves it half begun."""
+    """A new process inherits the mask: Ctrl-C while it starts makes it print no traceback."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {getattr(signal, name) for name in ASKING})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _handlers_held() -> Iterator[None]:
+    """What this program's handlers do waits until the block is done: a process half begun prints a traceback.
+
+    A mask does not see to that: the system hands a signal to any thread, and Python runs its handler in the main one.
+    """
+    if threading.current_thread() is not threading.main_thread():  # handlers run in that alone
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ASKING if hasattr(signal, name)]
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    ours = {number: handler for number, handler in handlers.items() if callable(handler)}
+    came: list[int] = []
+    for number in ours:
+        signal.signal(number, lambda number, frame: came.append(number))  # noqa: ARG005  # as handlers are called
+    try:
+        yield
+    finally:
+        for number, handler in ours.items():
+            signal.signal(number, handler)
+        for number in came[:1]:
+            ours[number](number, None)
