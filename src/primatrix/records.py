@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from primatrix.errors import InputError
 
@@ -20,9 +20,11 @@ if TYPE_CHECKING:  # NumPy takes longer to load than a line of help may take
 
 __all__ = [
     "SIZES_PX",
+    "Box",
     "Clip",
     "ClipSpec",
     "Colour",
+    "Crop",
     "DatasetType",
     "Failure",
     "Media",
@@ -164,6 +166,39 @@ class Video:
                 "utf-8", "surrogateescape"
             )
             object.__setattr__(self, "stamp", hashlib.blake2b(facts, digest_size=16).digest())
+
+
+class Box(NamedTuple):
+    """A part of an upright picture, in shares of its width and height from the top left.
+
+    >>> Box(0.0, 0.0, 0.5, 1.0).share_with(Box(0.25, 0.0, 0.5, 1.0))
+    0.3333333333333333
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    def share_with(self, other: "Box") -> float:
+        """What both cover, as a share of what either covers (intersection over union)."""
+        wide = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
+        high = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
+        both = max(wide, 0.0) * max(high, 0.0)
+        return both / (self.width * self.height + other.width * other.height - both)
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """Where to look closely: a frame of a clip, when it was, which part of it, and how much is new there.
+
+    `novelty`, 0 to 4, is what is new in the patch, spread over the whole frame (see `video.crops`); 0: no patch at all.
+    """
+
+    frame: int
+    seconds: float
+    box: Box
+    novelty: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

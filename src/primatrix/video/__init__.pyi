@@ -1,3 +1,4 @@
+from .crops import choose_crops as choose_crops
 from .dates import count_hours as count_hours
 from .decode import decode_clip as decode_clip
 from .encode import write_clip as write_clip
