@@ -23,7 +23,7 @@ def test_a_row_per_clip_tells_its_site_deployment_and_time(tmp_path: Path) -> No
 
 def test_a_site_with_a_space_at_its_end_is_no_other_site(tmp_path: Path) -> None:
     table = read(tmp_path, "filename,site\na.mp4,north\nb.mp4,north \n")
-    assert table.look_up(["a.mp4", "b.mp4"]).to_numpy().tolist() == [["north", "north", ""]] * 2
+    assert table.look_up(["a.mp4", "b.mp4"]).to_numpy().tolist() == [["north", "north", "", ""]] * 2
 
 
 def test_a_row_per_folder_is_of_all_clips_below_it_the_deepest_first(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from primatrix.errors import InputError
@@ -75,6 +75,7 @@ def list_expected(results: Results) -> tuple[list[tuple[str, str]], list[tuple[o
 
 @pytest.mark.parametrize("to", ["csv", "long-csv", "megadetector", "speciesnet", "camtrap-dp"])
 @given(drawn=results_of_any_kind())
+@example(drawn=([("0.mp4", "ok", {"0": 0.0})], [("0.mp4", "0", 0.0, 0.0, 0.0, 0.0)], ["0"]))
 @settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 def test_round_trips_lose_nothing_the_format_can_hold(
     tmp_path_factory: pytest.TempPathFactory, to: str, drawn: Drawn, give: Give, make_results: Make

@@ -45,6 +45,7 @@ def test_processes_that_are_killed_cost_no_file_and_no_byte(tmp_path: Path) -> N
             killed.extend(multiprocessing.active_children())
             for worker in killed:
                 worker.kill()
+                worker.join()  # a process takes a moment to die, in which it could be given another file
 
     draw_all(list_all(tmp_path / "killed"), SPEC, workers=2, on_progress=kill_all)
     assert [worker.exitcode for worker in killed] == [-9, -9]

@@ -248,7 +248,6 @@ class _Scale:
         is_old = OLD_DETECTOR.search(str(info.get("detector") or ""))
         default = OLD_THRESHOLD if is_old else DEFAULT_THRESHOLD
         self.threshold = _take_threshold(detector, "typical_detection_threshold", default)
-        self.class_threshold = _take_threshold(classifier, "typical_classification_threshold", 0.0)
         self.names = {
             str(key): str(name) for key, name in take_object(found, "classification_categories").items()
         }
@@ -259,6 +258,8 @@ class _Scale:
             raise MalformedError("no `detection_categories`, wanted names by number")
         stated = take_object(classifier, "thresholds", where="info.classifier_metadata.")
         self.is_ours = bool(stated)
+        least = _take_threshold(classifier, "typical_classification_threshold", 0.0)
+        self.class_threshold = 0.0 if self.is_ours else least  # a stretch of ours is of the species it names
 
     def name(self, detection: Mapping[str, Json], file: str) -> str:
         ranked = _take_pairs(detection.get("classifications"), f"{file}: classifications")

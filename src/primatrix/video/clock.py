@@ -140,7 +140,9 @@ def _take_jumps_away(
     """Stamps in seconds without their jumps, the usual step, and what was done; `frames_on` to the next stamp."""
     steps = np.diff(stamps)
     usual = _usual_step(stamps) if len(steps) > 1 else min(abs(float(steps[0])), frame_seconds)
-    usual /= float(np.median(frames_on))
+    usual /= float(
+        np.quantile(frames_on, 0.5, method="lower")
+    )  # so many frames the lower median of steps is long
     bad = _find_steps_back(stamps, steps)
     bad |= _find_leaps(steps, bad, GAP_FRAMES * usual * frames_on, stated_seconds)
     if not bad.any():
