@@ -158,33 +158,31 @@ def train(
         architecture, config=config, change=change or [], flags=flags, by_folds=folds is not None
     )
     batch_size = min(batch_size, DRY_RUN_CLIPS) if spec.dry_run else batch_size
+    common: dict[str, Any] = {  # Any: values of several types
+        "batch_size": batch_size, "seed": spec.seed, "store": store, "retry_failed": retry_failed, "workers": workers,
+    }  # fmt: skip
     if is_benchmark(data):
-        given = {"--labels": labels, "--held-out-sites": held_out_sites, "--size": size,
-                 "--media": media != "videos"}  # fmt: skip
-        tell_unused(given)
-        clips = make_spec(frames, None, colour, kind=kind)
-        dataset = Dataset(
-            data, kind, batch_size=batch_size, seed=spec.seed, spec=clips, store=store, retry_failed=retry_failed,
-            workers=workers,
-        )  # fmt: skip
+        tell_unused({"--labels": labels, "--held-out-sites": held_out_sites, "--size": size,
+                     "--media": media != "videos"})  # fmt: skip
+        dataset = Dataset(data, kind, spec=make_spec(frames, None, colour, kind=kind), **common)
     elif labels is None:
         raise InputError(f"{data}: got no label file, wanted --labels FILE (or a benchmark folder)")
     else:
+        held_out = split_commas(held_out_sites)
         dataset = Dataset.from_folder(
-            data, make_spec(frames, size, colour), labels=labels, held_out_sites=split_commas(held_out_sites),
-            media=media, batch_size=batch_size, seed=spec.seed, store=store,
-            retry_failed=retry_failed, workers=workers,
-        )  # fmt: skip
+            data,
+            make_spec(frames, size, colour),
+            labels=labels,
+            held_out_sites=held_out,
+            media=media,
+            **common,
+        )
     if spec.dry_run:
         dataset.look_ahead_clips = batch_size
     make_model = partial(
-        build_model,
-        architecture,
-        species=dataset.class_names,
-        spec=dataset.spec,
-        seed=spec.seed,
+        build_model, architecture, species=dataset.class_names, spec=dataset.spec, seed=spec.seed,
         **read_options(option or []),
-    )
+    )  # fmt: skip
     with ProgressDisplay(quiet=quiet) as display, closing(dataset):
         run_training(make_model, dataset, spec=spec, folds=folds, out=out, quiet=quiet,
                      on_progress=display.on_progress)  # fmt: skip
