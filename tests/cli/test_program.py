@@ -21,7 +21,7 @@ from primatrix.records import ClipSpec
 
 Run = Callable[..., Any]  # Any: conftest's Ended
 HEADINGS = {
-    "Trying it out": ["demo", "simulate", "info"],
+    "Trying it out": ["demo", "simulate", "info", "encoders"],
     "Footage": ["scan", "downsample", "pack"],
     "Learning": ["train"],
     "Answers": ["predict"],
