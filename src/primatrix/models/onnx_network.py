@@ -152,6 +152,8 @@ def list_tensors(graph: Any) -> Iterator[Any]:  # Any: an optional library, not 
     for node in graph.node:
         for attribute in node.attribute:
             yield from (attribute.t, *attribute.tensors)
+            for part in (attribute.sparse_tensor, *attribute.sparse_tensors):
+                yield from (part.values, part.indices)
 
 
 def read_input(
