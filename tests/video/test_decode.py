@@ -146,6 +146,17 @@ def test_any_mix_of_groups_rates_and_samplers_is_exact(
     assert_exact(path, ClipSpec(frames=data.draw(st.integers(1, 70)), sampler=sampler))
 
 
+@pytest.mark.parametrize("rate", [1, 2, 15, 30])
+@pytest.mark.parametrize("gaps_ms", [[10, 10], [10, 10, 10], [10, 400], [10, 10, 10, 75]])
+def test_a_length_stated_wrong_by_less_than_a_second_leaves_times_alone(
+    make_video: MakeVideo, tmp_path: Path, rate: int, gaps_ms: list[int]
+) -> None:
+    times = np.cumsum(gaps_ms).tolist()
+    path = make_video(tmp_path / "a.mp4", frames=len(times), rate=rate, times_ms=times, options={"bf": "1"})
+    assert is_trusted(path)
+    assert_exact(path, ClipSpec(frames=3))
+
+
 @pytest.mark.parametrize(
     ("suffix", "codec", "pixel_format", "size"),
     [

@@ -124,14 +124,22 @@ def _time_by_rate(count: int, frame_seconds: float, stated_seconds: float) -> Fr
 
 
 def _is_too_long(duration: float, by_rate: float, stated: float) -> bool:
-    """Whether the container's length and rate both say that it is much less."""
-    return stated > 0 and duration > MOST_TIMES_AS_LONG * max(stated, by_rate)
+    """Whether the container's length and rate both say that it is much less.
+
+    By more than a second: of few frames a writer that delays them states less than their times.
+    """
+    stated_most = max(stated, by_rate)
+    is_much = duration > MOST_TIMES_AS_LONG * stated_most
+    return stated > 0 and is_much and not _is_same(stated_most, duration)
 
 
 def _is_too_short(duration: float, by_rate: float, stated: float) -> bool:
-    """Whether the container's length and rate agree that it is much more; in MP4 they are made from the times."""
+    """Whether the container's length and rate agree that it is much more.
+
+    In MP4 both are made from the times and what the last frame lasts, which alone may be a second.
+    """
     agree = abs(stated - by_rate) <= SAME_SHARE * stated
-    return agree and stated > MOST_TIMES_AS_LONG * duration
+    return agree and stated > MOST_TIMES_AS_LONG * duration and not _is_same(stated, duration)
 
 
 def _take_jumps_away(
