@@ -174,7 +174,7 @@ def test_only_decoding_and_encoding_modules_import_the_codec() -> None:
         names |= {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
         if any(n == "av" or n.startswith("av.") for n in names):
             users_of_codec.add(module)
-    wanted = ("packets", "pixels", "decode", "probe", "encode")
+    wanted = ("packets", "pixels", "closeups", "decode", "probe", "encode")
     assert users_of_codec == {f"primatrix.video.{name}" for name in wanted}
 
 

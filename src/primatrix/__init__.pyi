@@ -41,6 +41,7 @@ from .models import list_encoders as list_encoders
 from .models import list_models as list_models
 from .models import load_encoder as load_encoder
 from .models import load_model as load_model
+from .models import look_closely as look_closely
 from .models import predict_batches as predict_batches
 from .models import read_keras_weights as read_keras_weights
 from .records import Clip as Clip

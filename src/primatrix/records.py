@@ -44,6 +44,8 @@ SIZES_PX: Mapping[str, tuple[int, int]] = MappingProxyType(
 )
 """Height and width of the benchmark's clips."""
 MAX_SIDE_PX = 8192
+WHOLE_PICTURES = 2  # at least, beside close-ups
+CLOSEUP_FIELDS = frozenset({"closeups", "looks"})
 MUCH_LOST = 0.03  # share of the inputs: a few broken files are usual, more is a fault of card, disk or copy
 
 
@@ -54,6 +56,10 @@ class ClipSpec:
     `crop` (top, bottom) is what to cut off the upright picture before resizing, the camera's info bars, as shares of
     its height: a bar takes the same share of a camera's 720 and 1080 lines and of a small copy, though not as many
     pixels. Whole numbers of any type do for `frames`, `height_px` and `width_px`, and give the same key.
+
+    With `closeups`, up to so many of the frames are crops of what moves, cut from the full-size picture and resized as
+    the others are; the rest are whole pictures, the first and the last of them at the ends of the clip. They are sought
+    among `looks` pictures that the sampler takes.
 
     >>> spec = ClipSpec(frames=15, height_px=16, width_px=16)
     >>> spec.shape
@@ -68,13 +74,22 @@ class ClipSpec:
     colour: Colour = "grey"
     sampler: Sampler = "uniform"
     crop: tuple[float, float] = (0.0, 0.0)
+    closeups: int = 0
+    looks: int = 15
 
     def __post_init__(self) -> None:
-        for name in ("frames", "height_px", "width_px"):
+        for name in ("frames", "height_px", "width_px", "closeups", "looks"):
             object.__setattr__(self, name, _to_whole(f"ClipSpec.{name}", getattr(self, name)))
         object.__setattr__(self, "crop", _to_crop(self.crop))
         if self.frames < 1:
             raise InputError(f"ClipSpec.frames: got {self.frames}, wanted 1 or more")
+        if self.closeups and not 0 < self.closeups <= self.frames - WHOLE_PICTURES:
+            raise InputError(
+                f"ClipSpec.closeups: got {self.closeups} of {self.frames} frames, wanted 0 or more, and "
+                f"{WHOLE_PICTURES} fewer than frames"
+            )
+        if self.looks < 1:
+            raise InputError(f"ClipSpec.looks: got {self.looks}, wanted 1 or more")
         for name in ("height_px", "width_px"):
             if not 1 <= getattr(self, name) <= MAX_SIDE_PX:
                 raise InputError(f"ClipSpec.{name}: got {getattr(self, name)}, wanted 1 to {MAX_SIDE_PX}")
@@ -95,6 +110,11 @@ class ClipSpec:
         return (self.frames, self.height_px, self.width_px, self.channels)
 
     @property
+    def sampled(self) -> int:
+        """How many pictures of a video the sampler takes."""
+        return self.looks if self.closeups else self.frames
+
+    @property
     def key(self) -> str:
         """A short name that depends on the values alone, readable at its start: `15x16x16-grey-…`."""
         values = json.dumps(self.to_dict(), sort_keys=True)
@@ -107,11 +127,13 @@ class ClipSpec:
         >>> ClipSpec(frames=15).describe()
         '15 grey frames of 16x16 (uniform)'
         """
-        return f"{self.frames} {self.colour} frames of {self.height_px}x{self.width_px} ({self.sampler})"
+        kind = f"{self.closeups} of them close-ups, {self.sampler}" if self.closeups else self.sampler
+        return f"{self.frames} {self.colour} frames of {self.height_px}x{self.width_px} ({kind})"
 
     def to_dict(self) -> dict[str, Any]:  # Any: JSON values of several types
-        """Plain values for JSON."""
-        return {**asdict(self), "crop": list(self.crop)}
+        """Plain values for JSON. Those of close-ups are named only where there are some."""
+        values = {**asdict(self), "crop": list(self.crop)}
+        return values if self.closeups else {k: v for k, v in values.items() if k not in CLOSEUP_FIELDS}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ClipSpec":  # Any: JSON values of several types
@@ -121,7 +143,7 @@ class ClipSpec:
         True
         """
         known = set(cls.__dataclass_fields__)
-        if set(values) != known:
+        if set(values) not in (known, known - CLOSEUP_FIELDS):
             raise InputError(f"ClipSpec: got fields {sorted(values)}, wanted {sorted(known)}")
         return cls(**{**values, "crop": tuple(values["crop"])})
 
@@ -193,19 +215,23 @@ class Crop:
     """Where to look closely: a frame of a clip, when it was, which part of it, and how much is new there.
 
     `novelty`, 0 to 4, is what is new in the patch, spread over the whole frame (see `video.crops`); 0: no patch at all.
+    `box` is what to cut, `patch` the part of it that is new, without what lies around.
     """
 
     frame: int
     seconds: float
     box: Box
     novelty: float
+    patch: Box
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
     """Decoded, sampled, resized frames of one video.
 
-    `frames` is uint8 (T, H, W, C); `pts_seconds` float64 (T,), seconds from the video's first frame.
+    `frames` is uint8 (T, H, W, C); `pts_seconds` float64 (T,), seconds from the video's first frame. Where the spec
+    asks for close-ups, `boxes` float32 (T, 5) says what each frame is about: the patch that is new in it (left, top,
+    width and height in shares of the upright picture) and how new it is (see `Crop`); else it is None.
     `note` is empty for a whole file, else says what part of it could be decoded (status "partial"). `may_pass`: what is
     missing could not be read just now (a drive that answers no more, say), and may be there another time.
     """
@@ -215,6 +241,7 @@ class Clip:
     pts_seconds: "NDArray[np.float64]"
     note: str = ""
     may_pass: bool = False
+    boxes: "NDArray[np.float32] | None" = None
 
     @property
     def status(self) -> Literal["ok", "partial"]:

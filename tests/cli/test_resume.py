@@ -24,10 +24,10 @@ SERVER = """
 import os, shlex, signal, sys, time
 import torch
 import primatrix.cli
-from primatrix.data import dataset, store
+from primatrix.data import dataset, keeping
 from primatrix.models import batches as prediction
 from primatrix.tagging import folder as tagging
-store.MOST_CLIPS_IN_SHARD = dataset.AHEAD = prediction.CLIPS_READ_AT_ONCE = tagging.CHUNK_VIDEOS = 16
+keeping.Pixels.most_in_shard = dataset.AHEAD = prediction.CLIPS_READ_AT_ONCE = tagging.CHUNK_VIDEOS = 16
 for line in sys.stdin:
     child = os.fork()
     if child == 0:

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from primatrix.data import shards, store
+from primatrix.data import shards
+from primatrix.data.keeping import Pixels
 from primatrix.data.loader import ClipLoader, pack_folder
 from primatrix.data.store import Store
 from primatrix.records import Clip, ClipSpec, Failure, Video
@@ -181,7 +182,7 @@ def test_three_hundred_shards_are_read_with_256_handles(
         (card / f"{i:03}.avi").write_bytes(
             one + b"JUNK" + (2).to_bytes(4, "little") + i.to_bytes(2, "little")
         )
-    monkeypatch.setattr(store, "MOST_CLIPS_IN_SHARD", 1)
+    monkeypatch.setattr(Pixels, "most_in_shard", 1)
     opened = Store(tmp_path / "store", SPEC)
     assert opened.pack(find_videos(card), options=HERE).ok == 300
     assert len(shards.list_shards(opened.folder)) == 300

@@ -189,12 +189,12 @@ def test_a_damaged_shard_is_named_in_one_line(tmp_path: Path, videos: list[Video
 
 PACK = """
 import sys
-from primatrix.data import store
+from primatrix.data import keeping, store
 from primatrix.video import find_videos
 from primatrix.records import ClipSpec
 from primatrix.video import PoolOptions
 folder, target, workers = sys.argv[1:4]
-store.MOST_CLIPS_IN_SHARD = 16
+keeping.Pixels.most_in_shard = 16
 def limit_files(progress):
     if progress.done >= 48 and "limit" in sys.argv:
         import resource

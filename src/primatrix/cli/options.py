@@ -48,11 +48,13 @@ Data = Annotated[
     typer.Argument(metavar="DATA", help="A benchmark folder (train_labels.csv, …), or any folder of videos."),
 ]
 LabelFile = Annotated[Path, typer.Argument(metavar="LABELS", help="Label file, wide or long.")]
+FRAMES = 15  # of a clip, as the benchmark's walk-through takes them
+
 Kind = Annotated[
     DatasetType, typer.Option("--type", help="Which clips of a benchmark folder.", rich_help_panel=CLIPS)
 ]
 ModelFolder = Annotated[Path, typer.Option("--model", help="Folder of a trained model.")]
-Frames = Annotated[int, typer.Option(help="Frames per clip.", rich_help_panel=CLIPS)]
+Frames = Annotated[int | None, typer.Option(help="Frames per clip; default: 15.", rich_help_panel=CLIPS)]
 Size = Annotated[
     str | None,
     typer.Option(
@@ -61,7 +63,7 @@ Size = Annotated[
         rich_help_panel=CLIPS,
     ),
 ]
-Channels = Annotated[Colour, typer.Option(help="Of the frames.", rich_help_panel=CLIPS)]
+Channels = Annotated[Colour | None, typer.Option(help="Of the frames; default: grey.", rich_help_panel=CLIPS)]
 Look = Annotated[
     Media,
     typer.Option("--media", help="What is looked for in one's own folder.", rich_help_panel=CLIPS),
@@ -126,14 +128,16 @@ def parse_sizes(text: str) -> tuple[DatasetType, ...]:
     return tuple(known[word] for word in words)
 
 
-def make_spec(frames: int, size: str | None, colour: Colour, *, kind: DatasetType = "nano") -> ClipSpec:
+def make_spec(
+    frames: int | None, size: str | None, colour: Colour | None, *, kind: DatasetType = "nano"
+) -> ClipSpec:
     """The clip that --frames, --size and --colour ask for; without --size as large as the benchmark's of this kind.
 
     >>> make_spec(15, None, "grey").shape, make_spec(15, None, "rgb", kind="micro").shape
     ((15, 16, 16, 1), (15, 64, 64, 3))
     """
     height_px, width_px = SIZES_PX[kind] if size is None else parse_size(size)
-    return ClipSpec(frames, height_px, width_px, colour)
+    return ClipSpec(FRAMES if frames is None else frames, height_px, width_px, colour or "grey")
 
 
 def parse_size(text: str) -> tuple[int, int]:

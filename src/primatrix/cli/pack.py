@@ -32,9 +32,9 @@ def pack(
     model: Annotated[
         Path | None, typer.Option(help="Pack what this trained model wants to see.", rich_help_panel=CLIPS)
     ] = None,
-    frames: Frames = 15,
+    frames: Frames = None,
     size: Size = None,
-    colour: Channels = "grey",
+    colour: Channels = None,
     media: Look = "videos",
     store: StoreFolder = None,
     retry_failed: RetryFailed = False,

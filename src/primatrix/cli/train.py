@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from primatrix.choices import Device
 from primatrix.cli.options import (
     MACHINE,
     Channels,
@@ -33,15 +34,22 @@ from primatrix.records import OnProgress
 
 if TYPE_CHECKING:  # they load torch
     from primatrix.data import Dataset
-    from primatrix.models import Model
+    from primatrix.models import Features, Model
     from primatrix.training import TrainSpec
 
 __all__ = ["train"]
 
+RECOMMENDED, BENCHMARKED = "linear_probe", "lrcn"  # for one's own footage; as the benchmark's walk-through
 LABELS, NETWORK, TRAINING = "Labels", "Network", "Training"
+VAL_SIZE = 0.3  # of the clips: a linear probe learns from all, and is judged by those left out in turn
 DRY_RUN_CLIPS = 4  # in a batch and decoded at a time, so that a dry run takes seconds with any footage
 
-Architecture = Annotated[str, typer.Option(help="Which network.", rich_help_panel=NETWORK)]
+Architecture = Annotated[
+    str | None,
+    typer.Option(
+        help="Which network; default: linear_probe, of a benchmark folder lrcn.", rich_help_panel=NETWORK
+    ),
+]
 Option = Annotated[
     list[str] | None,
     typer.Option(
@@ -118,11 +126,11 @@ def train(
     held_out_sites: HeldOutSites = "",
     folds: Folds = None,
     kind: Kind = "nano",
-    frames: Frames = 15,
+    frames: Frames = None,
     size: Size = None,
-    colour: Channels = "grey",
+    colour: Channels = None,
     media: Look = "videos",
-    architecture: Architecture = "lrcn",
+    architecture: Architecture = None,
     option: Option = None,
     config: Config = None,
     change: Change = None,
@@ -147,6 +155,7 @@ def train(
     from primatrix.models import build_model
     from primatrix.training import check_run_folder
 
+    architecture = architecture or (BENCHMARKED if is_benchmark(data) else RECOMMENDED)
     out = out or Path("runs", architecture)
     check_run_folder(out)
     flags = {
@@ -158,34 +167,63 @@ def train(
         architecture, config=config, change=change or [], flags=flags, by_folds=folds is not None
     )
     batch_size = min(batch_size, DRY_RUN_CLIPS) if spec.dry_run else batch_size
+    options = read_options(option or [])
+    keeping = look(
+        architecture,
+        options,
+        device=spec.device,
+        given={"--frames": frames, "--size": size, "--colour": colour},
+    )
     common: dict[str, Any] = {  # Any: values of several types
         "batch_size": batch_size, "seed": spec.seed, "store": store, "retry_failed": retry_failed, "workers": workers,
+        "keeping": keeping,
     }  # fmt: skip
     if is_benchmark(data):
         tell_unused({"--labels": labels, "--held-out-sites": held_out_sites, "--size": size,
                      "--media": media != "videos"})  # fmt: skip
-        dataset = Dataset(data, kind, spec=make_spec(frames, None, colour, kind=kind), **common)
+        clips = keeping.spec if keeping else make_spec(frames, None, colour, kind=kind)
+        dataset = Dataset(data, kind, spec=clips, **common)
     elif labels is None:
         raise InputError(f"{data}: got no label file, wanted --labels FILE (or a benchmark folder)")
     else:
+        clips = keeping.spec if keeping else make_spec(frames, size, colour)
         held_out = split_commas(held_out_sites)
         dataset = Dataset.from_folder(
             data,
-            make_spec(frames, size, colour),
+            clips,
             labels=labels,
             held_out_sites=held_out,
             media=media,
+            val_size=0.0 if keeping else VAL_SIZE,
             **common,
         )
     if spec.dry_run:
         dataset.look_ahead_clips = batch_size
     make_model = partial(
-        build_model, architecture, species=dataset.class_names, spec=dataset.spec, seed=spec.seed,
-        **read_options(option or []),
-    )  # fmt: skip
+        build_model, architecture, species=dataset.class_names, spec=dataset.spec, seed=spec.seed, **options
+    )
     with ProgressDisplay(quiet=quiet) as display, closing(dataset):
         run_training(make_model, dataset, spec=spec, folds=folds, out=out, quiet=quiet,
                      on_progress=display.on_progress)  # fmt: skip
+
+
+def look(
+    architecture: str,
+    options: dict[str, Any],  # Any: values of several types
+    *,
+    device: Device,
+    given: dict[str, object],
+) -> "Features | None":
+    """What the network looks at in place of pixels: of a linear probe, features of close-ups and whole pictures."""
+    if architecture != RECOMMENDED:
+        return None
+    from primatrix.models import choose_processor, look_closely
+
+    unused = [name for name, value in given.items() if value is not None]
+    if unused:
+        tell(f"{', '.join(unused)}: not used, {RECOMMENDED} looks at pictures as its encoder wants them")
+    named = {name: options[name] for name in ("encoder", "digest") if options.get(name)}
+    return look_closely(**named, processor=choose_processor(device))
 
 
 def read_recipe(
@@ -237,11 +275,11 @@ def run_training(
     from primatrix.training import is_leader, train_folds
     from primatrix.training import train as run
 
-    split = dataset.describe_split()
+    model = make_model()
+    split = dataset.describe_split(in_turn=model.name == RECOMMENDED)
     if folds is not None:  # refuses folds that cannot be, in a dry run too
         split_folds(dataset.labels, sites=dataset.sites, folds=folds)
         split = describe_folds(dataset.labels, sites=dataset.sites, folds=folds)
-    model = make_model()
     for line in [] if quiet else split:  # before hours of work, not only after them
         tell(line)
     if folds is not None and not spec.dry_run:

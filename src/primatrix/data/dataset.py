@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -11,14 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from primatrix.data.cache import default_store
 from primatrix.data.draws import Sampling, draw_epoch, weigh_clips
+from primatrix.data.keeping import Keeping, Kept
 from primatrix.data.loader import ClipLoader
 from primatrix.errors import InputError
-from primatrix.footage import match_names, pick_like
+from primatrix.footage import match_names
 from primatrix.interchange import read_labels
 from primatrix.labels import describe_split, read_submission_format, split_clips, split_labels, split_sites
 from primatrix.measures import class_frequencies
 from primatrix.progress import ShowProgress, show_progress
-from primatrix.records import SIZES_PX, ClipSpec, DatasetType, Failure, Media
+from primatrix.records import SIZES_PX, ClipSpec, DatasetType, Failure, Media, Video
 from primatrix.video import find_videos
 
 __all__ = ["Dataset"]
@@ -28,7 +29,6 @@ MEASURED = 256  # training clips, to say how long they last
 TRIAL_CLIPS = (512, 128)  # training and test rows of a trial run (test=True)
 
 FloatTable = NDArray[np.float32]
-Frames = NDArray[np.uint8]
 
 
 class Dataset:
@@ -39,7 +39,7 @@ class Dataset:
     grey, 0-255; `num_frames` is 15 with `reduce_frames`, else 30; a `spec` asks for others.
     Clips are decoded on first use and kept in `store` (default: a folder in the user's cache). One that failed is
     tried again where the disk or a permission had kept it from being read, where its file changed, or with
-    `retry_failed`.
+    `retry_failed`. With `keeping`, batches have what that makes of clips in place of their frames.
 
     Training clips come in an order drawn from `seed` (`shuffle=False`: in file order), epoch after epoch
     without end. A training clip that cannot be decoded is replaced by the next one, a validation clip left
@@ -72,6 +72,7 @@ class Dataset:
         store: str | Path | None = None,
         retry_failed: bool = False,
         workers: int | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
         if dataset_type not in SIZES_PX:
             raise InputError(f"dataset_type: got {dataset_type!r}, wanted one of {', '.join(SIZES_PX)}")
@@ -79,8 +80,8 @@ class Dataset:
         self.dataset_type, self.reduce_frames = dataset_type, reduce_frames
         self.val_size, self.test = val_size, test
         if not self.datapath.is_dir():
-            raise InputError(f"{datapath}: no such folder; wanted one with train_labels.csv, "
-                             f"submission_format.csv and {dataset_type}/")  # fmt: skip
+            raise InputError(f"{datapath}: no such folder; wanted one with train_labels.csv, submission_format.csv "
+                             f"and {dataset_type}/")  # fmt: skip
         wanted = read_submission_format(self.datapath / "submission_format.csv")
         labels = read_labels(self.datapath / "train_labels.csv").spell(wanted.columns).table
         if set(labels.columns) != set(wanted.columns):
@@ -98,8 +99,7 @@ class Dataset:
         spec = spec or ClipSpec(15 if reduce_frames else 30, height, width)
         self._set_parts(split_clips(labels, val_size=val_size, seed=0), wanted)
         self._set_batches(batch_size, shuffle=shuffle, seed=seed)
-        kept = Path(store or default_store(self.datapath))
-        self._open(ClipLoader(videos, spec, store=kept, retry_failed=retry_failed, workers=workers))
+        self._open(videos, spec, store, retry_failed=retry_failed, workers=workers, keeping=keeping)
 
     @classmethod
     def from_folder(
@@ -117,6 +117,7 @@ class Dataset:
         store: str | Path | None = None,
         retry_failed: bool = False,
         workers: int | None = None,
+        keeping: Keeping | None = None,
     ) -> Self:
         """A dataset over one's own folder of videos, in any depth of subfolders.
 
@@ -145,8 +146,7 @@ class Dataset:
         rows = pd.DataFrame(0.0, index=names, columns=parts[0].columns)
         self._set_parts(parts, rows)
         self._set_batches(batch_size, shuffle=True, seed=seed)
-        kept = Path(store or default_store(self.datapath))
-        self._open(ClipLoader(videos, spec, store=kept, retry_failed=retry_failed, workers=workers))
+        self._open(videos, spec, store, retry_failed=retry_failed, workers=workers, keeping=keeping)
         return self
 
     def __repr__(self) -> str:
@@ -157,7 +157,7 @@ class Dataset:
 
     # --- batches -----------------------------------------------------------------------------------------
 
-    def batches(self) -> Iterator[tuple[Frames, FloatTable]]:
+    def batches(self) -> Iterator[tuple[Kept, FloatTable]]:
         """Endless training batches: x (batch_size, T, H, W, C) uint8, y (batch_size, num_classes) float32."""
         while True:
             start = self._train_position
@@ -165,7 +165,7 @@ class Dataset:
             self._train_position = start + self.batch_size
             yield self._loader.read(self.X_train[rows].tolist()), self._y_train[rows]
 
-    def val_batches(self) -> Iterator[tuple[Frames, FloatTable]]:
+    def val_batches(self) -> Iterator[tuple[Kept, FloatTable]]:
         """Endless validation batches in file order; the last of a round may be smaller."""
         while True:
             start = self._val_position
@@ -179,7 +179,7 @@ class Dataset:
                 raise InputError(f"none of the {len(self.X_val)} validation clips can be decoded; "
                                  f"run `primatrix scan {self.datapath}`")  # fmt: skip
 
-    def test_batches(self, batch_size: int | None = None) -> Iterator[Frames]:
+    def test_batches(self, batch_size: int | None = None) -> Iterator[Kept]:
         """Batches of test clips in the order of the submission, ending with the last row.
 
         `test_batch_ids` names the clips of the batch last drawn. The place is kept by the Dataset, so a new
@@ -239,21 +239,22 @@ class Dataset:
     def measure_clip_seconds(self) -> float | None:
         """How long the training clips last: the median of the first 256 of the first epoch; None where none is read.
 
-        From the times of the frames taken: T frames evenly spread span (T - 1) / T of their clip.
+        From the times of the frames taken: T frames evenly spread span (T - 1) / T of their clip, and so do T looks.
         """
         names = self.X_train[self._rows_at(np.arange(min(MEASURED, self.num_samples)))].tolist()
         self._loader.prepare(names)
         names = [name for name in names if name not in self._loader.failed]
-        if not names or self.spec.frames < 2:
+        count = self.spec.sampled
+        if not names or count < 2:
             return None
-        pts = self._loader.read_pts(names)
-        seconds = float(np.median(pts[:, -1] - pts[:, 0]) * self.spec.frames / (self.spec.frames - 1))
+        seconds = float(np.median(np.ptp(self._loader.read_pts(names), axis=1)) * count / (count - 1))
         return round(seconds, 3) or None
 
-    def pack(self, *, on_progress: ShowProgress = "auto") -> None:
+    def pack(self, *, labelled_only: bool = False, on_progress: ShowProgress = "auto") -> None:
         """Decode every clip of the dataset now rather than on first use."""
+        names = [*self.X_train, *self.X_val, *([] if labelled_only else self.X_test_ids)]
         with show_progress(on_progress) as tell:
-            self._loader.prepare([*self.X_train, *self.X_val, *self.X_test_ids], on_progress=tell)
+            self._loader.prepare(names, on_progress=tell)
 
     # --- what is known -----------------------------------------------------------------------------------
 
@@ -262,9 +263,9 @@ class Dataset:
         """The label table of all labelled clips, training clips first."""
         return pd.concat([self.y_train, self.y_val])
 
-    def describe_split(self) -> list[str]:
-        """Lines for people: how many clips of what train and validate, and what is too little."""
-        return describe_split(self.y_train, self.y_val, sites=self.sites)
+    def describe_split(self, *, in_turn: bool = False) -> list[str]:
+        """Lines for people: what trains and validates (or is left out `in_turn`), and what there is too little of."""
+        return describe_split(self.y_train, self.y_val, sites=self.sites, in_turn=in_turn)
 
     def hold_out(self, clips: Iterable[str]) -> Self:
         """The same clips, decoded once, in which exactly these labelled clips validate and are to be predicted."""
@@ -328,21 +329,17 @@ class Dataset:
         self._weights = None
         self._train_window = range(0)
 
-    def _open(self, loader: ClipLoader) -> None:
-        self._loader, self.spec = loader, loader.spec
+    def _open(
+        self,
+        videos: Sequence[Video],
+        spec: ClipSpec,
+        store: str | Path | None,
+        **how: Any,  # Any: as ClipLoader takes it
+    ) -> None:
+        self.spec = spec
+        self._loader = ClipLoader(videos, spec, store=Path(store or default_store(self.datapath)), **how)
         self.num_frames, self.height, self.width = self.spec.shape[:3]
-        labelled = [*self.X_train, *self.X_val]
-        absent = [name for name in labelled if name not in self._loader.videos]
-        if absent:
-            raise InputError(
-                f"{self.datapath}: {len(absent)} of {len(labelled)} labelled clips are not there, the first "
-                f"{absent[0]} (got {pick_like(absent[0], self._loader.videos)}); copy them in, or take their rows out "
-                "of the label file"
-            )
-        if not any(name in self._loader.videos for name in self.X_test_ids):
-            raise InputError(
-                f"{self.datapath}: none of the {self.num_test_samples} clips to predict is there"
-            )
+        self._loader.refuse_missing([*self.X_train, *self.X_val], self.X_test_ids, folder=self.datapath)
 
     def _prepare(self, names: NDArray[np.object_], start: int, stop: int) -> None:
         """Decode the window of AHEAD clips that each of rows start…stop-1 lies in, where not done yet."""

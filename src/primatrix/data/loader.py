@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primatrix.data.cache import default_store, name_folder
+from primatrix.data.keeping import Keeping, Kept
 from primatrix.data.store import PackSummary, Store
 from primatrix.disk import write_failures
-from primatrix.errors import StoreError
+from primatrix.errors import InputError, StoreError
+from primatrix.footage import pick_like
 from primatrix.progress import ShowProgress
 from primatrix.records import ClipSpec, Failure, Media, OnProgress, Video, say_lost
 from primatrix.video import DecodePool, PoolOptions, search_folder
@@ -34,6 +36,7 @@ class ClipLoader:
         store: Path,
         retry_failed: bool = False,
         workers: int | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
         self.spec, self.retry_failed = spec, retry_failed
         self.videos = {video.name: video for video in videos}
@@ -41,9 +44,22 @@ class ClipLoader:
         self.partial: dict[str, None] = {}
         self._unread: dict[str, Failure] = {}  # what the disk kept from being read
         self._ready: set[str] = set()
-        self._store = Store(store, spec)
+        self._store = Store(store, spec, keeping=keeping)
         options = PoolOptions() if workers is None else PoolOptions(workers=workers)
         self._pool = DecodePool(spec, options=options)
+
+    def refuse_missing(self, labelled: Sequence[str], rows: Iterable[str], *, folder: Path) -> None:
+        """InputError where a labelled clip is not in the folder, or none of the clips to predict is."""
+        absent = [name for name in labelled if name not in self.videos]
+        if absent:
+            raise InputError(
+                f"{folder}: {len(absent)} of {len(labelled)} labelled clips are not there, the first "
+                f"{absent[0]} (got {pick_like(absent[0], self.videos)}); copy them in, or take their rows out of the "
+                "label file"
+            )
+        rows = list(rows)
+        if not any(name in self.videos for name in rows):
+            raise InputError(f"{folder}: none of the {len(rows)} clips to predict is there")
 
     def prepare(self, names: Sequence[str], *, on_progress: OnProgress | None = None) -> None:
         """Decode those of `names` that the store does not hold yet."""
@@ -63,12 +79,17 @@ class ClipLoader:
                 self.partial[name] = None
         self._ready.update(new)
 
-    def read(self, names: Sequence[str]) -> NDArray[np.uint8]:
-        """Frames of prepared clips, uint8 (B, T, H, W, C); zeros for a clip that failed."""
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what is kept of a clip: of pixels (T, H, W, C)."""
+        return self._store.keeping.shape
+
+    def read(self, names: Sequence[str]) -> Kept:
+        """What is kept of prepared clips, of pixels uint8 (B, T, H, W, C); zeros for a clip that failed."""
         good = [i for i, name in enumerate(names) if name not in self.failed]
         if len(good) == len(names):
             return self._store.read(self._videos_of(names))
-        frames = np.zeros((len(names), *self.spec.shape), np.uint8)
+        frames = np.zeros((len(names), *self.shape), self._store.keeping.dtype)
         if good:
             frames[good] = self._store.read(self._videos_of([names[i] for i in good]))
         return frames

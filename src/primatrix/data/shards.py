@@ -1,4 +1,4 @@
-"""One shard of the store on disk: the pixels of some clips as .npy, what became of each input as Parquet.
+"""One shard of the store on disk: what is kept of some clips as .npy, what became of each input as Parquet.
 
 The .npy is written first, the .parquet last: a shard without its .parquet was never finished.
 """
@@ -7,7 +7,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -69,10 +69,10 @@ class OpenShards:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.most = count_handles()
-        self._open: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
+        self._open: OrderedDict[int, NDArray[Any]] = OrderedDict()
 
-    def __getitem__(self, number: int) -> NDArray[np.uint8]:
-        """The clips of a shard (N, T, H, W, C). Raises StoreError where they cannot be read."""
+    def __getitem__(self, number: int) -> NDArray[Any]:  # Any: pixels, or numbers made of them
+        """The clips of a shard (N, ...). Raises StoreError where they cannot be read."""
         if number not in self._open:
             while len(self._open) >= self.most:
                 self._open.popitem(last=False)
@@ -132,9 +132,9 @@ def read_index(folder: Path, number: int, *, columns: list[str]) -> pa.Table:
     return table
 
 
-def read_pixels(folder: Path, number: int) -> NDArray[np.uint8]:
-    """The clips of a shard (N, T, H, W, C), mapped from the file: only what is used is read."""
-    mapped: NDArray[np.uint8] = np.load(_pixels_path(folder, number), mmap_mode="r")
+def read_pixels(folder: Path, number: int) -> NDArray[Any]:  # Any: pixels, or numbers made of them
+    """The clips of a shard (N, ...), mapped from the file: only what is used is read."""
+    mapped: NDArray[Any] = np.load(_pixels_path(folder, number), mmap_mode="r")
     return np.asarray(mapped)  # a plain view: indexing a memmap costs several times more
 
 
@@ -147,7 +147,7 @@ def remove_unfinished(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _write_array(file: IO[bytes], array: NDArray[np.uint8]) -> None:
+def _write_array(file: IO[bytes], array: NDArray[Any]) -> None:
     """As np.save does, whose own error on a full disk does not say that the disk is full."""
     np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
     file.write(array.data)

@@ -10,9 +10,9 @@ import logging
 import math
 import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from primatrix.data.keeping import Keeping, Kept, Pixels
 from primatrix.data.shards import (
     INDEX_SCHEMA,
     OpenShards,
@@ -40,9 +41,9 @@ from primatrix.video import DecodePool, PoolOptions, identify_all
 __all__ = ["FORMAT_VERSION", "PackSummary", "Store"]
 
 FORMAT_VERSION = 2  # of the shards and of the decoder: raise it where the same file would give other pixels
-MOST_CLIPS_IN_SHARD = 1024
 MOST_BYTES_IN_SHARD = 64 << 20
 PROGRESS_EVERY_CLIPS = 32
+MOST_BYTES_WAITING = 64 << 20  # pixels of clips that something is to be made of
 STATUSES = ("ok", "partial", "failed")
 
 _log = logging.getLogger(__name__)
@@ -72,6 +73,8 @@ class PackSummary:
 class Store:
     """The decoded clips of one ClipSpec in a folder, which is made when first packed into.
 
+    `keeping` says what is kept of each clip; by default its pixels.
+
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     store = Store(folder, ClipSpec())
@@ -79,9 +82,10 @@ class Store:
     (0, 0)
     """
 
-    def __init__(self, folder: str | Path, spec: ClipSpec) -> None:
+    def __init__(self, folder: str | Path, spec: ClipSpec, *, keeping: Keeping | None = None) -> None:
         self.spec = spec
-        self.folder = Path(folder) / f"{spec.key}-v{FORMAT_VERSION}"
+        self.keeping: Keeping = Pixels(spec) if keeping is None else keeping
+        self.folder = Path(folder) / f"{self.keeping.key}-v{FORMAT_VERSION}"
         self._known_shards: list[int] = []
         self._pixels = OpenShards(self.folder)
         self._place: dict[bytes, int] = {}  # what a file is -> its newest row in the columns below
@@ -114,10 +118,13 @@ class Store:
         """Whether each video, as it is now, has a row (a failed one too)."""
         return self._find(videos) >= 0
 
-    def read(self, videos: Sequence[Video]) -> NDArray[np.uint8]:
-        """The clips of these videos, uint8 (B, T, H, W, C). Raises StoreError where one has no clip."""
+    def read(self, videos: Sequence[Video]) -> Kept:
+        """What is kept of these videos, (B, *shape): of pixels uint8 (B, T, H, W, C).
+
+        Raises StoreError where one has no clip.
+        """
         shards, rows = self._locate(videos)
-        clips = np.empty((len(videos), *self.spec.shape), np.uint8)
+        clips = np.empty((len(videos), *self.keeping.shape), self.keeping.dtype)
         for place, (shard, row) in enumerate(zip(shards.tolist(), rows.tolist(), strict=True)):
             try:
                 clips[place] = self._pixels[shard][row]
@@ -238,7 +245,7 @@ class Store:
         _log.warning("%s: another process is packing into it; waiting until that is done", self.folder)
 
     def _write_manifest(self) -> None:
-        wanted = {"format_version": FORMAT_VERSION, "spec": self.spec.to_dict()}
+        wanted = {"format_version": FORMAT_VERSION, "spec": self.spec.to_dict(), **self.keeping.describe()}
         path = self.folder / "spec.json"
         if not path.exists():
             write_json(path, wanted)
@@ -268,7 +275,7 @@ class Store:
         for first in range(0, len(pending), size):
             videos = pending[first : first + size]
             finished: list[Clip | Failure] = []
-            for result in islice(results, len(videos)):
+            for result in self._make_kept(islice(results, len(videos))):
                 finished.append(result)
                 counts[result.status] += 1
                 if on_progress and len(finished) % PROGRESS_EVERY_CLIPS == 0:
@@ -279,9 +286,19 @@ class Store:
                 on_progress(self._progress(first + len(finished), len(pending), counts))
         return unread
 
+    def _make_kept(self, results: Iterable[Clip | Failure]) -> Iterator[Clip | Failure]:
+        """The results in their order, each clip with what is kept of it in place of its frames."""
+        at_once = max(1, MOST_BYTES_WAITING // math.prod(self.spec.shape))
+        results = iter(results)
+        while some := list(islice(results, at_once)):
+            clips = [result for result in some if isinstance(result, Clip)]
+            kept = iter(self.keeping.take(clips)) if clips else iter(())
+            yield from (replace(one, frames=next(kept)) if isinstance(one, Clip) else one for one in some)
+
     @property
     def _clips_per_shard(self) -> int:
-        return max(1, min(MOST_CLIPS_IN_SHARD, MOST_BYTES_IN_SHARD // math.prod(self.spec.shape)))
+        size = math.prod(self.keeping.shape) * np.dtype(self.keeping.dtype).itemsize
+        return max(1, min(self.keeping.most_in_shard, MOST_BYTES_IN_SHARD // size))
 
     def _progress(self, done: int, total: int, counts: dict[str, int]) -> Progress:
         message = f"{counts['failed']} failed" if counts["failed"] else ""

@@ -97,7 +97,8 @@ def split_labels(
     Where two sites or more are known, whole sites validate, for clips of one site are alike, and a model validated on
     sites it has seen looks better than it is: one of 1 / `val_size` folds (see `split_folds`), less the sites without
     which a species would not be trained on. Without sites, or where no site can be spared, clips are drawn one by one
-    as `split_clips` does, less the last clip of each species. Where no clip can be spared none validates.
+    as `split_clips` does, less the last clip of each species. Where no clip can be spared none validates, nor with a
+    `val_size` of 0.
 
     >>> table = pd.DataFrame({"hog": [1, 0, 1, 0]}, index=list("abcd"))
     >>> sites = pd.Series(["north", "north", "south", "south"], index=table.index)
@@ -110,6 +111,8 @@ def split_labels(
     if told:
         return told
     labels = choose_trained(labels)
+    if not val_size:
+        return labels.table, labels.table[:0]
     table, in_val = labels.table, _draw_clips(labels.table, val_size=val_size, seed=seed)
     in_val = _give_back(table, in_val, units=np.arange(len(table)))
     if count_sites(table.index, labels.sites) >= 2:
@@ -146,9 +149,11 @@ def _give_back(
 
 
 def describe_split(
-    train: pd.DataFrame, val: pd.DataFrame, *, sites: "pd.Series[str] | None" = None
+    train: pd.DataFrame, val: pd.DataFrame, *, sites: "pd.Series[str] | None" = None, in_turn: bool = False
 ) -> list[str]:
     """Lines for people: clips, species and sites of both sides, and what is too little to learn from or to judge by.
+
+    `in_turn`: where none validate, clips trained on are left out in turn.
 
     >>> train = pd.DataFrame({"hog": [1] * 20, "lion": [0] * 19 + [1]}, index=[f"{i}.mp4" for i in range(20)])
     >>> val = pd.DataFrame({"hog": [1, 1], "lion": [0, 0]}, index=["a.mp4", "b.mp4"])
@@ -157,12 +162,16 @@ def describe_split(
     fewer than 10 clips, too few to learn much of: lion 1
     """
     counts = (train.sum() + val.sum()).astype(int)
-    sides = f"training on {_describe_side(train, sites)}, validating on {_describe_side(val, sites)}"
+    judged = f"validating on {_describe_side(val, sites)}"
+    if in_turn and not len(val):
+        units = "sites" if count_sites(train.index, sites) >= 2 else "clips"
+        judged = f"{units} left out in turn will tell how good the model is"
+    sides = f"training on {_describe_side(train, sites)}, {judged}"
     lines = [sides, *_describe_few(counts)]
     untrained = counts.index[(counts > 0) & ~(train > 0).any()]
     if len(untrained):
         lines.append(f"not trained on, for all their clips validate: {', '.join(map(str, untrained))}")
-    if not len(val):
+    if not len(val) and not in_turn:
         lines.append(
             "no clip validates, for each is needed to train on: nothing will tell how good the model is"
         )

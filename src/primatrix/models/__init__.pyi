@@ -17,6 +17,7 @@ from .devices import choose_processor as choose_processor
 from .devices import compile_network as compile_network
 from .devices import describe_device as describe_device
 from .devices import seeded as seeded
+from .encoders import DEFAULT_ENCODER as DEFAULT_ENCODER
 from .encoders import Encoder as Encoder
 from .encoders import EncoderFacts as EncoderFacts
 from .encoders import fetch_encoder as fetch_encoder
@@ -25,7 +26,12 @@ from .encoders import load_encoder as load_encoder
 from .ensemble import Ensemble as Ensemble
 from .ensemble import combine_families as combine_families
 from .ensemble import describe_family as describe_family
+from .features import ABOUT as ABOUT
+from .features import Features as Features
 from .keras_weights import read_keras_weights as read_keras_weights
+from .linear_probe import LinearProbe as LinearProbe
+from .linear_probe import look_closely as look_closely
+from .linear_probe import pool_clips as pool_clips
 from .model import Model as Model
 from .model import load_weights as load_weights
 from .registry import build_model as build_model

@@ -117,7 +117,7 @@ def predict_frames(
     [((3, 2), (3, 5, 2))]
     """
     processor = choose_processor(device, precision=precision)
-    size = count_at_once(processor, model.spec.shape)
+    size = count_at_once(processor, model.network.input_shape)
     with model.running_on(processor.torch_device, training=False):
         for batch in batches:
             parts = []

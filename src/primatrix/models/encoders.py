@@ -19,10 +19,10 @@ from primatrix.models.efficientnet_lite import EfficientNetLite, Variant
 from primatrix.models.hub import HubModel, fetch_model, read_model, see
 from primatrix.models.onnx_network import OnnxNetwork, read_onnx
 
-__all__ = ["Encoder", "EncoderFacts", "fetch_encoder", "list_encoders", "load_encoder"]
+__all__ = ["DEFAULT_ENCODER", "Encoder", "EncoderFacts", "fetch_encoder", "list_encoders", "load_encoder"]
 
 Kind = Literal["package", "hub", "onnx"]
-DEFAULT = "efficientnet-lite0"
+DEFAULT_ENCODER = "efficientnet-lite0"
 CONFIGURATION = "PRIMATRIX_CONFIG"  # names another folder than the user's configuration
 SIDE_PX = 224  # where a model takes pictures of any size
 BYTES_AT_ONCE = 2**26  # of pictures as numbers, which is about where more at once is no faster on a CPU
@@ -133,7 +133,7 @@ def list_encoders() -> list[tuple[EncoderFacts, bool]]:
     return [(describe_published(name), one.find() is not None) for name, one in PUBLISHED.items()]
 
 
-def load_encoder(name: str = DEFAULT, *, digest: str | None = None) -> Encoder:
+def load_encoder(name: str = DEFAULT_ENCODER, *, digest: str | None = None) -> Encoder:
     """The encoder of this name, on the CPU: one of `list_encoders`, an ONNX file, or a Hugging Face vision model.
 
     The last is a folder, or a name on the hub (`owner/name` or `owner/name@revision`) that `fetch_encoder` fetched.

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from primatrix.disk import combine_digests
 from primatrix.errors import ModelError
 from primatrix.models.checkpoint import digest_tensors, write_model_folder
+from primatrix.models.devices import Processor
+from primatrix.models.features import Features
 from primatrix.models.model import Model
 from primatrix.models.network import LayerRow, Network, count_parameters
 
@@ -46,6 +48,15 @@ class EnsembleNetwork(Network):
         self.families = tuple(tuple(family) for family in families)
         self.members = nn.ModuleList(member for family in families for member in family)
         self.register_buffer("stack", stack)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """What all members take."""
+        return self.families[0][0].input_shape
+
+    def make_features(self, processor: Processor | None = None) -> Features | None:
+        """What turns clips into what all members take."""
+        return self.families[0][0].make_features(processor)
 
     @property
     def gives_frames(self) -> bool:  # type: ignore[override]  # it depends on the members
@@ -127,6 +138,14 @@ def to_logit(p: Tensor) -> Tensor:
     return torch.logit(p.float(), eps=LEAST)
 
 
+def looks_alike(one: Model, other: Model) -> bool:
+    """Whether two models look through the same encoder, or both at pixels."""
+    names = ("encoder", "digest")
+    looked = [[model.options.get(name) if model.network.input_shape != model.spec.shape else None for name in names]
+              for model in (one, other)]  # fmt: skip
+    return looked[0] == looked[1]
+
+
 class Ensemble(Model):
     """Models for the same species and clips, predicting as one; saved as a folder that holds theirs."""
 
@@ -136,10 +155,10 @@ class Ensemble(Model):
             raise ModelError("ensemble: got no members, wanted one or more in every family")
         first = members[0]
         for member in members:
-            if (member.species, member.spec) != (first.species, first.spec):
+            if (member.species, member.spec) != (first.species, first.spec) or not looks_alike(member, first):
                 raise ModelError(
                     f"ensemble: got members for other species or clips ({member.name} after {first.name}); "
-                    "wanted the same species in the same order, and the same ClipSpec"
+                    "wanted the same species in the same order, the same ClipSpec and encoder"
                 )
         network = EnsembleNetwork([[m.network for m in family] for family in families], stack=stack)
         super().__init__("ensemble", species=first.species, spec=first.spec, network=network.eval())

@@ -14,6 +14,8 @@ import primatrix
 from primatrix.errors import ModelError
 from primatrix.memory import keep_freed_memory
 from primatrix.models.checkpoint import digest_tensors, write_model_folder
+from primatrix.models.devices import Processor
+from primatrix.models.features import Features
 from primatrix.models.network import Network
 from primatrix.records import ClipSpec
 from primatrix.trust import Calibration, TrainingClips
@@ -25,7 +27,8 @@ class Model:
     """A network and what it was made for: `name`, `species`, `spec`, `options`, `scores`, `calibration`.
 
     `clip_seconds` is how long the clips were that it was trained on, where that is known.
-    Clips go in as the dataset gives them: uint8 or float (B, T, H, W, C), pixels 0-255.
+    Clips go in as the dataset gives them: uint8 or float (B, T, H, W, C), pixels 0-255; where `make_features` gives
+    something, what that makes of clips.
     """
 
     def __init__(self, name: str, *, species: Sequence[str], spec: ClipSpec, network: Network) -> None:
@@ -71,6 +74,10 @@ class Model:
         logits: torch.Tensor = self.network(x)
         return logits
 
+    def make_features(self, processor: Processor | None = None) -> Features | None:
+        """What turns clips into what the model takes, on a processor; None where it takes their pixels."""
+        return self.network.make_features(processor)
+
     @property
     def gives_frames(self) -> bool:
         """Whether it also answers for each frame: `forward_frames`."""
@@ -102,11 +109,13 @@ class Model:
         return self.calibration.apply(own) if self.calibration else own
 
     def check_clips(self, shape: Sequence[int]) -> None:
-        """ModelError unless `shape` is (B, T, H, W, C) as the model's ClipSpec says."""
-        if len(shape) != 5 or tuple(shape[1:]) != self.spec.shape:
-            got, want = "x".join(map(str, shape)), "x".join(map(str, self.spec.shape))
+        """ModelError unless `shape` is (B, T, H, W, C) as the model's ClipSpec says, or that of its features."""
+        wanted = self.network.input_shape
+        if tuple(shape[1:]) != wanted:
+            got, want = "x".join(map(str, shape)), "x".join(map(str, wanted))
             raise ModelError(
-                f"{self.name}: got clips {got}, wanted (any number)x{want}; load clips with its spec"
+                f"{self.name}: got clips {got}, wanted (any number)x{want}; load clips with its spec and, where it "
+                "looks through an encoder, keeping=model.make_features()"
             )
 
     @contextmanager

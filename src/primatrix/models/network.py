@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from primatrix.errors import ModelError
+from primatrix.models.devices import Processor
+from primatrix.models.features import Features
 from primatrix.records import ClipSpec
 
 __all__ = ["LayerRow", "Network", "count_parameters", "initialise_like_keras", "max_pool", "pooled"]
@@ -16,6 +18,8 @@ LayerRow = tuple[str, tuple[int, ...], int]  # layer, output shape of a clip, pa
 
 class Network(nn.Module):
     """Base of the architectures, made as `network_class(spec, species_count=, options=)`.
+
+    One that looks through a frozen encoder has an `input_shape` and `make_features` of its own.
 
     A network that `gives_frames` has a `forward_frames` of its own; `forward` gives its clip logits.
     """
@@ -31,6 +35,15 @@ class Network(nn.Module):
             f"{type(self).__name__.lower()}: got asked for an answer per frame, which it does not give; "
             "use a model that does, such as motion"
         )
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """What it takes of a clip: of pixels (T, H, W, C)."""
+        return self.spec.shape
+
+    def make_features(self, processor: Processor | None = None) -> Features | None:  # noqa: ARG002  # those that do
+        """What turns clips into what it takes; None where it takes their pixels."""
+        return None
 
     def prepare_epoch(self, epoch: int) -> None:
         """Called before each epoch of training, counted from 0: which weights learn in it."""

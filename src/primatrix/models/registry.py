@@ -12,6 +12,7 @@ from primatrix.models.checkpoint import Tensors, read_model_folder
 from primatrix.models.conv3d import Conv3d
 from primatrix.models.devices import seeded
 from primatrix.models.ensemble import STATISTICS, Ensemble
+from primatrix.models.linear_probe import LinearProbe
 from primatrix.models.lrcn import Lrcn
 from primatrix.models.model import Model, load_weights
 from primatrix.models.motion import Motion
@@ -25,6 +26,7 @@ __all__ = ["build_model", "list_models", "load_model"]
 ARCHITECTURES: dict[str, type[Network]] = {
     "backbone": Backbone,
     "conv3d": Conv3d,
+    "linear_probe": LinearProbe,
     "lrcn": Lrcn,
     "motion": Motion,
 }
@@ -34,7 +36,7 @@ def list_models() -> list[str]:
     """The names `build_model` knows.
 
     >>> list_models()
-    ['backbone', 'conv3d', 'lrcn', 'motion']
+    ['backbone', 'conv3d', 'linear_probe', 'lrcn', 'motion']
     """
     return sorted(ARCHITECTURES)
 

@@ -111,5 +111,5 @@ def find_thresholds(model: Model) -> dict[str, float]:
 def find_window_seconds(model: Model) -> float:
     """How long the windows are: as the clips the model was trained on."""
     if model.spec.sampler == "per_second":
-        return float(model.spec.frames)
+        return float(model.spec.sampled)
     return model.clip_seconds or DEFAULT_WINDOW_SECONDS

@@ -148,7 +148,10 @@ def predict_benchmark(
     of `Dataset`. Footage of one's own is for `predict_folder`.
     """
     check_output_file(path)  # before looking at hundreds of thousands of clips
-    data = Dataset(folder, kind, spec=model.spec, store=store, retry_failed=retry_failed, workers=workers)
+    data = Dataset(
+        folder, kind, spec=model.spec, store=store, retry_failed=retry_failed, workers=workers,
+        keeping=model.make_features(choose_processor(device)),
+    )  # fmt: skip
     with closing(data):
         return predict_to_file(model, data, path, device=device, on_progress=on_progress)
 

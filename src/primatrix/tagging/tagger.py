@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ class _Entry:
     facts: dict[str, Any] = field(default_factory=dict)  # Any: values of several types
     notes: list[str] = field(default_factory=list)
     pts_seconds: list[NDArray[np.float64]] = field(default_factory=list)
+    boxes: list[NDArray[np.float32]] = field(default_factory=list)
     windows: list[Floats] = field(default_factory=list)
     frames: list[Floats] = field(default_factory=list)
 
@@ -48,6 +49,15 @@ class _Entry:
         )  # fmt: skip
 
 
+class _Window(NamedTuple):
+    """A window of a video: frames (T, H, W, C), their seconds (T,) and of close-ups their boxes (T, 5)."""
+
+    entry: _Entry
+    frames: NDArray[np.uint8]
+    pts_seconds: NDArray[np.float64]
+    boxes: NDArray[np.float32] | None
+
+
 class Tagger:
     """Walks videos, asks the model and keeps the answers, chunk by chunk.
 
@@ -59,6 +69,7 @@ class Tagger:
     ) -> None:
         self.model, self.kept, self.processor = model, kept, processor
         self.on_progress = on_progress
+        self._features = model.make_features(processor)
         self.passing: dict[str, Answer] = {}
         self._asked: list[_Entry] = []  # whose windows are in the batch last drawn
 
@@ -81,15 +92,18 @@ class Tagger:
 
     def _draw_batches(
         self, chunks: Sequence[list[_Entry]], walks: Iterator[Walk | Failure]
-    ) -> Iterator[NDArray[np.uint8]]:
-        """Batches of windows (B, T, H, W, C). A chunk has its own, so that answers do not depend on where a run
-        stopped; it is written when its last batch was answered, which is when the next one is drawn."""
+    ) -> Iterator[NDArray[Any]]:  # Any: pixels, or features
+        """Batches of windows as the model takes them (B, ...).
+
+        A chunk has its own, so that answers do not depend on where a run stopped; it is written when its last batch was
+        answered, which is when the next one is drawn.
+        """
         most = max(1, min(WINDOWS_AT_ONCE, BYTES_AT_ONCE // int(np.prod(self.model.spec.shape))))
         for entries in chunks:
-            waiting: list[tuple[_Entry, NDArray[np.uint8]]] = []
+            waiting: list[_Window] = []
             for entry in entries:
                 for window in self._read_entry(entry, walks):
-                    waiting.append((entry, window))
+                    waiting.append(window)
                     if len(waiting) == most:
                         yield self._stack(waiting)
                         waiting = []
@@ -107,8 +121,8 @@ class Tagger:
         self.kept.write([key for key, _ in lasting], [answer for _, answer in lasting],
                         species_count=len(self.model.species))  # fmt: skip
 
-    def _read_entry(self, entry: _Entry, walks: Iterator[Walk | Failure]) -> Iterator[NDArray[np.uint8]]:
-        """The windows (T, H, W, C) of the next video, in order."""
+    def _read_entry(self, entry: _Entry, walks: Iterator[Walk | Failure]) -> Iterator[_Window]:
+        """The windows of the next video, in order."""
         for walk in walks:
             entry.may_pass |= walk.may_pass
             if isinstance(walk, Failure):
@@ -117,13 +131,21 @@ class Tagger:
             entry.facts = name_facts(walk.facts)
             entry.notes.append(walk.note)
             entry.pts_seconds += list(walk.pts_seconds)
-            yield from walk.frames
+            boxes = [None] * len(walk.frames) if walk.boxes is None else list(walk.boxes)
+            entry.boxes += [one for one in boxes if one is not None]
+            for window in zip(walk.frames, walk.pts_seconds, boxes, strict=True):
+                yield _Window(entry, *window)
             if walk.is_last:
                 return
 
-    def _stack(self, waiting: list[tuple[_Entry, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
-        self._asked = [entry for entry, _ in waiting]
-        return np.stack([window for _, window in waiting])
+    def _stack(self, waiting: list[_Window]) -> NDArray[Any]:  # Any: pixels, or features
+        self._asked = [window.entry for window in waiting]
+        frames = np.stack([window.frames for window in waiting])
+        if self._features is None:
+            return frames
+        seconds = np.stack([window.pts_seconds for window in waiting])
+        boxes = [window.boxes for window in waiting if window.boxes is not None]
+        return self._features.encode(frames, seconds, np.stack(boxes) if boxes else None)
 
     def _tell(self, done: int) -> None:
         if self.on_progress:

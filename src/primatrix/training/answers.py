@@ -23,9 +23,18 @@ from primatrix.models import (
 from primatrix.results import Origin, write_origin
 from primatrix.training.recipe import EpochScores, TrainSpec
 
-__all__ = ["answer_held_out", "judge", "keep_split", "keep_validation", "list_validated"]
+__all__ = [
+    "OUT_OF_FOLD",
+    "answer_held_out",
+    "judge",
+    "keep_split",
+    "keep_validation",
+    "list_validated",
+    "write_answers",
+]
 
 SPLIT, VALIDATION = "split.csv", "validation.csv"
+OUT_OF_FOLD = "oof.csv"  # of all folds: filepath, fold, a probability per species
 VALIDATION_ANSWERS = "validation.safetensors"  # as `answer_held_out` keeps them
 
 
@@ -91,6 +100,14 @@ def answer_batches(
     else:
         for clips in predict_batches(model, batches, device=spec.device, precision=spec.precision):
             yield torch.from_numpy(clips), describe_family(torch.from_numpy(clips), None)
+
+
+def write_answers(table: pd.DataFrame, fold_of: "pd.Series[int]", path: Path) -> bool:
+    """Write out-of-fold answers; whether the very same were there already."""
+    before = path.read_bytes() if path.is_file() else b""
+    whole = table.assign(fold=fold_of)[["fold", *table.columns]].rename_axis("filepath")
+    write_table(whole, path, float_format="%.7g")
+    return path.read_bytes() == before
 
 
 def list_validated(data: Dataset, *, epoch: int, steps: int) -> list[str]:

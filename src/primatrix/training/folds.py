@@ -24,7 +24,7 @@ from primatrix.models import (
 )
 from primatrix.progress import ShowProgress, show_progress
 from primatrix.results import Origin, write_origin
-from primatrix.training.answers import answer_held_out
+from primatrix.training.answers import OUT_OF_FOLD, answer_held_out, write_answers
 from primatrix.training.loop import hold_run, train_one
 from primatrix.training.recipe import History, TrainSpec, settle
 from primatrix.training.stacking import Stack, fit_stack
@@ -35,7 +35,6 @@ __all__ = ["FoldRun", "stack_folds", "train_folds"]
 ANSWERS = (
     "oof.safetensors"  # of one fold: probabilities (N, S) and statistics (N, S, 7), nan where a clip failed
 )
-TABLE = "oof.csv"  # of all folds: filepath, fold, a probability per species
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +60,7 @@ class FoldRun:
         word = "better" if self.loss < self.constant else "worse"
         score = (
             f"out-of-fold aggregated log loss {self.loss:.4f}, {word} than the constant's {self.constant:.4f} "
-            f"({self.loss / self.constant:.2f} of it): {self.folder / TABLE}"
+            f"({self.loss / self.constant:.2f} of it): {self.folder / OUT_OF_FOLD}"
         )
         lines = [self.histories[-1].lost, *self.split, *ends, score]  # the last fold has met all clips
         return "\n".join(line for line in lines if line)
@@ -110,7 +109,7 @@ def train_folds(
         ensemble = save_ensemble(models, table, fold_of, folder=folder, loss=loss)
         files = data.identify(table.index)
         origin = Origin(ensemble.name, ensemble.digest, out_of_fold=True, files=files)
-        write_origin(folder / TABLE, origin)
+        write_origin(folder / OUT_OF_FOLD, origin)
     split = describe_folds(labels, sites=data.sites, folds=folds)
     return FoldRun(
         table.assign(fold=fold_of), tuple(histories), loss, constant, folder, ensemble, tuple(split)
@@ -129,21 +128,13 @@ def save_ensemble(
     models: Sequence[Model], table: pd.DataFrame, fold_of: "pd.Series[int]", *, folder: Path, loss: float
 ) -> Ensemble:
     """Write the answers and the ensemble of the folds' models; its calibration stays where the answers are the same."""
-    unchanged = write_answers(table, fold_of, folder / TABLE)
+    unchanged = write_answers(table, fold_of, folder / OUT_OF_FOLD)
     ensemble = Ensemble([list(models)])
     ensemble.scores = {"out_of_fold_loss": loss}
     if unchanged and (folder / FACTS).is_file():
         ensemble.calibration = load_model(folder).calibration
     ensemble.save_around(folder, members=[[f"fold{fold}" for fold in range(len(models))]])
     return ensemble
-
-
-def write_answers(table: pd.DataFrame, fold_of: "pd.Series[int]", path: Path) -> bool:
-    """Write out-of-fold answers; whether the very same were there already."""
-    before = path.read_bytes() if path.is_file() else b""
-    whole = table.assign(fold=fold_of)[["fold", *table.columns]].rename_axis("filepath")
-    write_table(whole, path, float_format="%.7g")
-    return path.read_bytes() == before
 
 
 def keep_folds(fold_of: "pd.Series[int]", path: Path) -> None:

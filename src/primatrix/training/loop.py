@@ -24,6 +24,7 @@ from primatrix.models import (
 from primatrix.progress import ShowProgress, show_progress
 from primatrix.records import OnProgress, say_lost
 from primatrix.training.answers import judge, keep_split, keep_validation
+from primatrix.training.probe import describe_fit, fit_probe, is_fitted
 from primatrix.training.recipe import History, TrainingData, TrainSpec, settle
 from primatrix.training.run import Run
 from primatrix.training.snapshot import keep_calibration
@@ -100,6 +101,8 @@ def train_one(
     on_progress: OnProgress | None,
 ) -> History:
     """Train with settings that are settled; the folder, where there is one, is held."""
+    if is_fitted(data, model):
+        return fit_one(model, data, spec=spec, folder=folder, on_progress=on_progress)
     use_sampling(data, spec=spec)
     team = gather_team(choose_processor(spec.device, precision=spec.precision), size=spec.devices)
     logger.info("training %s on %s", model.name, team.processor.description)
@@ -124,6 +127,20 @@ def train_one(
         model.save(folder)
     team.wait()
     return tell_history(run, data)
+
+
+def fit_one(
+    model: Model, data: Dataset, *, spec: TrainSpec, folder: Path | str | None, on_progress: OnProgress | None
+) -> History:
+    """The same for a model that is fitted to all clips at once."""
+    processor = choose_processor(spec.device, precision=spec.precision)
+    place = None if folder is None else Path(folder)
+    fitted = fit_probe(model, data, spec=spec, processor=processor, folder=place, on_progress=on_progress)
+    if place is not None:
+        keep_split(data, place)
+    species, verdict = describe_fit(fitted, data)
+    lost = say_lost(data.failures, data.num_tried)
+    return History((fitted.scores,), lost, tuple(data.describe_split(in_turn=True)), verdict, species)
 
 
 def tell_history(run: Run, data: TrainingData) -> History:

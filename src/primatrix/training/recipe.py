@@ -163,6 +163,8 @@ RECOMMENDED: dict[str, dict[str, Any]] = {
     # Its authors' rate: at ten times that it still answered the same for every clip after 71,000
     # (bench/learn/conv3d.md). It crops, mirrors and relights by itself.
     "conv3d": MODERN | {"learning_rate": 1e-4, "augmentation": None},
+    # Step by step only of more clips than can be fitted at once. What it takes are features: no pixels to change.
+    "linear_probe": MODERN | {"learning_rate": 1e-3, "augmentation": None, "epochs": 5},
     "backbone": MODERN | {"learning_rate": 2e-4, "epochs": 5},
 }
 
@@ -182,13 +184,15 @@ class History:
     """What training gave, epoch by epoch, and of a Dataset's clips in words: what was lost, the split, the verdict.
 
     `lost` says how many clips could not be read where those were many, `verdict` whether the weights that were kept are
-    better than the constant class frequencies.
+    better than the constant class frequencies. A model that is fitted in one go has `species`, lines that say how well
+    each is told, in place of epochs.
     """
 
     epochs: tuple[EpochScores, ...]
     lost: str = ""
     split: tuple[str, ...] = ()
     verdict: str = ""
+    species: tuple[str, ...] = ()
 
     @property
     def history(self) -> dict[str, list[float]]:
@@ -211,7 +215,8 @@ class History:
             f"{epoch.seconds:.0f} s, {epoch.clips_per_second:.0f} clips/s"
             for i, epoch in enumerate(self.epochs, start=1)
         ]
-        return "\n".join(line for line in (self.lost, *self.split, *lines, self.verdict) if line)
+        told = self.species or lines
+        return "\n".join(line for line in (self.lost, *self.split, *told, self.verdict) if line)
 
 
 def best_epoch(epochs: list[EpochScores]) -> EpochScores:

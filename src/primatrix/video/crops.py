@@ -70,6 +70,9 @@ def choose_crops(
             float(seconds[m.frame]),
             _frame_box(m, size=size, aspect=aspect),
             m.mass / (size[0] * size[1]),
+            Box(
+                m.left / size[1], m.top / size[0], (m.right - m.left) / size[1], (m.bottom - m.top) / size[0]
+            ),
         )
         for m in found
     ]
@@ -144,4 +147,5 @@ def _whole_frames(seconds: NDArray[np.float64], *, count: int) -> list[Crop]:
     places = np.unique(
         np.linspace(0, len(seconds) - 1, min(count, 1 + 2 * (len(seconds) > 1))).round().astype(int)
     )
-    return [Crop(int(i), float(seconds[i]), Box(0.0, 0.0, 1.0, 1.0), 0.0) for i in places]
+    whole = Box(0.0, 0.0, 1.0, 1.0)
+    return [Crop(int(i), float(seconds[i]), whole, 0.0, whole) for i in places]

@@ -18,10 +18,10 @@ from typing import cast
 import av
 import numpy as np
 from av.error import FFmpegError
-from numpy.typing import NDArray
 
 from primatrix.errors import DecodeError
 from primatrix.records import Clip, ClipSpec
+from primatrix.video.closeups import Taken, Taker, open_taker, place_frames
 from primatrix.video.files import is_still
 from primatrix.video.order import FrameOrder, order_frames
 from primatrix.video.packets import (
@@ -37,7 +37,7 @@ from primatrix.video.packets import (
     tells_references,
     time_packets,
 )
-from primatrix.video.pixels import FrameWriter, is_painted
+from primatrix.video.pixels import is_painted
 from primatrix.video.samplers import choose_frames
 from primatrix.video.stills import read_still
 
@@ -53,6 +53,7 @@ __all__ = [
     "decode_still",
     "guess_frames",
     "list_frames",
+    "make_clip",
     "say_damage",
     "select_frames",
 ]
@@ -138,9 +139,10 @@ def decode_clip(
             try:
                 listed = list_frames(source, table, order)
                 chosen = request.choose(listed.pts_seconds, listed.keyframes)
-                frames = select_frames(source, table, order, spec, chosen)
-                seconds = np.array([listed.pts_seconds[i] for i in chosen])
-                return Clip(request.name, frames, seconds, table.loss, table.may_pass)
+                seconds = [listed.pts_seconds[i] for i in chosen]
+                taker = open_taker(spec, seconds)
+                select_frames(source, table, order, chosen, taker)
+                return make_clip(request.name, taker.finish(), seconds, table.loss, may_pass=table.may_pass)
             except TimesLieError as reason:
                 _log.debug("%s: decoded in order: %s", path, reason)
                 damage = say_damage(reason)
@@ -149,17 +151,24 @@ def decode_clip(
 
 
 def _choose_by_spec(spec: ClipSpec, pts_seconds: Sequence[float], keyframes: Sequence[int]) -> list[int]:
-    return choose_frames(spec.sampler, spec.frames, pts_seconds=pts_seconds, keyframes=keyframes)
+    return choose_frames(spec.sampler, spec.sampled, pts_seconds=pts_seconds, keyframes=keyframes)
 
 
 def decode_still(path: Path, request: Request) -> Clip:
     """A clip of one picture, in as many places as the sampler gives it."""
-    chosen = request.choose([0.0], [0])
-    frames = _make_room(request.spec, chosen)
-    picture = read_still(path)
-    FrameWriter(request.spec).write_picture(picture, frames[0])
-    frames[1:] = frames[0]
-    return Clip(request.name, frames, np.zeros(len(chosen)))
+    seconds = [0.0] * len(request.choose([0.0], [0]))
+    taker = open_taker(request.spec, seconds)
+    picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(read_still(path)), format="rgb24")
+    taker.add(picture, range(len(seconds)))
+    return make_clip(request.name, taker.finish(), seconds)
+
+
+def make_clip(
+    name: str, taken: Taken, seconds: Sequence[float], note: str = "", *, may_pass: bool = False
+) -> Clip:
+    """The clip of what was taken of pictures at these seconds."""
+    times = np.asarray(seconds, np.float64)[taken.places]
+    return Clip(name, taken.frames, times, note, may_pass, taken.boxes)
 
 
 # ---- decoding only what is wanted
@@ -173,14 +182,13 @@ def list_frames(source: Source, table: PacketTable, order: FrameOrder) -> FrameL
 
 
 def select_frames(
-    source: Source, table: PacketTable, order: FrameOrder, spec: ClipSpec, chosen: Sequence[int]
-) -> NDArray[np.uint8]:
-    """The frames with these indices (T, H, W, C), from the groups of pictures that hold them.
+    source: Source, table: PacketTable, order: FrameOrder, chosen: Sequence[int], taker: Taker
+) -> None:
+    """Hand the frames with these indices to `taker`, from the groups of pictures that hold them.
 
     Raises TimesLieError where they are not what the packets promised.
     """
-    frames, writer = _make_room(spec, chosen), FrameWriter(spec)
-    places = _place_frames(chosen)
+    places = place_frames(chosen)
     groups: dict[int, dict[int, int]] = {}  # packet to start at -> {packet wanted: frame it holds}
     for frame_index in places:
         groups.setdefault(order.start_of(frame_index), {})[order.packet[frame_index]] = frame_index
@@ -195,12 +203,11 @@ def select_frames(
                 if context.name == "hevc" and not is_painted(frame):
                     raise _UnpaintedError(f"a picture painted in part, in the group of packet {start}")
                 if frame_index >= 0 and not frame.is_corrupt:
-                    _write_frame(writer, frame, frames, places[frame_index])
+                    taker.add(frame, places[frame_index])
                 elif frame_index >= 0:
                     raise TimesLieError(f"frame {frame_index} is damaged")
         if frame_at:
             raise TimesLieError(f"no frame {min(frame_at.values())}")
-    return frames
 
 
 def say_damage(reason: TimesLieError) -> str:
@@ -249,26 +256,6 @@ def _decode_group(
     context.skip_frame = "DEFAULT"
 
 
-def _make_room(spec: ClipSpec, chosen: Sequence[int]) -> NDArray[np.uint8]:
-    return np.zeros((len(chosen), *spec.shape[1:]), np.uint8)
-
-
-def _place_frames(chosen: Sequence[int]) -> dict[int, list[int]]:
-    """For each frame of the video that is taken: its places in the clip (several in a short video)."""
-    places: dict[int, list[int]] = {}
-    for place, frame_index in enumerate(chosen):
-        places.setdefault(frame_index, []).append(place)
-    return places
-
-
-def _write_frame(
-    writer: FrameWriter, frame: av.VideoFrame, frames: NDArray[np.uint8], places: list[int]
-) -> None:
-    writer.write(frame, frames[places[0]])
-    if len(places) > 1:
-        frames[places[1:]] = frames[places[0]]
-
-
 # ---- decoding everything, in order
 
 
@@ -292,37 +279,37 @@ def count_frames(
     for _ in range(MOST_PASSES):
         # Where nothing decoded, or no picture is shown, a sampler has one frame to choose from all the same.
         chosen = request.choose(seen.pts_seconds or [0.0], seen.keyframes)
-        frames, seen = _decode_in_order(path, request, chosen, strict=strict)
+        before = seen.pts_seconds or [0.0]
+        taker = open_taker(request.spec, [before[i] for i in chosen])
+        seen = _decode_in_order(path, chosen, taker, strict=strict)
         if seen.damaged and strict:
             strict, damage = False, f"{seen.damaged} pictures not decodable without an error"
             continue
         if not seen.pts_seconds:
             raise DecodeError(f"{path}: none of its {len(table)} pictures can be decoded", stage="decode")
         if request.choose(seen.pts_seconds, seen.keyframes) == chosen:
-            seconds = np.array([seen.pts_seconds[i] for i in chosen])
-            clip = Clip(request.name, frames, seconds, _say_loss(table, seen, damage), table.may_pass)
+            seconds = [seen.pts_seconds[i] for i in chosen]
+            loss = _say_loss(table, seen, damage)
+            clip = make_clip(request.name, taker.finish(), seconds, loss, may_pass=table.may_pass)
             return Counted(clip, seen, strict)
     raise DecodeError(f"{path}: its frames differ from one reading to the next", stage="decode")
 
 
-def _decode_in_order(
-    path: Path, request: Request, chosen: list[int], *, strict: bool
-) -> tuple[NDArray[np.uint8], FrameList]:
-    """The frames with these indices at clip size (T, H, W, C), and the list of all that decoded."""
-    frames, writer = _make_room(request.spec, chosen), FrameWriter(request.spec)
-    places = _place_frames(chosen)
+def _decode_in_order(path: Path, chosen: list[int], taker: Taker, *, strict: bool) -> FrameList:
+    """Hand the frames with these indices to `taker`; the list of all that decoded."""
+    places = place_frames(chosen)
     pts: list[int | None] = []
     seen = FrameList()
     with open_video(path) as source:
         for frame in _decode_all(source, seen, strict=strict):
             if len(pts) in places:
-                _write_frame(writer, frame, frames, places[len(pts)])
+                taker.add(frame, places[len(pts)])
             if frame.key_frame:
                 seen.keyframes.append(len(pts))
             pts.append(frame.dts if frame.pts is None else frame.pts)
         times = source.time_frames(pts)
         seen.pts_seconds, seen.note = times.pts_seconds, times.note
-    return frames, seen
+    return seen
 
 
 class FrameReader:
@@ -331,29 +318,23 @@ class FrameReader:
     `strict` as `count_frames` found that the video must be decoded.
     """
 
-    def __init__(self, path: Path, spec: ClipSpec, *, strict: bool) -> None:
-        self.path, self.spec = path, spec
+    def __init__(self, path: Path, *, strict: bool) -> None:
+        self.path = path
         self._opened = ExitStack()
         source = self._opened.enter_context(open_video(path))
         self._frames = enumerate(_decode_all(source, FrameList(), strict=strict))
-        self._writer = FrameWriter(spec)
-        self._last = -1
-        self._picture = _make_room(spec, [0])[0]
+        self._last: tuple[int, av.VideoFrame] | None = None
 
-    def read(self, chosen: Sequence[int]) -> NDArray[np.uint8]:
-        """The frames with these indices (T, H, W, C), none before the last one that was read. Raises DecodeError."""
-        frames = _make_room(self.spec, chosen)
-        for index, places in sorted(_place_frames(chosen).items()):
-            if index != self._last:
-                frame = next((frame for number, frame in self._frames if number == index), None)
-                if frame is None:
-                    raise DecodeError(
-                        f"{self.path}: its frames differ from one reading to the next", stage="decode"
-                    )
-                self._writer.write(frame, self._picture)
-                self._last = index
-            frames[places] = self._picture
-        return frames
+    def read(self, chosen: Sequence[int], taker: Taker) -> None:
+        """Hand frames with these indices to `taker`, none before the last one that was read. Raises DecodeError."""
+        for index, places in sorted(place_frames(chosen).items()):
+            if self._last is None or index != self._last[0]:
+                self._last = next((pair for pair in self._frames if pair[0] == index), None)
+            if self._last is None:
+                raise DecodeError(
+                    f"{self.path}: its frames differ from one reading to the next", stage="decode"
+                )
+            taker.add(self._last[1], places)
 
     def close(self) -> None:
         """Let go of the file."""

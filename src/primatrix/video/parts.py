@@ -14,7 +14,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from primatrix.records import ClipSpec, Video
+from primatrix.records import Clip, ClipSpec, Video
+from primatrix.video.closeups import open_taker
 from primatrix.video.decode import (
     FrameReader,
     Request,
@@ -23,6 +24,7 @@ from primatrix.video.decode import (
     decode_still,
     guess_frames,
     list_frames,
+    make_clip,
     say_damage,
     select_frames,
 )
@@ -64,10 +66,11 @@ class Part(Video):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
-    """Frames of some windows, uint8 (w, T, H, W, C), and their seconds (w, T)."""
+    """Frames of some windows, uint8 (w, T, H, W, C), their seconds (w, T), and of close-ups their boxes (w, T, 5)."""
 
     frames: NDArray[np.uint8]
     pts_seconds: Floats
+    boxes: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +138,7 @@ class PartReader:
         clip = decode_still(
             part.path, Request(self.spec, part.name, partial(choose_in_windows, self.spec, plan))
         )
-        return Start(facts, 1, self._shape(clip.frames, clip.pts_seconds))
+        return Start(facts, 1, self._shape(clip))
 
     def _start_by_times(
         self,
@@ -148,9 +151,11 @@ class PartReader:
     ) -> Start:
         listed = list_frames(source, table, order)
         chosen = choose_in_windows(self.spec, plan, listed.pts_seconds, listed.keyframes)
-        step, size = self._step, self._step * self.spec.frames
-        frames = select_frames(source, table, order, self.spec, chosen[:size])
-        windows = self._shape(frames, [listed.pts_seconds[i] for i in chosen[:size]])
+        step, size = self._step, self._step * self.spec.sampled
+        seconds = [listed.pts_seconds[i] for i in chosen[:size]]
+        taker = open_taker(self.spec, seconds)
+        select_frames(source, table, order, chosen[:size], taker)
+        windows = self._shape(make_clip(part.name, taker.finish(), seconds))
         share = math.ceil(part.size_bytes * step / len(plan))
         rest = self._cut_rest(
             replace(part, size_bytes=share), chosen[size:], listed.pts_seconds, first=step, step=step,
@@ -177,9 +182,7 @@ class PartReader:
             step=step,
             content=partial(Sequel, strict=counted.strict),
         )
-        return Start(
-            facts, len(plan), self._shape(clip.frames, clip.pts_seconds), rest, clip.note, clip.may_pass
-        )
+        return Start(facts, len(plan), self._shape(clip), rest, clip.note, clip.may_pass)
 
     def _cut_rest(
         self,
@@ -192,43 +195,49 @@ class PartReader:
         content: Callable[[list[int]], Passage | Sequel],
     ) -> tuple[Part, ...]:
         """The parts of so many windows each that have these frames, from window `first` on."""
-        size = step * self.spec.frames
+        size = step * self.spec.sampled
         pieces = (chosen[start : start + size] for start in range(0, len(chosen), size))
         return tuple(
             replace(
-                part, first=first + number * step, count=len(piece) // self.spec.frames, content=content(piece),
+                part, first=first + number * step, count=len(piece) // self.spec.sampled, content=content(piece),
                 pts_seconds=tuple(pts_seconds[i] for i in piece),
             )
             for number, piece in enumerate(pieces)
         )  # fmt: skip
 
-    def _shape(self, frames: NDArray[np.uint8], pts_seconds: Sequence[float] | Floats) -> Windows:
-        windows = frames.reshape(-1, *self.spec.shape)  # (w * T, H, W, C) -> (w, T, H, W, C)
-        return Windows(windows, np.array(pts_seconds, np.float64).reshape(len(windows), self.spec.frames))
+    def _shape(self, clip: Clip) -> Windows:
+        """Windows of what was taken for all of them: (w * T, ...) -> (w, T, ...)."""
+        windows = clip.frames.reshape(-1, *self.spec.shape)
+        sides = (len(windows), self.spec.frames)
+        boxes = None if clip.boxes is None else clip.boxes.reshape(*sides, -1)
+        return Windows(windows, clip.pts_seconds.reshape(sides), boxes)
 
     # ---- the parts after it
 
     def _read_passage(self, part: Part, passage: Passage) -> Windows | TimesLie:
         with open_video(part.path) as source:
+            taker = open_taker(self.spec, part.pts_seconds)
             try:
-                frames = select_frames(source, passage.table, passage.order, self.spec, passage.chosen)
+                select_frames(source, passage.table, passage.order, passage.chosen, taker)
             except TimesLieError as reason:
                 _log.debug("%s: decoded in order: %s", part.path, reason)
                 return TimesLie(say_damage(reason))
-        return self._shape(frames, part.pts_seconds)
+        return self._shape(make_clip(part.name, taker.finish(), part.pts_seconds))
 
     def _read_sequel(self, part: Part, sequel: Sequel) -> Windows:
         """Go on where the part before ended, or (after a crash, say) decode up to there once more."""
         held = self._held
         if held is None or held[0].stamp != part.stamp or held[0].first + held[0].count != part.first:
             self.close()
-            held = (part, FrameReader(part.path, self.spec, strict=sequel.strict))
+            held = (part, FrameReader(part.path, strict=sequel.strict))
         self._held = (part, held[1])
+        taker = open_taker(self.spec, part.pts_seconds)
         try:
-            return self._shape(held[1].read(sequel.chosen), part.pts_seconds)
+            held[1].read(sequel.chosen, taker)
         except BaseException:
             self.close()
             raise
+        return self._shape(make_clip(part.name, taker.finish(), part.pts_seconds))
 
     def close(self) -> None:
         """Let go of the file that is held open."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from primatrix.errors import DecodeError
 from primatrix.records import ClipSpec
 
-__all__ = ["FrameWriter", "is_painted"]
+__all__ = ["FrameWriter", "is_painted", "measure_upright"]
 
 AREA = int(Interpolation.AREA)
 ANY_TIME_BASE = Fraction(1, 1000)  # libav wants one to cut a picture, also of a still
@@ -107,6 +107,19 @@ class FrameWriter:
         return self._cutters[key](frame)
 
 
+def measure_upright(frame: av.VideoFrame, crop: tuple[float, float] = (0.0, 0.0)) -> tuple[int, int]:
+    """Height and width in pixels of the picture turned upright, without the info bars in `crop`."""
+    sides = (frame.width, frame.height) if find_turn(frame).exchanged else (frame.height, frame.width)
+    top, bottom = _count_rows(sides[0], crop)
+    return max(sides[0] - top - bottom, 1), sides[1]
+
+
+def _count_rows(height: int, crop: tuple[float, float]) -> tuple[int, int]:
+    """How many rows of pixels are cut off at top and bottom; the top at an even row."""
+    top, bottom = (round(share * height) for share in crop)
+    return top - top % 2, bottom  # pictures with halved colour planes can only be cut there
+
+
 def find_turn(frame: av.VideoFrame) -> Turn:
     """How the container says the picture must be turned or mirrored, to the nearest quarter turn."""
     data = frame.side_data.get("DISPLAYMATRIX")
@@ -129,8 +142,7 @@ def _make_cutter(
 ) -> Callable[[av.VideoFrame], av.VideoFrame]:
     """A filter that takes top and bottom of the upright picture off; the top is cut at an even row."""
     height = frame.width if turn.exchanged else frame.height
-    top, bottom = (round(share * height) for share in crop)
-    top -= top % 2  # pictures with halved colour planes can only be cut there
+    top, bottom = _count_rows(height, crop)
     if top + bottom >= height:
         raise DecodeError(
             f"crop of {top} + {bottom} px leaves nothing of a picture {height} px high; give smaller shares",

@@ -33,9 +33,9 @@ Pool: TypeAlias = FilePool[Part, Result]
 class Walk:
     """Some windows of a video, those from number `first` on.
 
-    `window_count` is of the whole video, `frames` uint8 (w, T, H, W, C) and `pts_seconds` (w, T) are those of this
-    part; `is_last`: no part follows. `note` says what could not be read, `may_pass` that the disk failed and not the
-    file.
+    `window_count` is of the whole video. `frames` uint8 (w, T, H, W, C), `pts_seconds` (w, T) and of close-ups `boxes`
+    (w, T, 5) are those of this part; `is_last`: no part follows. `note` says what could not be read, `may_pass` that
+    the disk failed and not the file.
     """
 
     video: Video
@@ -47,6 +47,7 @@ class Walk:
     is_last: bool
     note: str = ""
     may_pass: bool = False
+    boxes: NDArray[np.float32] | None = None
 
 
 def walk_videos(
@@ -123,7 +124,7 @@ def _read_rest(video: Video, start: Start, passages: Pool, sequels: Pool) -> Ite
 def _show(video: Video, start: Start, windows: Windows, *, first: int, is_last: bool) -> Walk:
     return Walk(
         video, start.facts, start.window_count, first, windows.frames, windows.pts_seconds, is_last,
-        start.note, start.may_pass,
+        start.note, start.may_pass, windows.boxes,
     )  # fmt: skip
 
 
@@ -132,6 +133,7 @@ def _lose(video: Video, start: Start, part: Part, failure: Failure) -> Walk:
     seconds = start.facts.duration_seconds / start.window_count
     stop = part.first + part.count if part.content else start.window_count
     note = f"{part.first * seconds:.0f} to {stop * seconds:.0f} s not readable: {failure.reason}"
-    nothing = Windows(start.windows.frames[:0], start.windows.pts_seconds[:0])
+    read = start.windows
+    nothing = Windows(read.frames[:0], read.pts_seconds[:0], None if read.boxes is None else read.boxes[:0])
     lost = replace(start, note=note, may_pass=failure.may_pass)
     return _show(video, lost, nothing, first=part.first, is_last=stop == start.window_count)

@@ -50,7 +50,7 @@ def choose_in_windows(
     *,
     part: range | None = None,
 ) -> list[int]:
-    """Indices of the frames that the spec's sampler takes from each window in turn, spec.frames of each.
+    """Indices of the frames that the spec's sampler takes from each window in turn, spec.sampled of each.
 
     `part` are the windows wanted (default: all). A frame belongs to the window in which it begins. A window without
     frames (a gap in the recording) gets the last frame before it, which is what a viewer would see.
@@ -69,7 +69,7 @@ def choose_in_windows(
         inside = keyframes[bisect_left(keyframes, first) : bisect_left(keyframes, last)]
         places = choose_frames(
             spec.sampler,
-            spec.frames,
+            spec.sampled,
             pts_seconds=pts_seconds[first:last],
             keyframes=[index - first for index in inside],
         )
