@@ -24,6 +24,7 @@ CONTEXT = 0.25  # of a box's longer side, on each side: what an animal stands in
 LEAST_SIDE = 0.2  # of the picture's height: smaller boxes would show little but blur
 MOST_FRAMES = 31  # that tell what is usual
 SHORTEST_APART = 1.5  # seconds within which the same place shows the same thing
+LEAST_WORTH = 0.1  # of the most telling crop's: less shows leaves, or the same again (bench/decode/crops.md)
 SAME_PLACE = 0.3  # of their union: boxes that share more show the same thing
 
 Floats = NDArray[np.float32]
@@ -52,7 +53,8 @@ def choose_crops(
 ) -> list[Crop]:
     """Up to `count` crops of what is new in a clip (T, H, W, C), the most telling first; whole frames where nothing is.
 
-    They are spread over time and over what moves apart from each other. `aspect` is the width of the upright picture
+    They are spread over time and over what moves apart from each other, and fewer where more would show little that
+    the others do not. `aspect` is the width of the upright picture
     by its height: crops are squares of it, with some of what lies around, or as square as fits. A clip of one frame, or
     of the same frame again and again, gives the whole frame.
 
@@ -153,7 +155,7 @@ def _spread(movers: _Movers, seconds: Doubles, boxes: Doubles, *, count: int) ->
     """Those with most that is new, each worth less the more the chosen ones show the same thing."""
     chosen: list[int] = []
     worth = movers.mass.copy()
-    while len(chosen) < count and len(worth) and worth.max() > 0:
+    while len(chosen) < count and len(worth) and worth.max() > LEAST_WORTH * movers.mass[0]:
         best = int(worth.argmax())
         chosen.append(best)
         worth *= 1 - _measure_likeness(movers.frame, seconds, boxes, to=best)
