@@ -76,7 +76,9 @@ def test_what_onnxruntime_cannot_do_is_done_by_torch(monkeypatch: pytest.MonkeyP
     assert slope.grad is not None
     assert slope.grad.abs().sum() > 0
     assert network.double()(x.double()).dtype == torch.float64
-    network.float().network.head.weight.requires_grad_()
+    assert network.float().to("meta")(x.to("meta")).device.type == "meta"
+    network = make_network()
+    network.network.head.weight.requires_grad_()
     assert network(x).requires_grad
     with torch.no_grad():  # between steps of training the weights change
         network(x)
