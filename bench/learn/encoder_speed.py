@@ -1,21 +1,19 @@
 """How many pictures a second an encoder turns into features, in every way it may run, and whether they agree.
 
     python bench/learn/encoder_speed.py [--encoder efficientnet-lite0] [--device cpu|cuda] [--pictures 64] [--rounds 5]
+        [--without WAY ...] [--at-once N ...]
 
-Ways: as the library runs it (channels_last), laid out by colours (contiguous), in bf16, compiled (`torch.compile`),
-and on a CPU by onnxruntime. One round goes through all ways, one after the other; the median of the rounds counts, and
-its ratio to the first way of the same round. Prints a line of JSON per way: pictures/s, core-seconds a picture (CPU),
-ratio, and the largest difference of a feature from those on a CPU in fp32.
+Ways: by torch in fp32, as the library runs it (on a CPU by onnxruntime, where the encoder is one of ours), in bf16,
+compiled (`torch.compile`), and with other numbers of pictures at once. One round goes through all ways, one after the
+other; the median of the rounds counts, and its ratio to the first way of the same round. Prints a line of JSON per way:
+pictures/s, core-seconds a picture (CPU), ratio, and the largest difference of a feature from torch's on a CPU in fp32.
 """
 
 import argparse
 import json
-import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -33,10 +31,16 @@ def draw_pictures(count: int, side_px: int) -> Tensor:
     return large.clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
-def lay_out_by_colour(encoder: pm.Encoder) -> pm.Encoder:
-    for weight in encoder.body.parameters():
-        weight.data = weight.data.contiguous()
+def load_torch(name: str) -> pm.Encoder:
+    """The encoder with its network run by torch, whatever the library does."""
+    encoder = pm.load_encoder(name)
+    encoder.body = getattr(encoder.body, "network", encoder.body)
     return encoder
+
+
+def see_at_once(encoder: pm.Encoder, count: int, x: Tensor) -> Tensor:
+    encoder.at_once = count
+    return encoder(x)
 
 
 def in_bf16(see: See, device: str, x: Tensor) -> Tensor:
@@ -44,30 +48,16 @@ def in_bf16(see: See, device: str, x: Tensor) -> Tensor:
         return see(x)
 
 
-def export_to_onnx(encoder: pm.Encoder, folder: Path) -> pm.Encoder:
-    """The same encoder, run by onnxruntime."""
-    path, side = folder / "encoder.onnx", encoder.facts.side_px
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            encoder.body, (torch.zeros(1, 3, side, side),), str(path), dynamo=False, input_names=["x"],
-            output_names=["y"], dynamic_axes={"x": {0: "n"}, "y": {0: "n"}},
-        )  # fmt: skip
-    scale = {"image_mean": encoder.facts.mean, "image_std": encoder.facts.spread}
-    facts = {name: [value / 255 for value in values] for name, values in scale.items()}
-    path.with_suffix(".json").write_text(json.dumps(facts))
-    return pm.load_encoder(str(path))
-
-
-def list_ways(name: str, device: str, folder: Path) -> dict[str, See]:
+def list_ways(name: str, device: str, at_once: list[int]) -> dict[str, See]:
     ways: dict[str, See] = {
+        "by torch": load_torch(name).to(device),
         "as it is": pm.load_encoder(name).to(device),
-        "by colour": lay_out_by_colour(pm.load_encoder(name)).to(device),
-        "compiled": torch.compile(pm.load_encoder(name).to(device)),
+        "compiled": torch.compile(load_torch(name).to(device)),
     }
     ways["bf16"] = partial(in_bf16, ways["as it is"], device)
-    if device == "cpu":
-        ways["onnxruntime"] = export_to_onnx(pm.load_encoder(name), folder)
+    for count in at_once:
+        ways[f"{count} at once"] = partial(see_at_once, pm.load_encoder(name), count)
+        ways[f"{count} at once by torch"] = partial(see_at_once, load_torch(name), count)
     return ways
 
 
@@ -88,15 +78,16 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--pictures", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--at-once", type=int, nargs="*", default=[], metavar="N", help="on a CPU")
     parser.add_argument("--without", nargs="*", default=[], metavar="WAY")
     args = parser.parse_args()
     torch.backends.cudnn.allow_tf32 = False
-    truth = pm.load_encoder(args.encoder)
+    truth = load_torch(args.encoder)
     x = draw_pictures(args.pictures, truth.facts.side_px)
-    with torch.inference_mode(), tempfile.TemporaryDirectory() as folder:
+    with torch.inference_mode():
         expected, there = truth(x[:64]), x.to(args.device)
         ways = {
-            name: see for name, see in list_ways(args.encoder, args.device, Path(folder)).items()
+            name: see for name, see in list_ways(args.encoder, args.device, args.at_once).items()
             if name not in args.without
         }  # fmt: skip
         apart = {name: float((see(there[:64]).cpu() - expected).abs().max()) for name, see in ways.items()}
@@ -105,7 +96,7 @@ def main() -> None:
         rounds = [{name: measure(see, there) for name, see in ways.items()} for _ in range(args.rounds)]
     for name in ways:
         seconds, used = np.median([one[name] for one in rounds], axis=0)
-        ratio = np.median([one["as it is"][0] / one[name][0] for one in rounds])
+        ratio = np.median([one["by torch"][0] / one[name][0] for one in rounds])
         line = {
             "way": name, "pictures_per_second": round(args.pictures / seconds, 1), "ratio": round(float(ratio), 2),
             "core_seconds_a_picture": round(used / args.pictures, 4), "largest_difference": apart[name],

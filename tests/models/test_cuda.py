@@ -11,6 +11,7 @@ import torch
 import primatrix as pm
 from primatrix.models import Model
 from primatrix.models.batches import predict_frames
+from primatrix.models.devices import choose_processor
 from primatrix.records import Progress
 from primatrix.training import Augmentation
 
@@ -124,3 +125,16 @@ def test_a_run_in_bf16_learns_and_is_taken_up_again(tmp_path: Path) -> None:
     assert seen[0].done == 50  # it was stopped before that step was saved
     assert "bf16 cuda" in seen[0].message
     assert history.epochs[-1].val_loss < 0.5 * history.epochs[0].loss
+
+
+@pytest.mark.parametrize(("at", "tolerance"), [(GPU, 1e-3), (GPU_BF16, 0.2)])
+def test_an_encoder_sees_what_it_sees_on_the_cpu(at: dict[str, str], tolerance: float) -> None:
+    encoder, rng = pm.load_encoder(), np.random.default_rng(0)
+    pictures = torch.tensor(rng.integers(0, 256, (5, 7, 7, 3), np.uint8))
+    expected = encoder(pictures)
+    processor = choose_processor(**at)  # type: ignore[arg-type]
+    with processor.autocast(), torch.inference_mode():
+        features = encoder.to("cuda")(pictures.cuda())
+    assert features.is_cuda
+    assert float((features.cpu() - expected).abs().max()) < tolerance * float(expected.max())
+    torch.testing.assert_close(encoder.to("cpu")(pictures), expected, rtol=0, atol=0)

@@ -1,6 +1,8 @@
 """Pretrained eyes by name: the same features as the authors' code, and one line where something is wrong."""
 
+import copy
 import dataclasses
+import pickle
 import shutil
 from pathlib import Path
 
@@ -46,6 +48,32 @@ def test_pictures_of_any_size_and_number_are_seen_alike() -> None:
     many = large.repeat(250, 1, 1, 1)[:, ::8, ::8]  # more than are seen at once
     torch.testing.assert_close(encoder(many)[-1:], encoder(many[:1]), rtol=1e-4, atol=1e-4)
     assert not any(weight.requires_grad for weight in encoder.parameters())
+
+
+def test_pictures_are_seen_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder, counts = load_encoder(), []
+    monkeypatch.setattr(encoder, "see", lambda x: counts.append(len(x)) or torch.zeros(len(x), 1280))
+    encoder(draw_pictures(count=10, height=8, width=8))
+    assert counts == [4, 4, 2]
+
+
+def test_under_autocast_features_are_nearly_the_same_and_of_the_same_type() -> None:
+    encoder, x = load_encoder(), draw_pictures()
+    expected = encoder(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        features = encoder(x)
+    assert features.dtype == torch.float32
+    assert not torch.equal(features, expected)
+    assert float((features - expected).abs().mean()) < 0.02 * float(expected.abs().max())
+    assert torch.nn.functional.cosine_similarity(features, expected).min() > 0.99
+
+
+def test_copies_and_pickles_of_an_encoder_see_the_same() -> None:
+    encoder, x = load_encoder(), draw_pictures(count=1)
+    expected = encoder(x)
+    for twin in (copy.deepcopy(encoder), pickle.loads(pickle.dumps(encoder))):
+        assert twin.facts == encoder.facts
+        assert torch.equal(twin(x), expected)
 
 
 def test_the_list_says_size_licence_and_what_is_here(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Networks in ONNX files give what the network they were exported from gives; what is foreign in them is refused."""
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def write(
     return path
 
 
-def see(pictures: torch.Tensor, *, mean: list[float], spread: list[float]) -> torch.Tensor:
+def see_by_torch(pictures: torch.Tensor, *, mean: list[float], spread: list[float]) -> torch.Tensor:
     x = (pictures.permute(0, 3, 1, 2).float() - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(spread).view(
         3, 1, 1
     )
@@ -63,9 +64,29 @@ def test_an_onnx_file_sees_what_its_network_sees(
     encoder = load_encoder(str(write(tmp_path / "net.onnx", shape=shape, last=last)))
     assert (encoder.facts.side_px, encoder.facts.features, encoder.facts.licence) == (16, 5, "unknown")
     torch.testing.assert_close(
-        encoder(PICTURES), see(PICTURES, mean=MEAN, spread=SPREAD), rtol=1e-4, atol=1e-4
+        encoder(PICTURES), see_by_torch(PICTURES, mean=MEAN, spread=SPREAD), rtol=1e-4, atol=1e-4
     )
     assert encoder(PICTURES[:0]).shape == (0, 5)
+
+
+def test_a_file_that_takes_many_at_once_is_given_as_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder, counts = load_encoder(str(write(tmp_path / "net.onnx", shape=(16, 3, 16, 16)))), []
+    see = encoder.see
+    monkeypatch.setattr(encoder, "see", lambda x: counts.append(len(x)) or see(x))
+    many = PICTURES.repeat(6, 1, 1, 1)  # 18
+    torch.testing.assert_close(
+        encoder(many), see_by_torch(many, mean=MEAN, spread=SPREAD), rtol=1e-4, atol=1e-4
+    )
+    assert counts == [16, 2]
+
+
+def test_an_encoder_of_a_file_can_be_pickled(tmp_path: Path) -> None:
+    encoder = load_encoder(str(write(tmp_path / "net.onnx")))
+    expected = encoder(PICTURES)
+    (tmp_path / "net.onnx").unlink()
+    assert torch.equal(pickle.loads(pickle.dumps(encoder))(PICTURES), expected)
 
 
 def test_a_file_beside_it_says_how_pictures_are_prepared(tmp_path: Path) -> None:
@@ -74,7 +95,7 @@ def test_a_file_beside_it_says_how_pictures_are_prepared(tmp_path: Path) -> None
     path.with_suffix(".json").write_text(json.dumps(facts))
     encoder = load_encoder(str(path))
     assert encoder.facts.licence == "MIT"
-    expected = see(PICTURES, mean=[127.5] * 3, spread=[127.5, 63.75, 127.5])
+    expected = see_by_torch(PICTURES, mean=[127.5] * 3, spread=[127.5, 63.75, 127.5])
     torch.testing.assert_close(encoder(PICTURES), expected, rtol=1e-4, atol=1e-4)
     for text in ("[1]", "{", '{"image_mean": "grey"}', '{"image_std": [1, 0, 1]}', '{"image_mean": [1]}'):
         path.with_suffix(".json").write_text(text)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from primatrix.records import Box
-from primatrix.video.crops import choose_crops, measure_novelty
+from primatrix.video.crops import _find_median, choose_crops, measure_novelty
 
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
@@ -58,6 +58,36 @@ def test_crops_of_one_that_walks_by_are_spread_over_time() -> None:
     seconds = sorted(crop.seconds for crop in crops)
     assert len(crops) == 4
     assert min(np.diff(seconds)) >= 2
+
+
+def test_what_is_hardly_new_beside_the_rest_gets_no_crop() -> None:
+    frames = make_place()
+    frames[6, 20:40, 20:40] = 250
+    frames[9, 4:7, 50:53] = 250  # 9 pixels beside 400
+    (only,) = choose_crops(frames, np.arange(15.0), count=6, aspect=1.0)
+    assert (only.frame, is_within(only.box, slice(20, 40), slice(20, 40))) == (6, True)
+    frames[9, 4:18, 44:58] = 250
+    assert [crop.frame for crop in choose_crops(frames, np.arange(15.0), count=6, aspect=1.0)] == [6, 9]
+
+
+def test_patches_of_two_frames_are_never_one() -> None:
+    frames = make_place()
+    frames[6, 20:30, 20:30] = 250
+    frames[7, 20:30, 20:30] = 20
+    crops = choose_crops(frames, np.arange(15.0), count=6, aspect=1.0)
+    assert sorted(crop.frame for crop in crops) == [6, 7]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 14, 15, 31])
+def test_what_is_usual_is_the_median_over_the_frames(count: int) -> None:
+    values = np.random.default_rng(count).integers(0, 256, (count, 5, 4, 3), np.uint8)
+    assert np.array_equal(_find_median(values), np.median(values, axis=0))
+    assert values.max() > 200  # as it was given
+
+
+def test_what_is_usual_in_a_long_clip_is_told_by_some_of_its_frames() -> None:
+    values = np.repeat(np.arange(100, dtype=np.uint8), 2).reshape(100, 2)
+    assert _find_median(values).tolist() == [48.0, 48.0]  # of the frames 0, 4, 8, …, 96
 
 
 def test_what_sways_all_the_time_counts_less_than_what_comes_once() -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from primatrix.errors import ModelError
 
-__all__ = ["EfficientNetLite", "Variant"]
+__all__ = ["Block", "EfficientNetLite", "PaddedConv", "Variant"]
 
 Variant = Literal["lite0", "lite1", "lite2"]
 FEATURES = 1280

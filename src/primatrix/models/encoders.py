@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from primatrix.disk import read_json, write_json
 from primatrix.errors import ModelError
 from primatrix.models.efficientnet_lite import EfficientNetLite, Variant
+from primatrix.models.efficientnet_onnx import FastEfficientNetLite
 from primatrix.models.hub import HubModel, fetch_model, read_model, see
 from primatrix.models.onnx_network import OnnxNetwork, read_onnx
 
@@ -25,7 +26,8 @@ Kind = Literal["package", "hub", "onnx"]
 DEFAULT_ENCODER = "efficientnet-lite0"
 CONFIGURATION = "PRIMATRIX_CONFIG"  # names another folder than the user's configuration
 SIDE_PX = 224  # where a model takes pictures of any size
-BYTES_AT_ONCE = 2**26  # of pictures as numbers, which is about where more at once is no faster on a CPU
+AT_ONCE = 4  # pictures on a CPU: more do not fit its cache, one lets cores wait (bench/learn/encoders.md)
+BYTES_AT_ONCE = 2**26  # of pictures as numbers, elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,9 @@ class Encoder(nn.Module):
     mean: Tensor
     spread: Tensor
 
-    def __init__(self, body: nn.Module, facts: EncoderFacts) -> None:
+    def __init__(self, body: nn.Module, facts: EncoderFacts, *, at_once: int = AT_ONCE) -> None:
         super().__init__()
+        self.at_once = at_once  # pictures, on a CPU
         self.body, self.facts = body.eval().requires_grad_(requires_grad=False), facts
         for weight in self.body.parameters():  # as the pictures are laid out: a third faster on a CPU
             if weight.ndim == 4:
@@ -73,7 +76,8 @@ class Encoder(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Pictures uint8 or float (N, H, W, 3), pixels 0-255 -> features float32 (N, D), some at a time."""
-        at_once = max(1, BYTES_AT_ONCE // (3 * 4 * self.facts.side_px**2))
+        large = max(1, BYTES_AT_ONCE // (3 * 4 * self.facts.side_px**2))
+        at_once = self.at_once if pictures.is_cpu else large
         parts = [self.see(pictures[i : i + at_once]) for i in range(0, len(pictures), at_once)]
         none = torch.empty((0, self.facts.features), device=pictures.device)
         return torch.cat([none, *parts])
@@ -241,7 +245,7 @@ def load_published(name: str) -> Encoder:
         )
     body = EfficientNetLite(one.variant)
     body.load_published(torch.load(io.BytesIO(data), weights_only=True, map_location="cpu"))
-    return Encoder(body, describe_published(name))
+    return Encoder(FastEfficientNetLite(body), describe_published(name))
 
 
 def describe_published(name: str) -> EncoderFacts:
@@ -259,4 +263,4 @@ def load_file(path: str) -> Encoder:
         path, "onnx", found.side_px, found.features, found.mean, found.spread, found.licence, found.digest,
         found.megabytes,
     )  # fmt: skip
-    return Encoder(OnnxNetwork(found), facts)
+    return Encoder(OnnxNetwork(found), facts, at_once=found.batch or AT_ONCE)

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from primatrix.errors import ModelError
+from primatrix.models.onnx_session import OnnxSession, list_errors
 
 __all__ = ["OnnxNetwork", "OnnxPictures", "open_session", "read_onnx"]
 
@@ -20,6 +22,7 @@ DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 SIDE_PX = 224  # where the file leaves it open
 MEAN, SPREAD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of ImageNet, pixels 0-255
 FACTS = "one number per colour, pixels 0-1, as image_mean and image_std in a preprocessor_config.json"
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class OnnxPictures:
     """
 
     path: str
-    session: Any  # Any: an optional library, not typed here
+    session: OnnxSession
     batch: int | None  # how many pictures it takes at once; None: any number
     side_px: int
     features: int
@@ -55,7 +58,7 @@ class OnnxNetwork(nn.Module):
         parts = [self.see(pictures[i : i + step]) for i in range(0, len(pictures), step)]
         return torch.from_numpy(np.concatenate(parts)).to(x.device)
 
-    def see(self, pictures: Any) -> Any:  # Any: arrays of an optional library
+    def see(self, pictures: Floats) -> Floats:
         """The same of as many pictures as the file takes; fewer than it wants are filled up."""
         count, wanted = len(pictures), self.file.batch or len(pictures)
         filled = np.concatenate([pictures, np.zeros((wanted - count, *pictures.shape[1:]), np.float32)])
@@ -69,7 +72,7 @@ def read_onnx(path: str | Path) -> OnnxPictures:
     preprocessor_config.json) and `license`. Raises ModelError where the file is missing or damaged, has weights in
     other files or operators of others, or takes no pictures.
     """
-    session, data = open_session(path)
+    session = open_session(path)
     batch, side_px = read_input(session, path=str(path))
     features = pool(run(session, np.zeros((batch or 1, 3, side_px, side_px), np.float32), path=str(path)))
     if features.ndim != 2:
@@ -79,19 +82,18 @@ def read_onnx(path: str | Path) -> OnnxPictures:
     mean, spread, licence = read_beside(Path(path).with_suffix(".json"))
     return OnnxPictures(
         str(path), session, batch, side_px, features.shape[1], mean, spread, licence,
-        hashlib.sha256(data).hexdigest(), round(len(data) / 1e6, 1),
+        hashlib.sha256(session.data).hexdigest(), round(len(session.data) / 1e6, 1),
     )  # fmt: skip
 
 
-def open_session(path: str | Path) -> tuple[Any, bytes]:  # Any: an optional library, not typed here
-    """A session of onnxruntime and the file's bytes; ModelError for what is not one file of standard operators."""
+def open_session(path: str | Path) -> OnnxSession:
+    """A session of onnxruntime; ModelError for what is not one file of standard operators."""
     try:
         import onnx
-        import onnxruntime
         from google.protobuf.message import DecodeError  # onnx brings it
     except ImportError:
         raise ModelError(
-            f"{path}: got no onnxruntime, wanted it to be installed; run pip install 'primatrix[onnx]'"
+            f"{path}: got no onnx, wanted it to be installed; run pip install 'primatrix[onnx]'"
         ) from None
     try:
         data = Path(path).read_bytes()
@@ -101,23 +103,13 @@ def open_session(path: str | Path) -> tuple[Any, bytes]:  # Any: an optional lib
     except DecodeError:
         raise ModelError(f"{path}: not readable as ONNX; copy or export it again") from None
     refuse_foreign(network, path=path)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = torch.get_num_threads()
+    session = OnnxSession(data)
     try:
-        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        session.open()
     except list_errors() as error:
         reason = str(error).strip().partition("\n")[0]
         raise ModelError(f"{path}: onnxruntime cannot run it ({reason}); export it again") from None
-    return session, data
-
-
-def list_errors() -> tuple[type[Exception], ...]:
-    """All that onnxruntime raises: its errors have no common ancestor of their own."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as names
-
-    kinds = vars(names).values()
-    return tuple(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception))
+    return session
 
 
 def refuse_foreign(network: Any, *, path: str | Path) -> None:  # Any: an optional library, not typed here
@@ -156,11 +148,9 @@ def list_tensors(graph: Any) -> Iterator[Any]:  # Any: an optional library, not 
                 yield from (part.values, part.indices)
 
 
-def read_input(
-    session: Any, *, path: str
-) -> tuple[int | None, int]:  # Any: an optional library, not typed here
+def read_input(session: OnnxSession, *, path: str) -> tuple[int | None, int]:
     """How many pictures the file takes at once (None: any number), and of how many pixels a side."""
-    inputs = session.get_inputs()
+    inputs = session.open().get_inputs()
     shape = inputs[0].shape if inputs else []
     fits = len(inputs) == 1 and len(shape) == 4 and inputs[0].type == "tensor(float)" and shape[1] == 3
     sides = [side for side in shape[2:] if isinstance(side, int)]
@@ -172,19 +162,19 @@ def read_input(
     return shape[0] if isinstance(shape[0], int) else None, (*sides, SIDE_PX)[0]
 
 
-def run(session: Any, pictures: Any, *, path: str) -> Any:  # Any: an optional library, not typed here
+def run(session: OnnxSession, pictures: Floats, *, path: str) -> Floats:
     """The first output for these pictures."""
     try:
-        return session.run([session.get_outputs()[0].name], {session.get_inputs()[0].name: pictures})[0]
+        return session.run(pictures)
     except list_errors() as error:
         reason = str(error).strip().partition("\n")[0]
         raise ModelError(f"{path}: takes no pictures {pictures.shape} ({reason}); export it again") from None
 
 
-def pool(output: Any) -> Any:  # Any: arrays of an optional library
+def pool(output: Floats) -> Floats:
     """Features (N, D) of an output that is one already, a map (N, D, h, w) or tokens (N, L, D)."""
     if output.ndim == 4:
-        return output.mean((2, 3))
+        output = output.mean((2, 3))
     return output.mean(1) if output.ndim == 3 else output
 
 
