@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from primatrix.errors import ModelError
+from primatrix.video import read_network, run_session, start_session
 
-__all__ = ["OnnxNetwork", "OnnxPictures", "open_session", "read_onnx"]
+__all__ = ["OnnxNetwork", "OnnxPictures", "read_onnx"]
 
-# Operators of the standard, of its classical models, and of onnxruntime itself: none brings code of its own.
-DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 SIDE_PX = 224  # where the file leaves it open
 MEAN, SPREAD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of ImageNet, pixels 0-255
 FACTS = "one number per colour, pixels 0-1, as image_mean and image_std in a preprocessor_config.json"
@@ -59,7 +57,7 @@ class OnnxNetwork(nn.Module):
         """The same of as many pictures as the file takes; fewer than it wants are filled up."""
         count, wanted = len(pictures), self.file.batch or len(pictures)
         filled = np.concatenate([pictures, np.zeros((wanted - count, *pictures.shape[1:]), np.float32)])
-        return pool(run(self.file.session, filled, path=self.file.path))[:count]
+        return see(self.file.session, filled, path=self.file.path)[:count]
 
 
 def read_onnx(path: str | Path) -> OnnxPictures:
@@ -69,9 +67,10 @@ def read_onnx(path: str | Path) -> OnnxPictures:
     preprocessor_config.json) and `license`. Raises ModelError where the file is missing or damaged, has weights in
     other files or operators of others, or takes no pictures.
     """
-    session, data = open_session(path)
+    data = read_network(path)
+    session = start_session(data, path=path, threads=torch.get_num_threads())
     batch, side_px = read_input(session, path=str(path))
-    features = pool(run(session, np.zeros((batch or 1, 3, side_px, side_px), np.float32), path=str(path)))
+    features = see(session, np.zeros((batch or 1, 3, side_px, side_px), np.float32), path=str(path))
     if features.ndim != 2:
         raise ModelError(
             f"{path}: gives an array of {features.ndim} dimensions, wanted features (pictures, numbers)"
@@ -81,79 +80,6 @@ def read_onnx(path: str | Path) -> OnnxPictures:
         str(path), session, batch, side_px, features.shape[1], mean, spread, licence,
         hashlib.sha256(data).hexdigest(), round(len(data) / 1e6, 1),
     )  # fmt: skip
-
-
-def open_session(path: str | Path) -> tuple[Any, bytes]:  # Any: an optional library, not typed here
-    """A session of onnxruntime and the file's bytes; ModelError for what is not one file of standard operators."""
-    try:
-        import onnx
-        import onnxruntime
-        from google.protobuf.message import DecodeError  # onnx brings it
-    except ImportError:
-        raise ModelError(
-            f"{path}: got no onnxruntime, wanted it to be installed; run pip install 'primatrix[onnx]'"
-        ) from None
-    try:
-        data = Path(path).read_bytes()
-        network = onnx.load_model_from_string(data)
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
-    except DecodeError:
-        raise ModelError(f"{path}: not readable as ONNX; copy or export it again") from None
-    refuse_foreign(network, path=path)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = torch.get_num_threads()
-    try:
-        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except list_errors() as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ModelError(f"{path}: onnxruntime cannot run it ({reason}); export it again") from None
-    return session, data
-
-
-def list_errors() -> tuple[type[Exception], ...]:
-    """All that onnxruntime raises: its errors have no common ancestor of their own."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as names
-
-    kinds = vars(names).values()
-    return tuple(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception))
-
-
-def refuse_foreign(network: Any, *, path: str | Path) -> None:  # Any: an optional library, not typed here
-    """ModelError for weights that lie in other files and for operators that need code of others."""
-    graphs = list(list_graphs(network.graph))
-    tensors = [tensor for graph in graphs for tensor in list_tensors(graph)]
-    if any(tensor.external_data or tensor.data_location for tensor in tensors):
-        raise ModelError(
-            f"{path}: its weights lie in another file, wanted all in one; export it without external data"
-        )
-    used = {node.domain for graph in graphs for node in graph.node}
-    strange = sorted((used | {entry.domain for entry in network.opset_import}) - set(DOMAINS))
-    if strange or network.functions:
-        names = ", ".join(strange or [function.name for function in network.functions])
-        raise ModelError(f"{path}: has operators of its own ({names}), wanted standard ones; export it again")
-
-
-def list_graphs(graph: Any) -> Iterator[Any]:  # Any: an optional library, not typed here
-    """A graph and those within it, of branches and loops."""
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
-                yield from list_graphs(inner)
-
-
-def list_tensors(graph: Any) -> Iterator[Any]:  # Any: an optional library, not typed here
-    """The tensors that a graph holds, those of its nodes' attributes too."""
-    yield from graph.initializer
-    for part in graph.sparse_initializer:
-        yield from (part.values, part.indices)
-    for node in graph.node:
-        for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
-            for part in (attribute.sparse_tensor, *attribute.sparse_tensors):
-                yield from (part.values, part.indices)
 
 
 def read_input(
@@ -172,13 +98,9 @@ def read_input(
     return shape[0] if isinstance(shape[0], int) else None, (*sides, SIDE_PX)[0]
 
 
-def run(session: Any, pictures: Any, *, path: str) -> Any:  # Any: an optional library, not typed here
-    """The first output for these pictures."""
-    try:
-        return session.run([session.get_outputs()[0].name], {session.get_inputs()[0].name: pictures})[0]
-    except list_errors() as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ModelError(f"{path}: takes no pictures {pictures.shape} ({reason}); export it again") from None
+def see(session: Any, pictures: Any, *, path: str) -> Any:  # Any: an optional library, not typed here
+    """The first output for these pictures, pooled to features where it is a map or tokens."""
+    return pool(run_session(session, pictures, path=path, names=[session.get_outputs()[0].name])[0])
 
 
 def pool(output: Any) -> Any:  # Any: arrays of an optional library

@@ -13,6 +13,9 @@ from .files import is_still as is_still
 from .files import search_folder as search_folder
 from .identity import identify as identify
 from .identity import identify_all as identify_all
+from .onnx_files import read_network as read_network
+from .onnx_files import run_session as run_session
+from .onnx_files import start_session as start_session
 from .order import order_frames as order_frames
 from .packets import PacketTable as PacketTable
 from .packets import Source as Source
