@@ -35,11 +35,10 @@ def count_most_at_once(found: Sequence[Sequence[Found]]) -> dict[Category, int]:
     return dict(most)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Track:
     """An individual as last seen, and how fast it went then, in shares of the picture a second (across, down)."""
 
-    number: int
     box: Box
     frame: int
     seconds: float
@@ -53,13 +52,12 @@ class _Track:
         )
         return max(ahead.share_with(box), self.box.share_with(box) * STOPPED)
 
-    def move(self, box: Box, *, frame: int, seconds: float) -> None:
+    def move(self, box: Box, *, frame: int, seconds: float) -> "_Track":
         """The same individual, seen again."""
         across = box.left + box.width / 2 - self.box.left - self.box.width / 2
         down = box.top + box.height / 2 - self.box.top - self.box.height / 2
         passed = seconds - self.seconds
-        self.speed = (across / passed, down / passed)
-        self.box, self.frame, self.seconds = box, frame, seconds
+        return _Track(box, frame, seconds, (across / passed, down / passed))
 
 
 def link_tracks(boxes: Sequence[Sequence[Box]], seconds: Sequence[float]) -> list[list[int]]:
@@ -79,23 +77,24 @@ def link_tracks(boxes: Sequence[Sequence[Box]], seconds: Sequence[float]) -> lis
     tracks: list[_Track] = []
     numbers: list[list[int]] = []
     for frame, (those, now) in enumerate(zip(boxes, seconds, strict=True)):
-        alive = [track for track in tracks if frame - track.frame <= 1 + MOST_MISSED]
-        chosen = _assign(alive, those, now)
+        alive = [i for i, track in enumerate(tracks) if frame - track.frame <= 1 + MOST_MISSED]
+        found = _assign([tracks[i] for i in alive], those, now)
+        numbers.append([])
         for i, box in enumerate(those):
-            if i in chosen:
-                chosen[i].move(box, frame=frame, seconds=now)
+            if i in found:
+                number = alive[found[i]]
+                tracks[number] = tracks[number].move(box, frame=frame, seconds=now)
             else:
-                chosen[i] = _Track(len(tracks), box, frame, now)
-                tracks.append(chosen[i])
-        numbers.append([chosen[i].number for i in range(len(those))])
+                number = len(tracks)
+                tracks.append(_Track(box, frame, now))
+            numbers[-1].append(number)
     return numbers
 
 
-def _assign(tracks: Sequence[_Track], boxes: Sequence[Box], seconds: float) -> dict[int, _Track]:
-    """The track of each box that has one, so that all together share most."""
-    shared = np.array([[track.likeness(box, seconds) for box in boxes] for track in tracks]).reshape(
-        len(tracks), len(boxes)
-    )
+def _assign(tracks: Sequence[_Track], boxes: Sequence[Box], seconds: float) -> dict[int, int]:
+    """Which of the tracks each box that has one goes to, so that all together share most."""
+    likeness = [[track.likeness(box, seconds) for box in boxes] for track in tracks]
+    shared = np.array(likeness).reshape(len(tracks), len(boxes))
     shared[shared < LEAST_SHARED] = 0
     rows, columns = linear_sum_assignment(-shared)
-    return {int(j): tracks[i] for i, j in zip(rows, columns, strict=True) if shared[i, j] > 0}
+    return {int(j): int(i) for i, j in zip(rows, columns, strict=True) if shared[i, j] > 0}
