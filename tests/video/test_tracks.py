@@ -33,7 +33,7 @@ def test_two_that_cross_keep_their_numbers() -> None:
 
 def test_one_that_stops_keeps_its_number() -> None:
     frames = [[LEFT], [move(LEFT, 0.12)], [move(LEFT, 0.12)]]
-    assert link_tracks(frames, [0, 1, 2]) == [[0], [0], [0]]
+    assert link_tracks(frames, [0, 1, 3]) == [[0], [0], [0]]
 
 
 def test_boxes_go_to_tracks_so_that_all_together_share_most() -> None:
