@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from primatrix.errors import ModelError
 from primatrix.models.efficientnet_lite import EfficientNetLite
 from primatrix.models.efficientnet_onnx import write_onnx
-from primatrix.models.onnx_session import OnnxSession, list_errors
+from primatrix.models.onnx_session import OnnxSession
 
 PICTURES = np.random.default_rng(0).uniform(-1, 1, (2, 3, 32, 32)).astype(np.float32)
 
@@ -26,7 +27,7 @@ def threads() -> Iterator[None]:
 
 def make_session() -> OnnxSession:
     torch.manual_seed(0)
-    return OnnxSession(write_onnx(EfficientNetLite("lite0")))
+    return OnnxSession(write_onnx(EfficientNetLite("lite0")), path="lite0")
 
 
 @pytest.mark.usefixtures("threads")
@@ -60,9 +61,9 @@ def test_waiting_threads_leave_the_processor_to_others() -> None:
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
 
 
-def test_what_is_no_network_is_an_error_of_the_list() -> None:
-    with pytest.raises(list_errors()):
-        OnnxSession(b"no network").open()
+def test_what_is_no_network_is_refused_in_one_line() -> None:
+    with pytest.raises(ModelError, match=r"^a.onnx: onnxruntime cannot run it"):
+        OnnxSession(b"no network", path="a.onnx").open()
 
 
 def test_a_session_is_imported_without_onnxruntime() -> None:

@@ -65,7 +65,7 @@ class FastEfficientNetLite(nn.Module):
     def find_session(self) -> OnnxSession | None:
         """What runs the network; None without onnxruntime."""
         if self.session is None and self.can_run:
-            session = OnnxSession(write_onnx(self.network))
+            session = OnnxSession(write_onnx(self.network), path="efficientnet-lite")
             try:
                 session.open()
                 self.session = session

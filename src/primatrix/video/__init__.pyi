@@ -1,6 +1,12 @@
+from .categories import CATEGORIES as CATEGORIES
+from .categories import Category as Category
 from .crops import choose_crops as choose_crops
 from .dates import count_hours as count_hours
 from .decode import decode_clip as decode_clip
+from .detector import Detector as Detector
+from .detector import Found as Found
+from .detector_facts import DetectorFacts as DetectorFacts
+from .detector_facts import read_detector as read_detector
 from .encode import write_clip as write_clip
 from .encode import write_tone as write_tone
 from .files import STILL_SUFFIXES as STILL_SUFFIXES
@@ -13,6 +19,9 @@ from .files import is_still as is_still
 from .files import search_folder as search_folder
 from .identity import identify as identify
 from .identity import identify_all as identify_all
+from .onnx_files import read_network as read_network
+from .onnx_files import run_session as run_session
+from .onnx_files import start_session as start_session
 from .order import order_frames as order_frames
 from .packets import PacketTable as PacketTable
 from .packets import Source as Source
@@ -29,6 +38,8 @@ from .probe import probe_video as probe_video
 from .reading import may_pass as may_pass
 from .samplers import sample_per_second as sample_per_second
 from .samplers import sample_uniform as sample_uniform
+from .tracks import count_most_at_once as count_most_at_once
+from .tracks import link_tracks as link_tracks
 from .walk import Walk as Walk
 from .walk import walk_videos as walk_videos
 from .windows import DEFAULT_WINDOW_SECONDS as DEFAULT_WINDOW_SECONDS
