@@ -35,8 +35,8 @@ def words(
     return {
         "scan": ("scan", footage, "--out"),
         "downsample": ("downsample", footage),
-        "train": ("train", footage, *of_labels, "--steps", 1, "--out"),
-        "train by folds": ("train", footage, *of_labels, "--steps", 1, "--folds", 2, "--out"),
+        "train": ("train", footage, *of_labels, "--architecture", "lrcn", "--steps", 1, "--out"),
+        "train by folds": ("train", footage, *of_labels, "--architecture", "lrcn", "--steps", 1, "--folds", 2, "--out"),
         "predict": ("predict", footage, "--model", model, "--out"),
         "predict a benchmark": ("predict", data, "--model", model, "--out"),
         "evaluate": ("evaluate", footage / "labels.csv", footage, "--model", model, "--no-figures", "--out"),

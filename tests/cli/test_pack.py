@@ -38,7 +38,18 @@ def test_nothing_is_written_among_the_videos_and_train_finds_what_pack_kept(
     before = sorted(footage.rglob("*"))
     words = (footage, "--frames", 2, "--size", "16x16", "--workers", 0, "-q")
     assert "18 clips packed" in run("pack", *words).out
-    ended = run("train", *words, "--labels", footage / "labels.csv", "--out", tmp_path / "m", "--steps", 1)
+    ended = run(
+        "train",
+        *words,
+        "--labels",
+        footage / "labels.csv",
+        "--architecture",
+        "lrcn",
+        "--out",
+        tmp_path / "m",
+        "--steps",
+        1,
+    )
     assert ended.code == 0, ended.err
     assert sorted(footage.rglob("*")) == before
     assert "0 clips packed" in run("pack", *words).out

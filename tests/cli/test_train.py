@@ -148,7 +148,8 @@ def test_training_on_a_folder_of_ones_own(data: Path, tmp_path: Path, run: Run) 
     long["site"] = [sites[name] for name in long["filepath"]]
     long.to_csv(tmp_path / "labels.csv", index=False)
     site = long["site"].mode()[0]
-    ended = run("train", data / "nano", "--labels", tmp_path / "labels.csv", "--architecture", "lrcn", "--held-out-sites", site, "--out",
+    ended = run("train", data / "nano", "--labels", tmp_path / "labels.csv", "--architecture", "lrcn",
+                "--held-out-sites", site, "--out",
                 tmp_path / "m", "--epochs", 1, "--steps", 1, "--validation-steps", 1, "--batch-size", 4, "--frames", 8,
                 "--size", "24x16", "--store", tmp_path / "s", "--workers", 0)  # fmt: skip
     assert ended.code in (0, 1), ended.err
@@ -215,8 +216,8 @@ def test_the_split_is_said_and_kept_and_calibrate_can_follow(
         make_video(folder / f"{i}.avi", frames=3 + i, size=(16, 16), codec="mpeg4")
     table = pd.DataFrame({"filepath": [f"{i}.avi" for i in range(41)], "label": names})
     table.to_csv(tmp_path / "labels.csv", index=False)
-    words = ("train", folder, "--labels", tmp_path / "labels.csv", "--architecture", "lrcn", "--frames", 2, "--workers", 0, "--epochs", 1,
-             "--steps", 2, "--out", tmp_path / "m")  # fmt: skip
+    words = ("train", folder, "--labels", tmp_path / "labels.csv", "--architecture", "lrcn", "--frames", 2,
+             "--workers", 0, "--epochs", 1, "--steps", 2, "--out", tmp_path / "m")  # fmt: skip
     ended = run(*words)
     assert ended.code == 0, ended.err
     split = [
@@ -258,7 +259,20 @@ def test_calibrate_and_evaluate_take_a_models_own_answers_for_clips_it_was_not_t
     table.to_csv(labels, index=False)
     for name, seed in (("m", 0), ("other", 1)):
         words = ("--frames", 2, "--workers", 0, "--steps", 2, "--batch-size", 4, "--quiet", "--seed", seed)
-        assert run("train", tmp_path / "a", "--labels", labels, *words, "--out", tmp_path / name).code == 0
+        assert (
+            run(
+                "train",
+                tmp_path / "a",
+                "--labels",
+                labels,
+                "--architecture",
+                "lrcn",
+                *words,
+                "--out",
+                tmp_path / name,
+            ).code
+            == 0
+        )
     for name, card in (("m", "a"), ("m", "b"), ("other", "b")):
         out = tmp_path / f"{name}-{card}"
         ended = run(
