@@ -28,9 +28,9 @@ from primatrix.training.snapshot import check_settings, keep_calibration, name_s
 from primatrix.training.verdict import describe_gains, describe_species
 from primatrix.trust import TrainingClips
 
-__all__ = ["Fitted", "describe_fit", "fit_probe", "is_fitted"]
+__all__ = ["MOST_FITTED", "Fitted", "describe_fit", "fit_probe", "is_fitted"]
 
-MOST_CLIPS = 20_000  # whose features are fitted at once: above, the training loop takes them batch by batch
+MOST_FITTED = 20_000  # whose features are fitted at once: above, the training loop takes them batch by batch
 LEAST_CLIPS = 2
 FOLDS = 4  # to choose how strongly to regularise
 AT_ONCE = 1024  # clips whose features are read together
@@ -45,7 +45,7 @@ def is_fitted(data: TrainingData, model: Model) -> TypeGuard[Dataset]:
     return (
         isinstance(model.network, LinearProbe)
         and isinstance(data, Dataset)
-        and data.num_samples <= MOST_CLIPS
+        and data.num_samples <= MOST_FITTED
         and data.look_ahead_clips is None
     )
 
