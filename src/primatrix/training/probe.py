@@ -119,7 +119,7 @@ def write_probe(model: Model, data: Dataset, fitted: Fitted, *, folder: Path, se
 def describe_fit(fitted: Fitted, data: Dataset) -> tuple[tuple[str, ...], str]:
     """Lines on the species, and the verdict: by the clips left out in turn, at other sites where sites are known."""
     sites = None if data.sites is None else data.sites.reindex(fitted.true.index)
-    lines, verdict = describe_species(fitted.true, fitted.answers, sites=sites)
+    lines, verdict = describe_species(fitted.true, fitted.answers, sites=sites, fold_of=fitted.fold_of)
     gains = describe_gains(fitted.true, fitted.answers, fitted.halved)
     return (*lines, *([gains] if gains else [])), verdict
 
