@@ -13,6 +13,7 @@ from primatrix.cli.options import (
     MACHINE,
     Channels,
     Data,
+    DetectorFile,
     Frames,
     Kind,
     Look,
@@ -130,6 +131,7 @@ def train(
     size: Size = None,
     colour: Channels = None,
     media: Look = "videos",
+    detector: DetectorFile = None,
     architecture: Architecture = None,
     option: Option = None,
     config: Config = None,
@@ -168,7 +170,7 @@ def train(
     )
     batch_size = min(batch_size, DRY_RUN_CLIPS) if spec.dry_run else batch_size
     options = read_options(option or [])
-    keeping = look(architecture, options, device=spec.device)
+    keeping = look(architecture, options, device=spec.device, detector=detector)
     if keeping:
         of_steps = {
             "--epochs": epochs,
@@ -215,14 +217,19 @@ def look(
     options: dict[str, Any],  # Any: values of several types
     *,
     device: Device,
+    detector: Path | None,
 ) -> "Features | None":
     """What the network looks at in place of pixels: of a linear probe, features of close-ups and whole pictures."""
     if architecture != RECOMMENDED:
+        if detector:
+            raise InputError(
+                f"--detector: got it with {architecture}, which takes no close-ups; wanted {RECOMMENDED}"
+            )
         return None
     from primatrix.models import choose_processor, look_closely
 
     named = {name: options[name] for name in ("encoder", "digest") if options.get(name)}
-    return look_closely(**named, processor=choose_processor(device))
+    return look_closely(**named, detector=detector, processor=choose_processor(device))
 
 
 def tell_unseen(of_clips: Mapping[str, object], of_steps: Mapping[str, object]) -> None:

@@ -78,7 +78,9 @@ def fit_probe(
     Raises InputError where there are too few clips, ModelError where the folder has a run with other settings.
     """
     started = time.perf_counter()
+    of_steps = {*spec.to_dict(), "num_batches", "batch_size"}  # no step is taken
     settings = name_settings(model, data, spec=spec, processor=processor)
+    settings = {name: value for name, value in settings.items() if name not in of_steps}
     if folder is not None and (folder / STATE).is_file():
         check_settings(settings, saved=read_state(folder / STATE)[1]["settings"], path=folder / STATE)
     data.pack(labelled_only=True, on_progress=on_progress)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from primatrix.records import Box, ClipSpec, Crop
 from primatrix.video.crops import choose_crops
 from primatrix.video.pixels import FrameWriter, measure_upright
+from primatrix.video.pointing import point_crops
 
 __all__ = ["Taken", "Taker", "open_taker", "place_frames"]
 
@@ -156,9 +157,12 @@ class CloseupTaker:
     def _choose(self, clip: range) -> list[Crop]:
         rows = slice(clip.start, clip.stop)
         height, width = self._open(self._kept[clip[0]]).shape[:2]
-        found = choose_crops(
-            self._small[rows], self.seconds[rows], count=self.spec.closeups, aspect=width / height
-        )
+        how = {"count": self.spec.closeups, "aspect": width / height}
+        if self.spec.detector:
+            pictures = (self._open(self._kept[place]) for place in clip)
+            found = point_crops(pictures, self.seconds[rows], detector=self.spec.detector, **how)
+        else:
+            found = choose_crops(self._small[rows], self.seconds[rows], **how)
         close = [crop for crop in found if crop.novelty > 0]
         places = np.linspace(0, len(clip) - 1, self.spec.frames - len(close)).round().astype(int).tolist()
         whole = Box(0.0, 0.0, 1.0, 1.0)
