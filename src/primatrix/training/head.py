@@ -73,9 +73,9 @@ def fit_head(x: Singles, y: Singles, *, folds: NDArray[np.int64]) -> Head:
     penalty = min(PENALTIES, key=losses.__getitem__)
     weights, bias = _fit(turned, y, penalty=penalty)
     logits, loss = tried[penalty], losses[penalty]
-    mapped = _map_left_out(logits, true, known, folds=folds)
-    if _is_better_everywhere(mapped, logits, true, known, folds=folds):
-        slope, offset = _fit_maps(logits, true, known).T
+    mapped = _map_left_out(true, logits, known, folds=folds)
+    if _is_better_everywhere(true, logits, mapped, known, folds=folds):
+        slope, offset = _fit_maps(true, logits, known).T
         weights, bias, logits = weights * slope[:, None], bias * slope + offset, mapped
         loss = float(logit_log_losses(true, mapped)[known].mean())
     halved = _answer_left_out(turned, y, folds=folds, penalty=penalty, every=2)
@@ -152,19 +152,19 @@ def _map_left_out(logits: Floats, y: Floats, known: NDArray[np.bool_], *, folds:
     mapped = np.empty_like(logits)
     for fold in np.unique(folds):
         out = folds == fold
-        mapped[out] = _apply(_fit_maps(logits[~out], y[~out], known[~out]), logits[out])
+        mapped[out] = _apply(_fit_maps(y[~out], logits[~out], known[~out]), logits[out])
     return mapped
 
 
 def _is_better_everywhere(
-    mapped: Floats, logits: Floats, y: Floats, known: NDArray[np.bool_], *, folds: NDArray[np.int64]
+    y: Floats, logits: Floats, mapped: Floats, known: NDArray[np.bool_], *, folds: NDArray[np.int64]
 ) -> bool:
     """Whether mapped logits (N, S) have the lower loss on the clips of every fold."""
     gain = np.where(known, logit_log_losses(y, logits) - logit_log_losses(y, mapped), 0.0).sum(1)
     return all(gain[folds == fold].sum() > 0 for fold in np.unique(folds))
 
 
-def _fit_maps(logits: Floats, y: Floats, known: NDArray[np.bool_]) -> Floats:
+def _fit_maps(y: Floats, logits: Floats, known: NDArray[np.bool_]) -> Floats:
     """Slope and offset of each species (S, 2), from logits (N, S) of folds left out.
 
     All species share a slope and how far their own frequency counts; a species with clips enough leaves those. Where it
