@@ -77,6 +77,36 @@ def make_video() -> Callable[..., Path]:
     return write_video
 
 
+PLACE_PX = (96, 128)
+COLOURS = {"blank": None, "fox": (220, 90, 20), "tit": (30, 80, 220)}
+
+
+def write_patch(path: Path, *, species: str, seed: int = 0, seconds: float = 5.0, start: float = 1.0) -> Path:
+    """Two pictures a second of a noisy place; from `start` on, a patch of the species' colour crosses it in 3 s."""
+    rng, (height, width) = np.random.default_rng(seed), PLACE_PX
+    place = rng.integers(60, 120, (height // 8, width // 8, 3)).repeat(8, 0).repeat(8, 1).astype(np.uint8)
+    colour, first = COLOURS[species], round(2 * start)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=2, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for i in range(round(2 * seconds)):
+            picture, left = place.copy(), 16 * (i - first)
+            if colour and 0 <= i - first < 6:
+                picture[40:64, left : left + 24] = colour
+                if species == "tit":
+                    picture[44:60:6, left : left + 24] = 240
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_patch() -> Callable[..., Path]:
+    """`make_patch(path, species=..., seed=..., seconds=..., start=...)` writes a small video and returns its path."""
+    return write_patch
+
+
 def write_times(source: Path, target: Path, pts_seconds: list[float], *, rate: int = 25) -> Path:
     """A copy whose packets have these times, whatever they are; those of decoding rise, evenly if need be."""
     is_rising, lead = pts_seconds == sorted(set(pts_seconds)), len(pts_seconds) / rate

@@ -65,6 +65,7 @@ from .tagging import predict as predict
 from .tagging import predict_benchmark as predict_benchmark
 from .tagging import predict_folder as predict_folder
 from .tagging import read_neighbours as read_neighbours
+from .tagging import watch_folder as watch_folder
 from .training import Augmentation as Augmentation
 from .training import FoldRun as FoldRun
 from .training import History as History

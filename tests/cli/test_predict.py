@@ -44,6 +44,46 @@ def test_a_folder_of_ones_own_gets_a_row_per_video_and_no_invented_number(
     assert table.loc[table["status"] == "ok"].notna().all().all()
 
 
+def test_without_a_model_it_is_said_what_moves_what_is_alike_and_what_to_do_next(
+    make_patch: Callable[..., Path], tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_patch(tmp_path / "my card" / "a.mp4", species="fox")
+    (tmp_path / "my card" / "broken.mp4").write_bytes(b"no video")
+    monkeypatch.chdir(tmp_path)
+    ended = run("predict", "my card", "--raw", "--per-frame", "--no-neighbours", "--workers", 0, "-q")
+    assert ended.code == 1
+    assert (
+        "--per-frame, --no-neighbours, --raw: not used, since no model is given; wanted with --model"
+        in ended.err
+    )
+    lines = ended.out.splitlines()
+    assert lines[1].endswith("1 read, 1 not (failures.csv says why)")
+    assert lines[2].startswith("something moves in 1 of 1 video, ")
+    assert lines[3] == f"what looks alike: 1 group, of 1 clip (pictures in {Path('watched', 'groups')})"
+    assert lines[5].startswith(
+        "no species, since there is no model: label some clips from the groups, say 20 of each"
+    )
+    assert lines[6] == f"  primatrix train '{tmp_path / 'my card'}' --labels FILE"
+    assert "movements.csv" in lines[7]
+    assert pm.Results.read("watched").clips["group"].tolist() == ["1", ""]
+    assert not (tmp_path / "watched" / "frames.parquet").exists()
+
+
+def test_a_benchmark_folder_needs_a_model(data: Path, tmp_path: Path, run: Run) -> None:
+    ended = run("predict", data, "--out", tmp_path / "out.csv")
+    assert (ended.code, ended.out) == (2, "")
+    assert "got a benchmark folder and no model, wanted --model with the folder of a trained one" in ended.err
+
+
+def test_results_of_a_model_are_not_written_over_without_one(footage: Path, tmp_path: Path, run: Run) -> None:
+    (tmp_path / "out").mkdir()
+    for name in ("run.json", "predictions.csv"):
+        (tmp_path / "out" / name).write_text("{}")
+    ended = run("predict", footage, "--out", tmp_path / "out")
+    assert ended.code == 2
+    assert "out: holds the answers of a model, wanted a place for what is found without one" in ended.err
+
+
 def test_neighbours_that_are_not_used_are_said_not_to_be(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,8 +26,9 @@ import torch
 import primatrix.cli
 from primatrix.data import dataset, keeping
 from primatrix.models import batches as prediction
-from primatrix.tagging import folder as tagging
-keeping.Pixels.most_in_shard = dataset.AHEAD = prediction.CLIPS_READ_AT_ONCE = tagging.CHUNK_VIDEOS = 16
+from primatrix.tagging import tagger, watcher
+keeping.Pixels.most_in_shard = dataset.AHEAD = prediction.CLIPS_READ_AT_ONCE = tagger.CHUNK_VIDEOS = 16
+watcher.CHUNK_VIDEOS = 4
 for line in sys.stdin:
     child = os.fork()
     if child == 0:
@@ -148,6 +149,38 @@ def test_a_prediction_killed_at_20_random_moments_gives_the_same_bytes(
         shutil.rmtree(out)
 
     kill_often(run, seconds / 4, check, is_varied=lambda: len(left_over) > 3)  # chunks that were kept
+
+
+def test_a_first_look_killed_at_20_random_moments_gives_the_same_bytes(
+    server: Server, footage: Path, make_patch: Callable[..., Path], tmp_path: Path
+) -> None:
+    for path in footage.glob("more*.avi"):
+        path.unlink()
+    for i in range(8):
+        make_patch(footage / f"fox{i}.mp4", species="fox", seed=i)
+    command = ("predict", footage, "--workers", 0, "--quiet", "--device", "cpu")
+
+    def read_all(out: Path) -> dict[str, bytes]:
+        own = (path for path in (*out.glob("*.csv"), *out.glob("groups/*")) if path.is_file())
+        return {path.relative_to(out).as_posix(): path.read_bytes() for path in own}
+
+    began = time.perf_counter()
+    assert server.run(*command, "--out", tmp_path / "whole") == 1
+    seconds = time.perf_counter() - began
+    expected = read_all(tmp_path / "whole")
+    assert expected["clips.csv"].count(b"\n") == 19
+    assert {"movements.csv", "predictions.csv", "failures.csv", "groups/01.jpg"} <= set(expected)
+    out = tmp_path / "out"
+
+    def run(kill_after_seconds: float | None) -> int:
+        return server.run(*command, "--out", out, kill_after_seconds=kill_after_seconds)
+
+    def check() -> None:
+        assert read_all(out) == expected
+        assert not list(out.rglob("*.part"))
+        shutil.rmtree(out)
+
+    kill_often(run, seconds / 4, check)
 
 
 def test_a_pack_by_command_killed_at_20_random_moments_gives_the_same_bytes(

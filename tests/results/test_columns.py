@@ -170,3 +170,27 @@ def test_a_box_that_is_not_whole_or_not_within_the_picture_is_refused(
 def test_a_box_that_ends_outside_by_rounding_alone_is_taken(example: Results) -> None:
     sightings = example.sightings.assign(left=0.5, top=0.0, width=0.5001, height=1.0)
     assert replace(example, sightings=sightings).sightings["width"].iloc[0] == 0.5001
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"end_seconds": 1.5}, {"left": 0.8}, {"top": -0.1}, {"novelty": 0.0}, {"width": float("nan")}],
+)
+def test_a_movement_that_cannot_be_is_refused(wrong: dict[str, float], example: Results) -> None:
+    row = {
+        "filepath": "a/IMG_1.MP4", "start_seconds": 1.0, "end_seconds": 3.0, "best_seconds": 2.0,
+        "left": 0.5, "top": 0.25, "width": 0.5, "height": 0.25, "novelty": 0.125,
+    }  # fmt: skip
+    assert replace(example, movements=pd.DataFrame([row])).movements is not None
+    with pytest.raises(InputError, match=r"^movements: .* in a/IMG_1\.MP4; wanted start <= best <= end"):
+        replace(example, movements=pd.DataFrame([row | wrong]))
+
+
+def test_columns_of_movement_are_there_only_where_they_were_given(example: Results) -> None:
+    assert "movement" not in example.clips.columns
+    columns = {"movement": [0.5, None], "group": ["1", ""], "representative": ["yes", ""]}
+    clips = replace(example, clips=example.clips.assign(**columns)).clips
+    assert clips.columns.tolist()[-4:] == ["watch", "movement", "group", "representative"]
+    assert clips["group"].tolist() == ["1", ""]
+    with pytest.raises(InputError, match=r"clips: column `movement` holds .*; wanted numbers"):
+        replace(example, clips=example.clips.assign(movement=["much", ""]))

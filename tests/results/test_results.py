@@ -51,6 +51,23 @@ def test_results_come_back_as_they_were(tmp_path: Path, example: Results) -> Non
     assert Results.read(tmp_path / "many", frames=False).frames is None
 
 
+def test_movements_come_back_as_they_were_and_are_none_where_a_model_was_asked(
+    tmp_path: Path, example: Results
+) -> None:
+    edges = {"left": [0.125, 0.5], "top": [0.0, 0.25], "width": [0.25, 0.5], "height": [1.0, 0.5]}
+    seconds = {"start_seconds": [1.0, 7.0], "end_seconds": [3.0, 7.0], "best_seconds": [2.0, 7.0]}
+    table = pd.DataFrame({"filepath": "a/IMG_1.MP4", **seconds, **edges, "novelty": [0.1, 1 / 3]})
+    clips = example.clips.assign(movement=[1 / 3, None], group=["1", ""], representative=["yes", ""])
+    moving = replace(example, clips=clips, movements=table)
+    again = Results.read(moving.write(tmp_path / "watched"))
+    same(again, moving)
+    assert again.movements is not None
+    pd.testing.assert_frame_equal(again.movements, table, check_exact=True)
+    assert Results.read(example.write(tmp_path / "tagged")).movements is None
+    with pytest.raises(InputError, match=r"movements: other\.MP4 is no clip of predictions"):
+        replace(moving, movements=table.assign(filepath="other.MP4"))
+
+
 def test_frames_come_in_tables_one_after_the_other(tmp_path: Path) -> None:
     many = make_many(6, frames=2)
     assert many.frames is not None

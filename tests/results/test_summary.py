@@ -5,7 +5,7 @@ import pandas as pd
 
 from primatrix.results.columns import complete_facts
 from primatrix.results.results import Results
-from primatrix.results.summary import summarise
+from primatrix.results.summary import summarise, summarise_movement
 
 SKIP = {
     "task": "skip",
@@ -114,4 +114,22 @@ def test_files_that_are_not_there_are_not_said_to_be(example: Results, tmp_path:
     whole = make_results([1.0], stretches=[])
     assert summarise(whole, Path("out"), seconds=1).endswith(
         "out: predictions.csv, clips.csv, sightings.csv, run.json"
+    )
+
+
+def watched(example: Results, movement: list[float | None], group: list[str]) -> str:
+    clips = example.clips.assign(movement=movement, first_seconds=None, last_seconds=None, group=group)
+    found = replace(example, clips=clips.assign(representative=""))
+    return summarise_movement(found, Path("out"), seconds=1.0).splitlines()[1]
+
+
+def test_what_moves_is_told_with_what_that_does_not_tell(example: Results) -> None:
+    assert watched(example, [0.5, None], ["1", ""]).startswith(
+        "something moves in 1 of 1 video, plants in the wind among it"
+    )
+    assert watched(example, [0.0, None], ["nothing moves", ""]) == (
+        "something moves in 0 of 1 video; animals that stand still or fill the picture are not found so"
+    )
+    assert watched(example, [None, None], ["1", ""]) == (
+        "something moves in 0 of 0 videos; 1 single picture cannot tell"
     )

@@ -1,9 +1,10 @@
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from primatrix.tagging.answers import Answer
+from primatrix.tagging.answers import Answer, pack_answers, unpack_answers
 from primatrix.tagging.kept import KeptAnswers
 
 KEYS = [bytes([i]) * 16 for i in range(5)]
@@ -20,11 +21,17 @@ def answer(i: int) -> Answer:
     )
 
 
+def open_kept(folder: Path, *, made_by: str = "lrcn") -> KeptAnswers:
+    return KeptAnswers(
+        folder, made_by=made_by, pack=partial(pack_answers, species_count=2), unpack=unpack_answers
+    )
+
+
 @pytest.fixture
 def kept(tmp_path: Path) -> KeptAnswers:
-    kept = KeptAnswers(tmp_path / "answers", made_by="lrcn")
-    kept.write(KEYS[:3], [answer(i) for i in range(3)], species_count=2)
-    kept.write(KEYS[3:], [answer(3), Answer("failed", "open", "empty file")], species_count=2)
+    kept = open_kept(tmp_path / "answers")
+    kept.write(KEYS[:3], [answer(i) for i in range(3)])
+    kept.write(KEYS[3:], [answer(3), Answer("failed", "open", "empty file")])
     return kept
 
 
@@ -49,9 +56,9 @@ def test_parts_are_read_in_the_order_they_were_written(kept: KeptAnswers) -> Non
 def test_another_model_finds_nothing_and_leaves_the_answers_until_it_is_done(
     kept: KeptAnswers, tmp_path: Path
 ) -> None:
-    other = KeptAnswers(tmp_path / "answers", made_by="motion")
+    other = open_kept(tmp_path / "answers", made_by="motion")
     assert other.find_keys() == set()
-    other.write(KEYS[:1], [answer(0)], species_count=2)
+    other.write(KEYS[:1], [answer(0)])
     assert kept.find_keys() == set(KEYS)
     other.remove_others()
     assert kept.find_keys() == set()
@@ -59,7 +66,7 @@ def test_another_model_finds_nothing_and_leaves_the_answers_until_it_is_done(
 
 
 def test_a_file_answered_twice_is_read_once(kept: KeptAnswers) -> None:
-    kept.write(KEYS[:1], [answer(0)], species_count=2)
+    kept.write(KEYS[:1], [answer(0)])
     assert [len(part) for part in kept.read({KEYS[0]: [0]})] == [1]
 
 
@@ -71,7 +78,7 @@ def test_a_damaged_part_counts_as_not_there(kept: KeptAnswers, content: bytes | 
 
 
 def test_nothing_to_keep_makes_no_file(tmp_path: Path) -> None:
-    empty = KeptAnswers(tmp_path / "answers", made_by="lrcn")
-    empty.write([], [], species_count=2)
+    empty = open_kept(tmp_path / "answers")
+    empty.write([], [])
     empty.remove_others()
     assert (empty.find_keys(), list(tmp_path.iterdir())) == (set(), [])

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from primatrix.models import Model, build_model, choose_processor
 from primatrix.records import ClipSpec, Failure, Progress, Video
 from primatrix.tagging import tagger
-from primatrix.tagging.answers import Answer
+from primatrix.tagging.answers import Answer, pack_answers, unpack_answers
 from primatrix.tagging.kept import KeptAnswers
 from primatrix.tagging.tagger import Tagger
 from primatrix.video import find_videos
@@ -29,8 +30,13 @@ def videos(make_video: MakeVideo, tmp_path: Path) -> list[Video]:
     return list(find_videos(tmp_path))
 
 
+def open_kept(folder: Path) -> KeptAnswers:
+    pack = partial(pack_answers, species_count=2)
+    return KeptAnswers(folder, made_by="test", pack=pack, unpack=unpack_answers)
+
+
 def tag(model: Model, videos: list[Video], folder: Path) -> dict[str, Answer]:
-    kept = KeptAnswers(folder, made_by="test")
+    kept = open_kept(folder)
     keys = {video.name: video.name.encode().ljust(16) for video in videos}
     Tagger(model, kept, choose_processor("cpu"), None).tag(videos, keys, workers=0)
     places = {keys[video.name]: [i] for i, video in enumerate(videos)}
@@ -66,7 +72,7 @@ def test_what_the_disk_did_not_give_is_answered_but_not_kept(
 ) -> None:
     passing = Failure("a.avi", "read", "Input/output error")
     monkeypatch.setattr(tagger, "walk_videos", lambda *_, **__: iter([passing]))
-    kept = KeptAnswers(tmp_path / "kept", made_by="test")
+    kept = open_kept(tmp_path / "kept")
     asked = Tagger(model, kept, choose_processor("cpu"), None)
     asked.tag(videos[:1], {"a.avi": bytes(16)}, workers=0)
     assert list(asked.passing) == ["a.avi"]
@@ -76,7 +82,7 @@ def test_what_the_disk_did_not_give_is_answered_but_not_kept(
 
 def test_progress_counts_videos_to_the_last(model: Model, videos: list[Video], tmp_path: Path) -> None:
     told: list[Progress] = []
-    kept = KeptAnswers(tmp_path / "kept", made_by="test")
+    kept = open_kept(tmp_path / "kept")
     asked = Tagger(model, kept, choose_processor("cpu"), told.append)
     asked.tag(videos, {video.name: video.name.encode().ljust(16) for video in videos}, workers=0)
     assert {step.total for step in told} == {4}

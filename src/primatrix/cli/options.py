@@ -107,11 +107,16 @@ Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 
-def tell_unused(given: Mapping[str, object]) -> None:
-    """One line about options that were given, but mean nothing for a benchmark folder."""
+def tell_unused(
+    given: Mapping[str, object],
+    *,
+    why: str = "this is a benchmark folder",
+    wanted: str = "one's own footage",
+) -> None:
+    """One line about options that were given, but mean nothing here (default: for a benchmark folder)."""
     names = [name for name, is_given in given.items() if is_given]
     if names:
-        tell(f"{', '.join(names)}: not used, since this is a benchmark folder; wanted with one's own footage")
+        tell(f"{', '.join(names)}: not used, since {why}; wanted with {wanted}")
 
 
 def split_commas(text: str) -> tuple[str, ...]:

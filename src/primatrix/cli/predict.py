@@ -1,5 +1,6 @@
 """The command `predict`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,6 @@ from primatrix.cli.options import (
     DetectorFile,
     Kind,
     Look,
-    ModelFolder,
     OnDevice,
     Quiet,
     RetryFailed,
@@ -38,10 +38,16 @@ ANSWERS = "Answers"
 
 def predict(
     data: Data,
-    model: ModelFolder,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a trained model; without one: what moves, what looks alike."),
+    ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="The results folder (default: results); of a benchmark the CSV (predictions.csv)."),
+        typer.Option(
+            help="The results folder (default: results, without a model watched); of a benchmark the CSV "
+            "(predictions.csv)."
+        ),
     ] = None,
     quiet: Quiet = False,
     kind: Kind = "nano",
@@ -126,12 +132,18 @@ def predict(
 ) -> None:
     """Tag every video of a folder: what is seen, when, where; for a benchmark folder, write the submission.
 
+    Without --model: in which videos of a folder something moves, when, where, and which look alike.
+
     Example: primatrix predict /media/card --model runs/mine --out results --site-from "{site}/{file}"
     """
     from primatrix.footage import TimeSpec
     from primatrix.tagging import TagSpec
 
-    learned = None if no_neighbours or is_benchmark(data) else find_neighbours(model, raw=raw)
+    if model is None and is_benchmark(data):
+        raise InputError(
+            f"{data}: got a benchmark folder and no model, wanted --model with the folder of a trained one"
+        )
+    learned = None if not model or no_neighbours or is_benchmark(data) else find_neighbours(model, raw=raw)
     spec = TagSpec(
         media,
         TimeSpec(timezone, container_clock, modified_time, time_shift),
@@ -145,8 +157,18 @@ def predict(
         shared = {
             "device": device, "retry_failed": retry_failed, "workers": workers, "on_progress": display.on_progress,
         }  # fmt: skip
-        loaded = load_for_prediction(model, raw=raw, detector=detector)
-        if is_benchmark(data):
+        loaded = load_for_prediction(model, raw=raw, detector=detector) if model else None
+        if loaded is None:
+            refuse_store(store)
+            unused = {
+                "--per-frame": per_frame,
+                "--no-neighbours": no_neighbours,
+                "--raw": raw,
+                "--detector": detector,
+            }
+            tell_unused(unused, why="no model is given", wanted="--model")
+            ended = watch_footage(data, out, spec=replace(spec, per_frame=False), **shared)
+        elif is_benchmark(data):
             tell_unused(options_of_footage(spec))
             ended = predict_submission(data, loaded, out, kind=kind, store=store, **shared)
         else:
@@ -224,6 +246,18 @@ def predict_footage(
     from primatrix.tagging import predict_folder
 
     run = predict_folder(data, model, out or Path("results"), **options)
+    return run.summary(), len(run.results.failures), run.path / "failures.csv"
+
+
+def watch_footage(
+    data: Path,
+    out: Path | None,
+    **options: Any,  # Any: what watch_folder takes
+) -> tuple[str, int, Path | None]:
+    """Watch a folder of footage without a model: the summary, how many videos failed and where they are listed."""
+    from primatrix.tagging import watch_folder
+
+    run = watch_folder(data, out or Path("watched"), **options)
     return run.summary(), len(run.results.failures), run.path / "failures.csv"
 
 

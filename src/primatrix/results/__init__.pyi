@@ -27,3 +27,4 @@ from .results import read_frames as read_frames
 from .sighting import NO_BOX as NO_BOX
 from .sighting import Sighting as Sighting
 from .summary import summarise as summarise
+from .summary import summarise_movement as summarise_movement

@@ -139,6 +139,7 @@ def say_watching(results: Results) -> str:
         words = f"{length} in {videos} of {read.sum()}, {unknown}; to skip the others {kept}"
     else:
         why = "too few labelled clips to promise anything" if is_calibrated(results) else "not calibrated"
+        why = why if results.species else "no model"
         words = f"{why}: watch all, {length} in {videos}, {unknown}"
     failed = int((~read).sum())
     by_hand = f"; {failed} could not be read: look at {'it' if failed == 1 else 'them'} by hand"

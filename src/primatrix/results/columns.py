@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 import primatrix
 from primatrix.errors import InputError
@@ -21,10 +22,12 @@ __all__ = [
     "COLUMNS",
     "DEFAULT_THRESHOLD",
     "FACTS_MAY_LACK",
+    "OF_MOVEMENT",
     "RUN_FACTS",
     "check_clips",
     "check_facts",
     "check_known",
+    "check_movements",
     "check_names",
     "check_predictions",
     "check_sightings",
@@ -38,11 +41,8 @@ ROUNDING = 1e-3  # of boxes: a side may end so much outside the picture
 MOST_SHOWN = 60  # characters of a value in a message
 
 
-BOX: Mapping[str, Kind] = (
-    MappingProxyType(  # in shares of the upright picture, from its top left; empty: not known
-        {"left": "number", "top": "number", "width": "number", "height": "number"}
-    )
-)
+# In shares of the upright picture, from its top left; empty: not known.
+BOX: Mapping[str, Kind] = MappingProxyType(dict.fromkeys(("left", "top", "width", "height"), "number"))
 COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
     "predictions": {"filepath": "text", "status": "text"},  # then one probability per species
     "failures": {"filename": "text", "stage": "text", "reason": "text"},
@@ -74,9 +74,27 @@ COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
         "probability": "probability",
         **BOX,  # of what is seen, where it is known
     },
+    "movements": {
+        "filepath": "text",
+        "start_seconds": "number",
+        "end_seconds": "number",
+        "best_seconds": "number",
+        **BOX,  # at the best second
+        "novelty": "number",
+    },
     "frames": {"filepath": "text", "pts_seconds": "number", **BOX},  # then one probability per species
 })  # fmt: skip
 """The columns of each table, in order, and what each holds. Numbers may be missing, text may be empty."""
+
+
+OF_MOVEMENT: Mapping[str, Kind] = MappingProxyType({
+    "movement": "number",  # how much is new in the 15 s in which it is most; of a single picture none
+    "first_seconds": "number",
+    "last_seconds": "number",
+    "group": "text",  # of clips that look alike, 1 the largest; empty where a clip was not read
+    "representative": "text",  # "yes" for the clip of a group that is nearest to its middle
+})  # fmt: skip
+"""Columns at the end of clips.csv where footage was watched without a model, and nowhere else."""
 
 
 MAY_LACK = {
@@ -255,6 +273,7 @@ def type_table(table: pd.DataFrame, name: str, species: Sequence[str]) -> pd.Dat
     """The table with its columns in order and of their types, or an InputError that names the column."""
     wanted = columns_of(name, species)
     table = table.assign(**dict.fromkeys([c for c in MAY_LACK.get(name, ()) if c not in table.columns], ""))
+    wanted |= {c: kind for c, kind in OF_MOVEMENT.items() if name == "clips" and c in table.columns}
     missing = [column for column in wanted if column not in table.columns]
     extra = [str(column) for column in table.columns if column not in wanted]
     if missing or extra or table.columns.has_duplicates:
@@ -322,20 +341,34 @@ def check_sightings(table: pd.DataFrame, species: Sequence[str]) -> None:
 
 def _check_boxes(table: pd.DataFrame) -> None:
     """InputError where part of a box is missing, or it lies outside the picture."""
-    boxes = table[list(BOX)].to_numpy(np.float64)
-    empty = np.isnan(boxes)
-    left, top, width, height = boxes.T
-    most = 1 + ROUNDING
-    inside = (
-        (boxes >= 0).all(1) & (width > 0) & (height > 0) & (left + width <= most) & (top + height <= most)
-    )
-    wrong = ~(empty.all(1) | inside)
+    wrong = ~(table[list(BOX)].isna().all(axis=1).to_numpy() | _lie_inside(table))
     if wrong.any():
         row = table[wrong].iloc[0]
         box = ", ".join(f"{name} {row[name]}" for name in BOX)
         raise InputError(
             f"sightings: {row['species']} in {row['filepath']}: {box}; wanted shares of the picture, or none of them"
         )
+
+
+def _lie_inside(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which boxes are whole and within the picture."""
+    boxes = table[list(BOX)].to_numpy(np.float64)
+    left, top, width, height = boxes.T
+    most = 1 + ROUNDING
+    sides = (width > 0) & (height > 0) & (left + width <= most) & (top + height <= most)
+    inside: NDArray[np.bool_] = (boxes >= 0).all(axis=1) & sides
+    return inside
+
+
+def check_movements(table: pd.DataFrame) -> None:
+    """InputError where a stretch of seconds or its box cannot be."""
+    start, best, end = (table[f"{when}_seconds"] for when in ("start", "best", "end"))
+    right = (start >= 0) & (start <= best) & (best <= end) & (table["novelty"] > 0)
+    wrong = ~(right & _lie_inside(table))
+    if wrong.any():
+        row = table[wrong].iloc[0]
+        raise InputError(f"movements: {row.drop('filepath').tolist()} in {row['filepath']}; wanted "
+                         "start <= best <= end, a box within 0 and 1, novelty above 0")  # fmt: skip
 
 
 def check_clips(table: pd.DataFrame) -> None:

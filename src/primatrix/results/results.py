@@ -4,6 +4,7 @@ predictions.csv   one row per clip: status and a probability per species
 failures.csv      clips (and folders, their names ending in /) that could not be read, and why (absent where all could)
 clips.csv         one row per clip: length, size, codec, time of recording, site, event, what could not be read
 sightings.csv     one row per stretch of seconds in which a species is seen
+movements.csv     one row per stretch of seconds in which something moves (of footage watched without a model)
 frames.parquet    probabilities per frame (where they were asked for)
 run.json          which model, when, with what thresholds; written last, so its presence means done
 """
@@ -25,10 +26,12 @@ from primatrix.results.columns import (
     COLUMNS,
     DEFAULT_THRESHOLD,
     FACTS_MAY_LACK,
+    OF_MOVEMENT,
     RUN_FACTS,
     check_clips,
     check_facts,
     check_known,
+    check_movements,
     check_predictions,
     check_sightings,
     columns_of,
@@ -37,6 +40,8 @@ from primatrix.results.columns import (
 
 __all__ = ["Results", "read_frames"]
 
+OPTIONAL = ("movements", "frames")  # tables that a folder may do without
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Results:
@@ -44,8 +49,9 @@ class Results:
 
     `predictions` and `clips` have one row per video, in the same order; a failed one has no numbers, and stands in
     `failures` with its reason. `sightings` has one row per stretch in which a species is seen, `frames` one per frame
-    the model looked at, or is None where they were not asked for or not read. Seconds count from the video's first
-    frame. `facts` says what `RUN_FACTS` lists.
+    the model looked at, or is None where they were not asked for or not read. `movements` has one row per stretch in
+    which something moves where no model was used, else it is None. Seconds count from the video's first frame. `facts`
+    says what `RUN_FACTS` lists.
     Raises InputError where a table is not what it should be.
 
     >>> # `example` is a run of two clips: a duiker in one, the other broken
@@ -67,6 +73,7 @@ class Results:
     sightings: pd.DataFrame
     frames: pd.DataFrame | None
     facts: Mapping[str, Any]  # Any: JSON values of several types
+    movements: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         given = {**{name: RUN_FACTS[name] for name in FACTS_MAY_LACK}, **self.facts}
@@ -108,11 +115,13 @@ class Results:
         facts = _read_facts(folder / "run.json")
         species = facts["species"]
         tables: dict[str, pd.DataFrame | None] = {
-            name: _read_csv(folder / f"{name}.csv", name, species) for name in COLUMNS if name != "frames"
+            name: _read_csv(folder / f"{name}.csv", name, species) for name in COLUMNS if name not in OPTIONAL
         }
+        moving = folder / "movements.csv"
+        tables["movements"] = _read_csv(moving, "movements", species) if moving.exists() else None
         tables["frames"] = read_frames(folder) if frames else None
         try:
-            return cls(**tables, facts=facts)  # type: ignore[arg-type]  # only frames may be None
+            return cls(**tables, facts=facts)  # type: ignore[arg-type]  # only frames and movements may be None
         except InputError as error:
             raise InputError(f"{folder}: {error}; correct it, or run `primatrix predict` again") from error
 
@@ -124,7 +133,8 @@ class Results:
         """
         folder = Path(folder)
         (folder / "run.json").unlink(missing_ok=True)  # not done until it is there again
-        for name in ("predictions", "clips", "sightings"):
+        names = ("movements",) * (self.movements is not None)  # first: it says that no model was used
+        for name in (*names, "predictions", "clips", "sightings"):
             write_table(getattr(self, name), folder / f"{name}.csv", index=False)
         rows = self.failures.itertuples(index=False, name=None)
         write_failures((Failure(*row) for row in rows), folder / "failures.csv")
@@ -177,6 +187,9 @@ def _check_rows(results: Results) -> None:
         check_known(results.frames, "frames", known)
     check_predictions(results.predictions, results.species, set(of_clips["filename"]))
     check_sightings(results.sightings, results.species)
+    if results.movements is not None:
+        check_known(results.movements, "movements", known)
+        check_movements(results.movements)
     check_clips(results.clips)
 
 
@@ -198,7 +211,7 @@ def _read_facts(path: Path) -> dict[str, Any]:  # Any: JSON values of several ty
 
 
 def _read_csv(path: Path, name: str, species: Sequence[str]) -> pd.DataFrame:
-    wanted = columns_of(name, species)
+    wanted = columns_of(name, species) | (dict(OF_MOVEMENT) if name == "clips" else {})
     if not path.is_file():
         if name == "failures":  # no list: nothing failed
             return pd.DataFrame(columns=list(wanted), dtype=str)

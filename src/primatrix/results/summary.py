@@ -1,5 +1,6 @@
 """What a run found, in five lines for the terminal."""
 
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -8,11 +9,13 @@ from primatrix.labels import BLANK
 from primatrix.results.advice import find_seen, is_calibrated, say_count, say_duration, say_watching
 from primatrix.results.results import Results
 
-__all__ = ["summarise"]
+__all__ = ["summarise", "summarise_movement"]
 
 MOST_SPECIES = 6
 LEAST_EXPECTED = 0.5  # clips: of fewer, a species that is nowhere seen is not named
-FILES = ("predictions.csv", "clips.csv", "sightings.csv", "failures.csv", "frames.parquet", "run.json")
+FILES = ("predictions.csv", "clips.csv", "sightings.csv", "movements.csv", "failures.csv", "frames.parquet",
+         "run.json")  # fmt: skip
+MOST_SIZES = 6  # of groups that are named
 
 
 def summarise(results: Results, path: Path, *, seconds: float) -> str:
@@ -29,6 +32,55 @@ def summarise(results: Results, path: Path, *, seconds: float) -> str:
     watch = f"to watch: {say_watching(results)}"
     lines = [_say_read(results, seconds), _say_seen(results), watch, _say_where(results)]
     return "\n".join([*lines, _say_files(results, path)])
+
+
+def summarise_movement(results: Results, path: Path, *, seconds: float) -> str:
+    """The same of footage that was watched without a model: what moves, what looks alike, and what to do next.
+
+    >>> # `example` is a run of two clips: a duiker in one, the other broken
+    >>> from dataclasses import replace
+    >>> clips = example.clips.assign(movement=[0.25, None], first_seconds=[2.0, None], last_seconds=[4.0, None],
+    ...                              group=["1", ""], representative=["yes", ""])
+    >>> print(summarise_movement(replace(example, clips=clips), Path("out"), seconds=2.0))
+    2 videos, 15 s of footage, done in 2 s: 1 read, 1 not (failures.csv says why)
+    something moves in 1 of 1 video, plants in the wind among it (clips.csv: `movement` is the higher the more is new)
+    what looks alike: 1 group, of 1 clip (pictures in out/groups)
+    recorded: 1 of 2 at a known time (container 1), none with an odd clock; 1 site, 1 event
+    no species, since there is no model: label some clips from the groups, say 20 of each species, then run
+      primatrix train ... --labels FILE
+    written to out: predictions.csv, clips.csv, sightings.csv, failures.csv, run.json
+    """
+    clips = results.clips[(results.predictions["status"] != "failed").to_numpy()]
+    moving = clips["movement"] > 0
+    told = clips["movement"].notna()
+    moves = _say_moving(int(moving.sum()), told=int(told.sum()), untold=int((~told).sum()))
+    next_step = (
+        "no species, since there is no model: label some clips from the groups, say 20 of each species, then run\n"
+        f"  primatrix train {shlex.quote(results.facts['folder'] or '...')} --labels FILE"
+    )
+    alike = _say_groups(clips.loc[moving | ~told, "group"], path)
+    lines = [_say_read(results, seconds), moves, *alike, _say_where(results), next_step]
+    return "\n".join([*lines, _say_files(results, path)])
+
+
+def _say_moving(count: int, *, told: int, untold: int) -> str:
+    text = f"something moves in {count} of {say_count(told, 'video')}"
+    if count:
+        text += ", plants in the wind among it (clips.csv: `movement` is the higher the more is new)"
+    elif told:
+        text += "; animals that stand still or fill the picture are not found so"
+    return text + (f"; {say_count(untold, 'single picture')} cannot tell" if untold else "")
+
+
+def _say_groups(group: "pd.Series[str]", path: Path) -> list[str]:
+    sizes = group.value_counts().tolist()
+    if not sizes:
+        return []
+    listed = ", ".join(f"{size}" for size in sizes[:MOST_SIZES])
+    listed += " ..." if len(sizes) > MOST_SIZES else f" clip{'' if sizes == [1] else 's'}"
+    return [
+        f"what looks alike: {say_count(len(sizes), 'group')}, of {listed} (pictures in {path / 'groups'})"
+    ]
 
 
 def _say_read(results: Results, seconds: float) -> str:
@@ -100,5 +152,6 @@ def _say_where(results: Results) -> str:
 
 def _say_files(results: Results, path: Path) -> str:
     absent = {"failures.csv"} if results.failures.empty else set()
+    absent |= {"movements.csv"} if results.movements is None else set()
     absent |= set() if (path / "frames.parquet").is_file() else {"frames.parquet"}
     return f"written to {path}: {', '.join(name for name in FILES if name not in absent)}"

@@ -19,3 +19,5 @@ from .spec import TagSpec as TagSpec
 from .submission import predict as predict
 from .submission import predict_benchmark as predict_benchmark
 from .submission import predict_to_file as predict_to_file
+from .watching import WatchRun as WatchRun
+from .watching import watch_folder as watch_folder

@@ -7,13 +7,11 @@ import torch
 
 import primatrix
 from primatrix.data import FORMAT_VERSION
-from primatrix.models import Model, Processor
-from primatrix.tagging.looks import (
-    find_thresholds,
-    find_window_seconds,
-)
+from primatrix.models import Features, Model, Processor
+from primatrix.tagging.looks import find_thresholds, find_window_seconds
+from primatrix.video import DEFAULT_WINDOW_SECONDS
 
-__all__ = ["fingerprint_model", "fingerprint_walk"]
+__all__ = ["fingerprint_features", "fingerprint_model", "fingerprint_walk"]
 
 
 def fingerprint_model(model: Model, processor: Processor) -> str:
@@ -33,3 +31,12 @@ def fingerprint_walk(model: Model, processor: Processor) -> str:
     """The same where footage is walked: windows and thresholds decide there, too."""
     made_by = [fingerprint_model(model, processor), find_window_seconds(model), find_thresholds(model)]
     return hashlib.sha256(json.dumps(made_by).encode()).hexdigest()
+
+
+def fingerprint_features(features: Features, processor: Processor) -> str:
+    """The same where no model is asked: the encoder decides, and how clips are cut."""
+    facts = [
+        "watch", features.key, features.facts.digest, str(processor), DEFAULT_WINDOW_SECONDS, primatrix.__version__,
+        torch.__version__, FORMAT_VERSION,
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

@@ -4,37 +4,33 @@ Answers are kept in a hidden folder in the results: killed at any moment, the sa
 grown only what is new is looked at.
 """
 
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import pandas as pd
-
 from primatrix.choices import Device
-from primatrix.disk import FACTS, check_output_folder, hold_alone, refuse_strange_files
+from primatrix.disk import hold_alone
 from primatrix.errors import InputError
 from primatrix.models import Model, choose_processor
 from primatrix.progress import ShowProgress, show_progress
-from primatrix.records import Failure, Video, say_lost
+from primatrix.records import Failure, say_lost
 from primatrix.results import Results, note_watching, summarise
-from primatrix.tagging.answers import Answer
+from primatrix.tagging.answers import pack_answers, unpack_answers
+from primatrix.tagging.card import ANSWERS, Footage, check_out, complete_tables, remove_left_over
 from primatrix.tagging.fingerprint import fingerprint_walk
-from primatrix.tagging.gather import Placed, find_places, gather_results, list_frames
+from primatrix.tagging.gather import find_places, gather_results, list_frames
 from primatrix.tagging.growth import Growth, compare_with_last, keep_gone, list_gone_frames
 from primatrix.tagging.kept import KeptAnswers
 from primatrix.tagging.looks import find_thresholds, find_window_seconds
 from primatrix.tagging.spec import TagSpec
 from primatrix.tagging.tagger import Tagger
-from primatrix.video import identify_all, search_folder
+from primatrix.video import search_folder
 
 __all__ = ["TagRun", "predict_folder"]
-
-ANSWERS = ".answers"  # below the results
-TABLES = ("predictions.csv", "clips.csv", "sightings.csv", "failures.csv", "frames.parquet")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +81,7 @@ def predict_folder(
     Traceback (most recent call last):
     primatrix.errors.InputError: nowhere: got no such folder, wanted a folder of videos; check the path
     """
-    began, spec, out = perf_counter(), spec or TagSpec(), _check_out(Path(out), folder)
+    began, spec, out = perf_counter(), spec or TagSpec(), check_out(Path(out), folder, with_model=True)
     found = search_folder(folder, media=spec.media)
     footage = Footage.look_at(found.videos)
     places = find_places(found.videos, spec)
@@ -98,7 +94,8 @@ def predict_folder(
     footage = footage.believe(growth)
     with ExitStack() as stack:
         stack.enter_context(hold_alone(out / ANSWERS / "lock", doing="prediction", place=out))
-        kept = KeptAnswers(out / ANSWERS, made_by=made_by)
+        pack = partial(pack_answers, species_count=len(model.species))
+        kept = KeptAnswers(out / ANSWERS, made_by=made_by, pack=pack, unpack=unpack_answers)
         tell = stack.enter_context(show_progress(on_progress))
         tagger = Tagger(model, kept, processor, tell)
         pending = footage.list_pending(kept.find_keys(with_failed=not retry_failed))
@@ -107,10 +104,9 @@ def predict_folder(
         results = gather_results(
             found.videos, lambda: footage.read_answers(kept), spec, places=places, facts=facts
         )
-        results = _add_folders(_add_digests(results, footage), found.failures)
+        results = complete_tables(results, footage, found.failures)
         results = note_watching(keep_gone(results, growth, interval_minutes=spec.interval_minutes))
-        for left_over in chain.from_iterable(out.glob(f".{name}.*.part") for name in TABLES):
-            left_over.unlink(missing_ok=True)  # of a run killed while it wrote
+        remove_left_over(out)
         frames = None
         if spec.per_frame:
             own = list_frames(found.videos, footage.read_answers(kept), species=model.species)
@@ -118,90 +114,6 @@ def predict_folder(
         results.write(out, frames=frames)
         kept.remove_others()
     return TagRun(results, out, perf_counter() - began, growth)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Footage:
-    """The videos of a folder, what the file of each name is, and answers about those that could not be read."""
-
-    videos: Sequence[Video]
-    keys: dict[str, bytes]
-    unread: dict[str, Answer]
-
-    @classmethod
-    def look_at(cls, videos: Sequence[Video]) -> "Footage":
-        """Find out what the files are."""
-        keys: dict[str, bytes] = {}
-        unread: dict[str, Answer] = {}
-        for video, key in zip(videos, identify_all(videos), strict=True):
-            if isinstance(key, Failure):
-                unread[video.name] = Answer("failed", key.stage, key.reason)
-            else:
-                keys[video.name] = key
-        return cls(videos, keys, unread)
-
-    @property
-    def digests(self) -> list[str]:
-        """What each file is, in hexadecimal digits; empty where it could not be read."""
-        return [self.keys[video.name].hex() if video.name in self.keys else "" for video in self.videos]
-
-    def believe(self, growth: Growth) -> "Footage":
-        """Take files that cannot be read just now, but could before, for the ones they were."""
-        known = {name: bytes.fromhex(growth.unread[name]) for name in self.unread if name in growth.unread}
-        unread = {name: answer for name, answer in self.unread.items() if name not in known}
-        return replace(self, keys=self.keys | known, unread=unread)
-
-    def list_pending(self, answered: set[bytes]) -> list[Video]:
-        """The videos to look at, each file once."""
-        new = {self.keys[video.name]: video for video in reversed(self.videos) if video.name in self.keys}
-        return [v for v in reversed(new.values()) if self.keys[v.name] not in answered]
-
-    def add(self, passing: dict[str, Answer]) -> "Footage":
-        """The same with answers that are not kept, given to every name of the file."""
-        of_file = {self.keys[name]: answer for name, answer in passing.items()}
-        more = {name: of_file[key] for name, key in self.keys.items() if key in of_file}
-        return replace(self, unread=self.unread | more)
-
-    def read_answers(self, kept: KeptAnswers) -> Iterator[Placed]:
-        """All answers, each with its places among the videos: those kept, then those that could not be."""
-        places: dict[bytes, list[int]] = {}
-        rest: Placed = []
-        for row, video in enumerate(self.videos):
-            if video.name in self.unread:
-                rest.append(([row], self.unread[video.name]))
-            else:
-                places.setdefault(self.keys[video.name], []).append(row)
-        missing = sum(map(len, places.values()))
-        for part in kept.read(places):
-            missing -= sum(len(rows) for rows, _ in part)
-            yield part
-        if missing:
-            raise InputError(
-                f"{kept.folder}: answers kept there were deleted or damaged meanwhile; run the same command again"
-            )
-        yield rest
-
-
-def _check_out(out: Path, folder: str | Path) -> Path:
-    """The results folder, where it can be written and nothing of others is lost; else InputError, before the work."""
-    if out.is_file() or out.suffix.lower() == ".csv":
-        raise InputError(f"{out}: wanted a folder for the results of {folder}, in which predictions.csv will be; "
-                         f"name it without .csv, as {out.with_suffix('')}")  # fmt: skip
-    check_output_folder(out)
-    refuse_strange_files(out, (*TABLES, FACTS), marks=("run.json", ANSWERS), what="an earlier prediction")
-    return out
-
-
-def _add_digests(results: Results, footage: Footage) -> Results:
-    return replace(results, clips=results.clips.assign(digest=footage.digests))
-
-
-def _add_folders(results: Results, failures: Sequence[Failure]) -> Results:
-    """The results with a failure for each folder that may not be listed: what is in it nobody knows."""
-    rows = pd.DataFrame(
-        [(f.name, f.stage, f.reason) for f in failures], columns=["filename", "stage", "reason"]
-    )
-    return replace(results, failures=pd.concat([results.failures, rows], ignore_index=True))
 
 
 def _name_run(model: Model, spec: TagSpec, folder: str | Path, *, made_by: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ sighting and the answers of one chunk.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from operator import itemgetter
@@ -83,7 +82,7 @@ def gather_results(
     seconds = clips["duration_seconds"].to_numpy(np.float64)
     sightings: list[list[tuple[object, ...]]] = [[] for _ in videos]
     for row, answer in _each(read_chunks()):
-        if answer.status != "failed":
+        if species and answer.status != "failed":
             found = find_sightings(
                 answer.pts_seconds, answer.frames, clip=chances[row].astype(np.float32), species=species,
                 thresholds=thresholds, duration_seconds=seconds[row], boxes=answer.boxes,
@@ -116,8 +115,8 @@ def _list_clips(
     species: Sequence[str],
 ) -> tuple[pd.DataFrame, pd.DataFrame, NDArray[np.float64]]:
     """clips.csv, status with stage and reason of each video, and the probabilities (N, S)."""
-    nothing = np.zeros(0, np.float32)  # the frames of all would be too many to hold
-    found = {row: replace(answer, pts_seconds=nothing, frames=nothing) for row, answer in _each(chunks)}
+    # Without what there is of each frame: of all clips that would be too much to hold.
+    found = {row: Answer(a.status, a.stage, a.reason, a.facts, a.clip) for row, a in _each(chunks)}
     named = read_times_in_names([video.name for video in videos])
     rows, words = [], []
     for row, (video, place) in enumerate(zip(videos, places.itertuples(index=False), strict=True)):

@@ -87,7 +87,8 @@ def keep_gone(results: Results, growth: Growth, *, interval_minutes: float) -> R
     if before is None or not growth.gone or not growth.kept:
         return results
     tables = {}
-    for name in ("predictions", "clips", "sightings", "failures"):
+    names = ("predictions", "clips", "sightings", "failures")
+    for name in (*names, *(("movements",) if results.movements is not None else ())):
         column = "filename" if name == "failures" else "filepath"
         old = getattr(before, name)
         tables[name] = pd.concat(

@@ -7,7 +7,7 @@ not. What a disk did not give is not kept.
 
 import shutil
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primatrix.disk import whole_file
-from primatrix.tagging.answers import Answer, pack_answers, unpack_answers
+from primatrix.tagging.answers import Answer
 
 __all__ = ["KeptAnswers"]
 
@@ -25,19 +25,29 @@ KEY_BYTES = 16
 NAME_DIGITS = 16  # of a folder, by what made its answers
 DAMAGE = (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error)
 
+Arrays = dict[str, NDArray[Any]]  # Any: arrays of several types
+Pack = Callable[[Sequence[Answer]], Arrays]
+Unpack = Callable[[Arrays], Sequence[Answer]]
+
 
 class KeptAnswers:
     """The answers in `folder` that were made by the model and machine that `made_by` names.
 
+    `pack` makes arrays of answers, `unpack` answers of such arrays.
+
     >>> import tempfile
-    >>> kept = KeptAnswers(Path(tempfile.mkdtemp(), "answers"), made_by="lrcn")
-    >>> kept.write([b"what the file is"], [Answer("failed", "open", "empty file")], species_count=2)
+    >>> from functools import partial
+    >>> from primatrix.tagging.answers import pack_answers, unpack_answers
+    >>> folder, pack = Path(tempfile.mkdtemp(), "answers"), partial(pack_answers, species_count=2)
+    >>> kept = KeptAnswers(folder, made_by="lrcn", pack=pack, unpack=unpack_answers)
+    >>> kept.write([b"what the file is"], [Answer("failed", "open", "empty file")])
     >>> [(places, answer.reason) for part in kept.read({b"what the file is": [3]}) for places, answer in part]
     [([3], 'empty file')]
     """
 
-    def __init__(self, folder: Path, *, made_by: str) -> None:
+    def __init__(self, folder: Path, *, made_by: str, pack: Pack, unpack: Unpack) -> None:
         self._all = folder
+        self._pack, self._unpack = pack, unpack
         self.folder = folder / sha256(made_by.encode()).hexdigest()[:NAME_DIGITS]
         self._next = -1  # number of the next part; found out when one is first written
 
@@ -51,12 +61,12 @@ class KeptAnswers:
             found |= dict(_read_keys(path))  # an answer given later goes before an earlier one
         return {key for key, failed in found.items() if with_failed or not failed}
 
-    def write(self, keys: Sequence[bytes], answers: Sequence[Answer], *, species_count: int) -> None:
+    def write(self, keys: Sequence[bytes], answers: Sequence[Answer]) -> None:
         """Keep answers about files that are these: after a kill they are there whole or not at all."""
         if not keys:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        arrays = pack_answers(answers, species_count=species_count)
+        arrays = self._pack(answers)
         arrays["keys"] = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES)
         arrays["failed"] = np.array([answer.status == "failed" for answer in answers])
         self._next = len(self._list_parts()) if self._next < 0 else self._next + 1
@@ -74,7 +84,7 @@ class KeptAnswers:
             if path not in used:
                 continue
             try:
-                answers = unpack_answers(_read_arrays(path))
+                answers = self._unpack(_read_arrays(path))
             except DAMAGE:
                 path.unlink(missing_ok=True)  # and asked for again by the next run
                 continue
@@ -103,6 +113,6 @@ def _read_keys(path: Path) -> list[tuple[bytes, bool]]:
         return []
 
 
-def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:  # Any: arrays of several types
+def _read_arrays(path: Path) -> Arrays:
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return dict(arrays)

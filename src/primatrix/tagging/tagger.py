@@ -119,8 +119,7 @@ class Tagger:
         answers = [(entry, entry.to_answer(self.model.species)) for entry in entries]
         self.passing |= {entry.video.name: answer for entry, answer in answers if entry.may_pass}
         lasting = [(entry.key, answer) for entry, answer in answers if not entry.may_pass]
-        self.kept.write([key for key, _ in lasting], [answer for _, answer in lasting],
-                        species_count=len(self.model.species))  # fmt: skip
+        self.kept.write([key for key, _ in lasting], [answer for _, answer in lasting])
 
     def _read_entry(self, entry: _Entry, walks: Iterator[Walk | Failure]) -> Iterator[_Window]:
         """The windows of the next video, in order."""
