@@ -147,7 +147,7 @@ def _weigh(y: Singles) -> Singles:
     return weights
 
 
-def _map_left_out(logits: Floats, y: Floats, known: NDArray[np.bool_], *, folds: NDArray[np.int64]) -> Floats:
+def _map_left_out(y: Floats, logits: Floats, known: NDArray[np.bool_], *, folds: NDArray[np.int64]) -> Floats:
     """Logits (N, S) of each fold's clips, mapped as the other folds say."""
     mapped = np.empty_like(logits)
     for fold in np.unique(folds):
