@@ -59,7 +59,7 @@ class ClipSpec:
 
     With `closeups`, up to so many of the frames are crops of what moves, cut from the full-size picture and resized as
     the others are; the rest are whole pictures, the first and the last of them at the ends of the clip. They are sought
-    among `looks` pictures that the sampler takes.
+    among `looks` pictures that the sampler takes. The close-ups of a still are parts that cover it.
 
     >>> spec = ClipSpec(frames=15, height_px=16, width_px=16)
     >>> spec.shape
@@ -215,7 +215,7 @@ class Crop:
     """Where to look closely: a frame of a clip, when it was, which part of it, and how much is new there.
 
     `novelty`, 0 to 4, is what is new in the patch, spread over the whole frame (see `video.crops`); 0: no patch at all.
-    `box` is what to cut, `patch` the part of it that is new, without what lies around.
+    `box` is what to cut, `patch` the part of it that is new, without what lies around. All of a still counts as new.
     """
 
     frame: int
