@@ -45,7 +45,7 @@ SIZES_PX: Mapping[str, tuple[int, int]] = MappingProxyType(
 """Height and width of the benchmark's clips."""
 MAX_SIDE_PX = 8192
 WHOLE_PICTURES = 2  # at least, beside close-ups
-CLOSEUP_FIELDS = frozenset({"closeups", "looks"})
+CLOSEUP_FIELDS = frozenset({"closeups", "looks", "detector"})
 MUCH_LOST = 0.03  # share of the inputs: a few broken files are usual, more is a fault of card, disk or copy
 
 
@@ -59,7 +59,9 @@ class ClipSpec:
 
     With `closeups`, up to so many of the frames are crops of what moves, cut from the full-size picture and resized as
     the others are; the rest are whole pictures, the first and the last of them at the ends of the clip. They are sought
-    among `looks` pictures that the sampler takes. The close-ups of a still are parts that cover it.
+    among `looks` pictures that the sampler takes; by a detector, where `detector` has its facts (see
+    `video.DetectorFacts.to_text`), which is known by its digest, wherever its file lies. Without one the close-ups of a
+    still are parts that cover it.
 
     >>> spec = ClipSpec(frames=15, height_px=16, width_px=16)
     >>> spec.shape
@@ -76,6 +78,7 @@ class ClipSpec:
     crop: tuple[float, float] = (0.0, 0.0)
     closeups: int = 0
     looks: int = 15
+    detector: str = ""
 
     def __post_init__(self) -> None:
         for name in ("frames", "height_px", "width_px", "closeups", "looks"):
@@ -87,6 +90,10 @@ class ClipSpec:
             raise InputError(
                 f"ClipSpec.closeups: got {self.closeups} of {self.frames} frames, wanted 0 or more, and "
                 f"{WHOLE_PICTURES} fewer than frames"
+            )
+        if self.detector and not self.closeups:
+            raise InputError(
+                "ClipSpec.detector: got a detector and no closeups, wanted how many it is to give"
             )
         if self.looks < 1:
             raise InputError(f"ClipSpec.looks: got {self.looks}, wanted 1 or more")
@@ -117,7 +124,10 @@ class ClipSpec:
     @property
     def key(self) -> str:
         """A short name that depends on the values alone, readable at its start: `15x16x16-grey-…`."""
-        values = json.dumps(self.to_dict(), sort_keys=True)
+        facts = self.to_dict()
+        if self.detector:
+            facts["detector"] = json.loads(self.detector) | {"path": ""}
+        values = json.dumps(facts, sort_keys=True)
         digest = hashlib.sha256(values.encode()).hexdigest()[:8]
         return f"{self.frames}x{self.height_px}x{self.width_px}-{self.colour}-{digest}"
 

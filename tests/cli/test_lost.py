@@ -47,8 +47,8 @@ def test_predict_and_what_is_measured_of_it(damaged: Path, model: Path, tmp_path
 
 
 def test_train(damaged: Path, tmp_path: Path, run: Run) -> None:
-    words = ("train", damaged, "--labels", tmp_path / "labels.csv", "--architecture", "lrcn", "--steps", 1, "--workers", 0, "-q", "--store",
-             tmp_path / "s", "--frames", 2)  # fmt: skip
+    words = ("train", damaged, "--labels", tmp_path / "labels.csv", "--architecture", "lrcn", "--steps", 1,
+             "--workers", 0, "-q", "--store", tmp_path / "s", "--frames", 2)  # fmt: skip
     head = f"12 of 18 clips (67 %) could not be read: {REASON}"
     one = run(*words, "--out", tmp_path / "m")
     assert (one.code, one.out.splitlines()[0]) == (1, head)

@@ -81,9 +81,9 @@ def test_training_that_is_stopped_says_so_and_goes_on(
     many: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     out = tmp_path / "model"
-    words = ("train", many, "--labels", tmp_path / "labels.csv", "--architecture", "lrcn", "--epochs", 2, "--steps", 60, "--set",
-             "checkpoint_steps=5", "--out", out, "--store", tmp_path / "store", "--workers", 1, "--frames", 2,
-             "--batch-size", 4, "-q")  # fmt: skip
+    words = ("train", many, "--labels", tmp_path / "labels.csv", "--architecture", "lrcn", "--epochs", 2,
+             "--steps", 60, "--set", "checkpoint_steps=5", "--out", out, "--store", tmp_path / "store", "--workers", 1,
+             "--frames", 2, "--batch-size", 4, "-q")  # fmt: skip
     text = check_stopped_and_goes_on(words, there=out / "training.safetensors", number=number, code=code)
     assert "epoch 2: loss" in text
 

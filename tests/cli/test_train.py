@@ -330,3 +330,28 @@ def test_the_best_epoch_is_kept_but_by_folds_the_last(
     assert load_model(tmp_path / "chosen" / "fold0").recipe["keep"] == "best"
     assert run(*command, "--epochs", 1, "--out", tmp_path / "one").code == 0
     assert load_model(tmp_path / "one").recipe["keep"] == "best"
+
+
+def test_a_detector_is_for_networks_that_take_close_ups(
+    run: Run, command: tuple[object, ...], tmp_path: Path
+) -> None:
+    ended = run(*command, "--detector", tmp_path / "md.onnx")
+    assert ended.code == 2
+    assert "--detector: got it with lrcn, which takes no close-ups; wanted linear_probe" in ended.err
+
+
+def test_ones_own_footage_is_learned_by_a_linear_probe_unless_told_otherwise(
+    run: Run, footage: Path, tmp_path: Path
+) -> None:
+    words = ("--store", tmp_path / "s", "--workers", 0, "--out", tmp_path / "m", "--quiet")
+    ended = run(
+        "train", footage, "--labels", footage / "labels.csv", "--epochs", 3, "--size", "32x32", *words
+    )
+    assert ended.code in (0, 1), ended.err  # 1: some of its files are broken
+    assert load_model(tmp_path / "m").name == "linear_probe"
+    assert "--size: not used, linear_probe looks at pictures as its encoder wants them" in ended.err
+    assert "--epochs: not used, up to 20,000 clips are fitted at once" in ended.err
+    assert "average precision" in ended.out
+    assert f"model: {tmp_path / 'm'}" in ended.out
+    again = run("train", footage, "--labels", footage / "labels.csv", *words)
+    assert again.out.splitlines()[-1] == ended.out.splitlines()[-1]

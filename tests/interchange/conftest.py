@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from primatrix.interchange import ExportOptions
-from primatrix.results import Results, complete_facts
+from primatrix.results import COLUMNS, NO_BOX, Results, complete_facts
 
 PROJECT = {
     "title": "Tests of the forest",
@@ -56,8 +56,8 @@ def write_results(
             "frame_count": pd.array(np.where(read, 250, None), dtype="Int64"), "width_px": 64, "height_px": 48,
             "codec": "h264", "recorded_at": began, "time_source": "name", "time_warning": "", "site": "a",
             "deployment": "", "event": "e1", "note": [CUT if state == "partial" else "" for _, state, _ in clips]}),
-        pd.DataFrame(stretches, columns=["filepath", "species", "start_seconds", "end_seconds", "best_seconds",
-                                         "probability"]),
+        pd.DataFrame([(*row, *NO_BOX)[: len(COLUMNS["sightings"])] for row in stretches],
+                     columns=list(COLUMNS["sightings"])),
         None,
         complete_facts({"species": species, "model": "lrcn", "thresholds": {"hog": 0.4}, **facts}),
     )  # fmt: skip

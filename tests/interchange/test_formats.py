@@ -41,6 +41,18 @@ second = st.floats(0, 10, width=32).map(float)
 
 
 @st.composite
+def box(draw: st.DrawFn) -> tuple[float | None, ...]:
+    """Left, top, width and height in ten-thousandths of the picture, less than all of it, or nothing."""
+    if draw(st.booleans()):
+        return (None,) * 4
+    left, top = draw(st.integers(0, 9_000)), draw(st.integers(1, 9_000))
+    return tuple(
+        n / 10_000
+        for n in (left, top, draw(st.integers(1, 10_000 - left)), draw(st.integers(1, 10_000 - top)))
+    )
+
+
+@st.composite
 def results_of_any_kind(draw: st.DrawFn) -> Drawn:
     """Clips, stretches and species to make results of."""
     own = text.filter(lambda name: name == name.strip() and name not in RESERVED)
@@ -59,7 +71,7 @@ def results_of_any_kind(draw: st.DrawFn) -> Drawn:
             draw(st.lists(st.sampled_from(animals), max_size=3)) if animals and status != "failed" else []
         ):
             start, best, end = sorted(draw(st.tuples(second, second, second)))
-            stretches.append((name, one, start, end, best, draw(chance)))
+            stretches.append((name, one, start, end, best, draw(chance), *draw(box())))
     return clips, stretches, species or ["blank"]
 
 
@@ -67,7 +79,8 @@ def list_expected(results: Results) -> tuple[list[tuple[str, str]], list[tuple[o
     findings = find_all(results)
     labels = [(f.filepath, label) for f in findings for label in list_labels(f) or [""]]
     stretches = [
-        (f.filepath, s.species, s.start_seconds, s.end_seconds, s.best_seconds, np.float32(s.probability))
+        (f.filepath, s.species, s.start_seconds, s.end_seconds, s.best_seconds, np.float32(s.probability),
+         *(s.box or (None,) * 4))
         for f in findings for s in f.sightings
     ]  # fmt: skip
     return labels, stretches
@@ -93,7 +106,8 @@ def test_round_trips_lose_nothing_the_format_can_hold(
         assert reading.failures["filename"].tolist() == results.failures["filename"].tolist()
         assert reading.failures["reason"].tolist() == results.failures["reason"].tolist()
     if to in ("long-csv", "megadetector", "camtrap-dp"):
-        assert list(reading.sightings.itertuples(index=False, name=None)) == stretches
+        found = reading.sightings.replace({np.nan: None}).itertuples(index=False, name=None)
+        assert list(found) == stretches
     if to in ("csv", "megadetector", "speciesnet"):
         assert reading.probabilities is not None
         wanted = results.probabilities

@@ -130,7 +130,18 @@ def test_megadetector_files_of_others_give_labels(tmp_path: Path) -> None:
     reading = read_export(path)
     assert reading.rows.to_numpy().tolist() == [
         ["a.mp4", "fox"], ["b.jpg", "person"], ["c/c.jpg", "blank"], ["d.jpg", ""]]  # fmt: skip
-    assert reading.sightings.iloc[0].tolist() == ["a.mp4", "fox", 1, 1, 1, np.float32(0.9)]
+    assert reading.sightings.iloc[0].tolist() == [
+        "a.mp4",
+        "fox",
+        1,
+        1,
+        1,
+        np.float32(0.9),
+        0.1,
+        0.1,
+        0.2,
+        0.2,
+    ]
     assert reading.failures.to_numpy().tolist() == [["d.jpg", "", "Failure image access"]]
 
 

@@ -64,10 +64,11 @@ def test_long_rows_say_what_became_of_each_clip(tmp_path: Path, small: Results) 
     out = export_results(small, "long-csv", tmp_path / "o.csv").path
     rows = pd.read_csv(out, dtype=str, keep_default_na=False)
     assert rows.columns.tolist() == [
-        "filepath", "label", "start_seconds", "end_seconds", "best_seconds", "probability", "status", "stage",
-        "reason", "site", "deployment", "event", "recorded_at",
+        "filepath", "label", "start_seconds", "end_seconds", "best_seconds", "probability", "left", "top", "width",
+        "height", "status", "stage", "reason", "site", "deployment", "event", "recorded_at",
     ]  # fmt: skip
-    assert rows.iloc[:, :9].to_numpy().tolist() == [
+    assert (rows[["left", "top", "width", "height"]] == "").all(axis=None)  # of no clip it is known
+    assert rows.drop(columns=["left", "top", "width", "height"]).iloc[:, :9].to_numpy().tolist() == [
         ["a/two species.MP4", "duiker", "0.0", "4.2", "1.0", "0.93", "ok", "", ""],
         ["a/two species.MP4", "hog", "3.04", "5.0", "4.0", "0.61", "ok", "", ""],
         ["a/two species.MP4", "duiker", "8.0", "9.96", "9.96", "0.55", "ok", "", ""],
@@ -86,8 +87,9 @@ def test_a_label_seen_twice_is_one_label_with_two_stretches(tmp_path: Path) -> N
     )
     reading = read_long(path)
     assert reading.rows.to_numpy().tolist() == [["a.mp4", "hog"], ["b.mp4", "blank"]]
-    assert reading.sightings.to_numpy().tolist() == [
+    assert reading.sightings.iloc[:, :6].to_numpy().tolist() == [
         ["a.mp4", "hog", 1.0, 2.0, 1.5, 0.5], ["a.mp4", "hog", 5.0, 6.0, 5.5, 0.75]]  # fmt: skip
+    assert reading.sightings[["left", "top", "width", "height"]].isna().all(axis=None)
     assert check_table(path) == []
 
 

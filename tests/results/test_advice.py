@@ -19,6 +19,7 @@ from primatrix.results.advice import (
 )
 from primatrix.results.columns import complete_facts
 from primatrix.results.results import Results
+from primatrix.results.sighting import NO_BOX
 
 SKIP = {
     "task": "skip",
@@ -109,7 +110,7 @@ def test_a_clip_that_could_not_be_read_is_neither_skipped_nor_unknown_and_asked_
 
 def test_a_sighting_below_the_threshold_of_its_clip_counts_as_seen() -> None:
     results = make_results([0.5, 0.5], [0.4, 0.6], points={})
-    row = ("0.mp4", "hog", 0.0, 1.0, 0.5, 0.7)
+    row = ("0.mp4", "hog", 0.0, 1.0, 0.5, 0.7, *NO_BOX)
     sighted = replace(results, sightings=pd.DataFrame([row], columns=results.sightings.columns))
     assert find_seen(results)["hog"].tolist() == [False, True]
     assert find_seen(sighted)["hog"].tolist() == [True, True]

@@ -64,12 +64,16 @@ def test_times_with_and_without_a_zone_are_taken_as_they_stand(time: str, exampl
     assert change("clips", "recorded_at", time)(example).clips["recorded_at"].tolist() == [time, time]
 
 
+BOX = ["left", "top", "width", "height"]
+
+
 def test_columns_come_in_their_order_and_of_their_types() -> None:
     clips = pd.DataFrame(
         {"pts_seconds": ["0.5", 1], "hog": [1, 0], "filepath": ["a.mp4", None]}, index=[7, 3]
     )
     table = type_table(clips, "frames", ["hog"])
-    assert table.columns.tolist() == ["filepath", "pts_seconds", "hog"]
+    assert table.columns.tolist() == ["filepath", "pts_seconds", *BOX, "hog"]
+    assert table[BOX].isna().all(axis=None)  # a table that knows of no boxes may lack them
     assert table.index.tolist() == [0, 1]
     assert table["filepath"].tolist() == ["a.mp4", ""]
     assert table["pts_seconds"].tolist() == [0.5, 1.0]
@@ -93,7 +97,7 @@ def test_a_column_twice_is_refused() -> None:
 
 def test_only_predictions_and_frames_have_a_column_for_each_species() -> None:
     assert columns_of("predictions", ["hog"]) == {"filepath": "text", "status": "text", "hog": "probability"}
-    assert list(columns_of("frames", ["hog", "lion"])) == ["filepath", "pts_seconds", "hog", "lion"]
+    assert list(columns_of("frames", ["hog", "lion"])) == ["filepath", "pts_seconds", *BOX, "hog", "lion"]
     assert "hog" not in columns_of("sightings", ["hog"])
 
 
@@ -143,3 +147,26 @@ def test_rows_are_held_against_the_clips_without_going_through_all_of_them() -> 
     check_known(frames, "frames", Asked())
     with pytest.raises(InputError, match="frames: c is no clip of predictions"):
         check_known(pd.DataFrame({"filepath": ["a", "c"]}), "frames", Asked())
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        (0.1, 0.2, 0.3, np.nan),
+        (-0.1, 0.2, 0.3, 0.3),
+        (0.8, 0.2, 0.3, 0.3),
+        (0.1, 0.2, 0.0, 0.3),
+        (np.nan, 0.2, 0.3, 0.3),
+    ],
+)
+def test_a_box_that_is_not_whole_or_not_within_the_picture_is_refused(
+    box: tuple[float, ...], example: Results
+) -> None:
+    sightings = example.sightings.assign(**dict(zip(BOX, box, strict=True)))
+    with pytest.raises(InputError, match=r"wanted shares of the picture, or none of them"):
+        replace(example, sightings=sightings)
+
+
+def test_a_box_that_ends_outside_by_rounding_alone_is_taken(example: Results) -> None:
+    sightings = example.sightings.assign(left=0.5, top=0.0, width=0.5001, height=1.0)
+    assert replace(example, sightings=sightings).sightings["width"].iloc[0] == 0.5001

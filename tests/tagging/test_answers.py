@@ -40,7 +40,8 @@ def test_a_failed_clip_has_no_probability_and_no_frame() -> None:
 def test_packed_answers_are_plain_arrays_that_need_no_pickle() -> None:
     packed = pack_answers([make_answer(4)], species_count=3)
     assert {name: array.dtype.kind for name, array in packed.items()} == {
-        "clip": "f", "count": "i", "pts_seconds": "f", "frames": "f", "words": "u"}  # fmt: skip
+        "clip": "f", "count": "i", "pts_seconds": "f", "frames": "f", "boxes": "f", "box_count": "i",
+        "words": "u"}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ def test_frames_of_a_folder_where_nothing_can_be_read_are_none(model: Model, tmp
     predict_folder(tmp_path / "card", model, tmp_path / "out", spec=TagSpec(per_frame=True), workers=0)
     frames = Results.read(tmp_path / "out").frames
     assert frames is not None
-    assert frames.columns.tolist() == ["filepath", "pts_seconds", *SPECIES]
+    assert frames.columns.tolist() == ["filepath", "pts_seconds", "left", "top", "width", "height", *SPECIES]
     assert frames.empty
 
 

@@ -59,3 +59,49 @@ def test_sightings_lie_in_the_clip_apart_and_hold_their_best_frame(
         assert sighting.start_seconds <= sighting.best_seconds <= sighting.end_seconds
     for before, after in pairwise(found):
         assert before.end_seconds < after.start_seconds
+
+
+CLOSE, WHOLE = [0.2, 0.3, 0.1, 0.1], [0.0, 0.0, 1.0, 1.0]
+
+
+def find_with_boxes(pictures: list[tuple[float, float, list[float], float]]) -> list[Sighting]:
+    """The hog's sightings in pictures of (second, probability, box, how new)."""
+    times, chances, edges, new = (np.array(part) for part in zip(*pictures, strict=True))
+    frames = np.stack([1 - chances, chances], axis=1).astype(np.float32)
+    boxes = np.concatenate([edges, new[:, None]], axis=1).astype(np.float32)
+    return find_sightings(times, frames, clip=np.array([0.1, 0.9], np.float32), species=SPECIES,
+                          thresholds=[0.5, 0.5], duration_seconds=10.0, boxes=boxes)  # fmt: skip
+
+
+def test_a_stretch_has_the_box_and_the_second_of_its_surest_close_up() -> None:
+    other = [0.6, 0.6, 0.2, 0.2]
+    (seen,) = find_with_boxes([(1.0, 0.7, CLOSE, 0.4), (2.0, 0.8, other, 0.2), (3.0, 0.95, WHOLE, 0.0)])
+    assert seen.box == tuple(other)
+    assert (seen.best_seconds, seen.probability) == (2.0, 0.8)
+    assert (seen.start_seconds, seen.end_seconds) == (0.0, 10.0)
+
+
+def test_of_two_pictures_of_a_second_the_box_is_of_the_surer_close_up() -> None:
+    (seen,) = find_with_boxes(
+        [(1.0, 0.6, [0.5, 0.5, 0.2, 0.2], 0.4), (1.0, 0.8, CLOSE, 0.1), (1.0, 0.9, WHOLE, 0.0)]
+    )
+    assert seen.box == tuple(CLOSE)
+
+
+def test_where_only_whole_pictures_show_it_there_is_no_box() -> None:
+    (seen,) = find_with_boxes([(1.0, 0.2, CLOSE, 0.4), (5.0, 0.9, WHOLE, 0.0)])
+    assert seen.box is None
+    assert seen.best_seconds == 5.0
+
+
+def test_a_close_up_of_another_stretch_lends_no_box() -> None:
+    first, second = find_with_boxes(
+        [
+            (0.0, 0.9, CLOSE, 0.4),
+            (2.0, 0.1, WHOLE, 0),
+            (4.0, 0.1, WHOLE, 0),
+            (6.0, 0.1, WHOLE, 0),
+            (8.0, 0.9, WHOLE, 0),
+        ]
+    )
+    assert (first.box, second.box) == (tuple(CLOSE), None)

@@ -10,6 +10,8 @@ import pytest
 from primatrix.data import Dataset
 from primatrix.errors import InputError, ModelError
 from primatrix.models import Model, build_model, load_model, look_closely, predict_batches
+from primatrix.results import Results
+from primatrix.tagging import TagSpec, predict_folder
 from primatrix.training import probe
 from primatrix.training.folds import train_folds
 from primatrix.training.loop import train
@@ -155,7 +157,7 @@ def test_folds_and_their_ensemble_work_as_with_any_model(footage: Path, tmp_path
 def test_many_clips_are_learned_step_by_step(
     footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe, "MOST_CLIPS", 10)
+    monkeypatch.setattr(probe, "MOST_FITTED", 10)
     data = open_data(footage)
     model = make_model(data)
     history = train(model, data, folder=tmp_path / "run", device="cpu", epochs=3, on_progress=None)
@@ -191,3 +193,27 @@ def test_a_clip_that_cannot_be_read_is_left_out(footage: Path, tmp_path: Path) -
     broken.unlink()
     assert [failure.name for failure in data.failures] == ["site0/broken.mp4"]
     assert "site0/broken.mp4" not in pd.read_csv(tmp_path / "run" / "oof.csv", index_col="filepath").index
+
+
+def test_footage_is_tagged_with_seconds_and_boxes(footage: Path, tmp_path: Path) -> None:
+    """What was learned on three sites finds a patch that crosses another's picture, when and where it is."""
+    data = open_data(footage)
+    model = make_model(data)
+    train(model, data, device="cpu", on_progress=None)
+    card = tmp_path / "card"
+    card.mkdir()
+    write_clip(card / "new.mp4", colour=COLOURS["fox"], seed=999)
+    write_clip(card / "still.mp4", colour=None, seed=998)
+    results = predict_folder(
+        card, model, tmp_path / "out", spec=TagSpec(per_frame=True), device="cpu", workers=0, on_progress=None
+    ).results
+    foxes = results.sightings[results.sightings["species"] == "fox"]
+    assert foxes["filepath"].unique().tolist() == ["new.mp4"]
+    seen = foxes.iloc[0]
+    place = 12 * 2 * seen["best_seconds"] / WIDTH  # where the patch begins in that picture, of two a second
+    assert 1.0 <= seen["best_seconds"] < 4.0
+    assert seen["left"] - 0.05 <= place + 0.09 <= seen["left"] + seen["width"] + 0.05
+    assert seen["top"] < 52 / HEIGHT < seen["top"] + seen["height"]
+    frames = Results.read(tmp_path / "out").frames
+    assert frames is not None
+    assert frames["left"].notna().any()

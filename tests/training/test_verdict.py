@@ -61,3 +61,29 @@ def test_species_that_gained_by_the_last_labels_are_named() -> None:
 def test_where_labels_brought_nothing_nothing_is_said() -> None:
     true, answers, _ = make_answers(sites=2, noise=0.2)
     assert describe_gains(true, answers, answers) == ""
+
+
+def test_a_species_of_one_site_alone_is_not_judged() -> None:
+    """Left out with its site it was answered by what had never seen it: no low score, and no loss, for that."""
+    true, answers, sites = make_answers(sites=4, noise=0.2)
+    folds = pd.Series([int(site[1:]) for site in sites], index=sites.index)
+    alone = (sites == "s0").astype(float)
+    true, answers = true.assign(okapi=alone), answers.assign(okapi=0.001)
+    lines, verdict = describe_species(true, answers, sites=sites, fold_of=folds)
+    assert [line for line in lines if line.startswith("okapi")] == [
+        "okapi    60     all at one site: not known"
+    ]
+    _, without = describe_species(
+        true[["blank", "fox"]], answers[["blank", "fox"]], sites=sites, fold_of=folds
+    )
+    assert verdict == without
+
+
+def test_where_every_species_is_at_one_site_that_is_said() -> None:
+    true, answers, sites = make_answers(sites=2, noise=0.2)
+    lines, verdict = describe_species(true, answers, sites=sites, fold_of=sites.map({"s0": 0, "s1": 0}))
+    assert lines == []
+    assert (
+        verdict
+        == "every species is at one site, or on one clip: nothing can be told of how good the model is"
+    )

@@ -85,7 +85,8 @@ def test_the_pixels_of_a_crop_are_those_of_the_picture(tmp_path: Path) -> None:
     for row in (1, 2, 3):  # whole pictures
         picture = whole.frames[int(clip.pts_seconds[row])]
         averaged = picture.reshape(24, HEIGHT // 24, 320, 3).mean(1)
-        assert np.abs(averaged.mean((0, 1)) - clip.frames[row].mean((0, 1))).max() < 1.0
+        # libav's conversion with scaling rounds a grey level lower than the one without.
+        assert np.abs(averaged.mean((0, 1)) - clip.frames[row].mean((0, 1))).max() < 1.5
     centre = clip.frames[0, 10:14, 10:14].mean((0, 1))
     assert (
         np.abs(

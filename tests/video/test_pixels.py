@@ -6,9 +6,9 @@ import av
 import numpy as np
 import pytest
 
-from primatrix.records import ClipSpec
+from primatrix.records import Box, ClipSpec
 from primatrix.video.decode import decode_clip
-from primatrix.video.pixels import is_painted
+from primatrix.video.pixels import FrameWriter, is_painted, measure_upright
 
 MakeVideo = Callable[..., Path]
 
@@ -94,3 +94,29 @@ def test_a_picture_with_memory_that_was_never_painted_is_told() -> None:
             plane.update(bytes(plane.buffer_size))
         assert not is_painted(frame)
     assert is_painted(av.VideoFrame(70, 50, "gray"))
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_a_part_of_a_turned_picture_is_that_part_of_the_upright_one(
+    make_video: MakeVideo, tmp_path: Path, rotation: int
+) -> None:
+    """The upper left quarter but for a border, at its own size, in every turn of the camera."""
+    path = make_video(tmp_path / "a.mp4", frames=1, size=(64, 48), rotation=rotation)
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+        writer = FrameWriter(ClipSpec(colour="rgb"))
+        height, width = measure_upright(frame)
+        assert (height, width) == ((48, 64) if rotation % 180 == 0 else (64, 48))
+        upright, part = np.empty((height, width, 3), np.uint8), np.empty((24, 24, 3), np.uint8)
+        writer.write(frame, upright)
+        writer.write_part(frame, Box(8 / width, 4 / height, 24 / width, 24 / height), part)
+    inside = np.s_[2:-2, 2:-2]  # at its edge colour is interpolated with other neighbours
+    assert np.abs(part.astype(int) - upright[4:28, 8:32])[inside].max() <= 3
+    assert np.abs(part.astype(int) - upright[0:24, 0:24])[inside].mean() > 5
+
+
+def test_a_part_of_no_width_is_a_few_pixels() -> None:
+    frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 99, np.uint8), format="rgb24")
+    part = np.empty((8, 8, 3), np.uint8)
+    FrameWriter(ClipSpec(colour="rgb")).write_part(frame, Box(1.0, 1.0, 0.0, 0.0), part)
+    assert (part == 99).all()

@@ -19,6 +19,7 @@ __all__ = [
     "Channels",
     "Data",
     "Deployments",
+    "DetectorFile",
     "ForSpreadsheet",
     "Frames",
     "Kind",
@@ -95,6 +96,13 @@ ForSpreadsheet = Annotated[
     ),
 ]
 OnDevice = Annotated[Device, typer.Option(help="Where the model runs.", rich_help_panel=MACHINE)]
+DetectorFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--detector", metavar="PATH", help="ONNX file or folder: close-ups of what it finds, not of what moves.",
+        rich_help_panel=CLIPS,
+    ),
+]  # fmt: skip
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 

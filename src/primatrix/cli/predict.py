@@ -11,6 +11,7 @@ from primatrix.cli.options import (
     PLACES,
     Data,
     Deployments,
+    DetectorFile,
     Kind,
     Look,
     ModelFolder,
@@ -114,6 +115,7 @@ def predict(
             rich_help_panel=ANSWERS,
         ),
     ] = False,
+    detector: DetectorFile = None,
     device: OnDevice = "auto",
     store: Annotated[
         Path | None,
@@ -143,7 +145,7 @@ def predict(
         shared = {
             "device": device, "retry_failed": retry_failed, "workers": workers, "on_progress": display.on_progress,
         }  # fmt: skip
-        loaded = load_for_prediction(model, raw=raw)
+        loaded = load_for_prediction(model, raw=raw, detector=detector)
         if is_benchmark(data):
             tell_unused(options_of_footage(spec))
             ended = predict_submission(data, loaded, out, kind=kind, store=store, **shared)
@@ -183,11 +185,17 @@ def options_of_footage(spec: "TagSpec") -> dict[str, object]:
     }
 
 
-def load_for_prediction(folder: Path, *, raw: bool) -> "Model":
-    """The model in a folder, without its calibration where its own probabilities are wanted."""
+def load_for_prediction(folder: Path, *, raw: bool, detector: Path | None) -> "Model":
+    """The model in a folder, without its calibration where its own probabilities are wanted.
+
+    `detector` says where the one it was trained with lies now.
+    """
     from primatrix.models import load_model
+    from primatrix.video import find_detector_again
 
     model = load_model(folder)
+    if detector:
+        model.spec = find_detector_again(model.spec, detector)
     if raw:
         model.calibration = None
     return model

@@ -1,6 +1,6 @@
 """The command `train`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from primatrix.cli.options import (
     MACHINE,
     Channels,
     Data,
+    DetectorFile,
     Frames,
     Kind,
     Look,
@@ -130,6 +131,7 @@ def train(
     size: Size = None,
     colour: Channels = None,
     media: Look = "videos",
+    detector: DetectorFile = None,
     architecture: Architecture = None,
     option: Option = None,
     config: Config = None,
@@ -168,12 +170,15 @@ def train(
     )
     batch_size = min(batch_size, DRY_RUN_CLIPS) if spec.dry_run else batch_size
     options = read_options(option or [])
-    keeping = look(
-        architecture,
-        options,
-        device=spec.device,
-        given={"--frames": frames, "--size": size, "--colour": colour},
-    )
+    keeping = look(architecture, options, device=spec.device, detector=detector)
+    if keeping:
+        of_steps = {
+            "--epochs": epochs,
+            "--steps": steps,
+            "--learning-rate": learning_rate,
+            "--patience": patience,
+        }
+        tell_unseen({"--frames": frames, "--size": size, "--colour": colour}, of_steps)
     common: dict[str, Any] = {  # Any: values of several types
         "batch_size": batch_size, "seed": spec.seed, "store": store, "retry_failed": retry_failed, "workers": workers,
         "keeping": keeping,
@@ -212,18 +217,33 @@ def look(
     options: dict[str, Any],  # Any: values of several types
     *,
     device: Device,
-    given: dict[str, object],
+    detector: Path | None,
 ) -> "Features | None":
     """What the network looks at in place of pixels: of a linear probe, features of close-ups and whole pictures."""
     if architecture != RECOMMENDED:
+        if detector:
+            raise InputError(
+                f"--detector: got it with {architecture}, which takes no close-ups; wanted {RECOMMENDED}"
+            )
         return None
     from primatrix.models import choose_processor, look_closely
 
-    unused = [name for name, value in given.items() if value is not None]
-    if unused:
-        tell(f"{', '.join(unused)}: not used, {RECOMMENDED} looks at pictures as its encoder wants them")
     named = {name: options[name] for name in ("encoder", "digest") if options.get(name)}
-    return look_closely(**named, processor=choose_processor(device))
+    return look_closely(**named, detector=detector, processor=choose_processor(device))
+
+
+def tell_unseen(of_clips: Mapping[str, object], of_steps: Mapping[str, object]) -> None:
+    """One line each about options that a linear probe does not use, or only where clips are very many."""
+    from primatrix.training import MOST_FITTED
+
+    reasons = (
+        f"{RECOMMENDED} looks at pictures as its encoder wants them",
+        f"up to {MOST_FITTED:,} clips are fitted at once",
+    )
+    for given, reason in zip((of_clips, of_steps), reasons, strict=True):
+        names = [name for name, value in given.items() if value is not None]
+        if names:
+            tell(f"{', '.join(names)}: not used, {reason}")
 
 
 def read_recipe(

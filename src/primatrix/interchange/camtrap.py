@@ -26,6 +26,7 @@ from primatrix.interchange.camtrap_words import (
     NAME_COMMENT,
     PARTIAL_COMMENT,
     escape,
+    write_box,
     write_tags,
 )
 from primatrix.interchange.fieldwork import Field, gather_fieldwork
@@ -125,6 +126,7 @@ def _make_observations(
                 "scientificName": taxon.scientific_name,
                 "classificationProbability": str(seen.probability),
                 "observationTags": write_tags(seen),
+                **write_box(seen),
             })  # fmt: skip
         if not finding.sightings:
             rows.append(

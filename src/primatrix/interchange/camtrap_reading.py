@@ -12,9 +12,16 @@ import pandas as pd
 from primatrix.disk import read_text_table
 from primatrix.interchange.camtrap_package import ADDRESS, find_table, open_package, read_description
 from primatrix.interchange.camtrap_rules import MISSING, RULES
-from primatrix.interchange.camtrap_words import FAILED_COMMENT, NAME_COMMENT, read_comments, read_tags
+from primatrix.interchange.camtrap_words import (
+    BOX_COLUMNS,
+    FAILED_COMMENT,
+    NAME_COMMENT,
+    read_comments,
+    read_tags,
+)
 from primatrix.interchange.reading import MalformedError, Reading, make_table, settle_labels, to_number
 from primatrix.labels import BLANK
+from primatrix.results import NO_BOX
 
 __all__ = ["read_camtrap"]
 
@@ -139,7 +146,17 @@ def _label_of(row: Row) -> str:
 def _make_stretch(row: Row, name: str, *, began: str) -> tuple[object, ...]:
     chance = row["classificationProbability"]
     number = np.nan if chance in MISSING else to_number(chance, "observations: classificationProbability")
-    return (name, _label_of(row), *_times_of(row, began), number)
+    return (name, _label_of(row), *_times_of(row, began), number, *_box_of(row))
+
+
+def _box_of(row: Row) -> tuple[float, ...]:
+    """Where in the picture it is, where the row has all of a box."""
+    edges = [row.get(name, "") for name in BOX_COLUMNS]
+    if any(edge in MISSING for edge in edges):
+        return NO_BOX
+    return tuple(
+        to_number(edge, f"observations: {name}") for name, edge in zip(BOX_COLUMNS, edges, strict=True)
+    )
 
 
 def _times_of(row: Row, began: str) -> tuple[float, float, float]:

@@ -6,18 +6,31 @@ from collections.abc import Iterator
 from primatrix.results import Sighting
 
 __all__ = [
+    "BOX_COLUMNS",
     "FAILED_COMMENT",
     "NAME_COMMENT",
     "PARTIAL_COMMENT",
     "escape",
     "read_comments",
     "read_tags",
+    "write_box",
     "write_tags",
 ]
 
+BOX_COLUMNS = ("bboxX", "bboxY", "bboxWidth", "bboxHeight")
 NAME_COMMENT = "file: "  # before the true name of a file whose path the format does not allow
 FAILED_COMMENT = "could not be read: "
 PARTIAL_COMMENT = "read in part: "
+
+
+def write_box(seen: Sighting) -> dict[str, str]:
+    """The columns that say where in the picture something is; none where that is not known.
+
+    >>> from primatrix.records import Box
+    >>> write_box(Sighting("hog", 2.0, 7.5, 4.0, 0.9, Box(0.25, 0.5, 0.125, 0.25)))
+    {'bboxX': '0.25', 'bboxY': '0.5', 'bboxWidth': '0.125', 'bboxHeight': '0.25'}
+    """
+    return {name: f"{edge:.4g}" for name, edge in zip(BOX_COLUMNS, seen.box or (), strict=False)}
 
 
 def write_tags(seen: Sighting) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from primatrix.labels import BLANK
+from primatrix.records import Box
 from primatrix.results import Results, Sighting, Verdict, find_verdicts
 
 __all__ = ["Finding", "find_all", "list_labels"]
@@ -88,10 +89,12 @@ def _group_sightings(results: Results) -> dict[str, list[Sighting]]:
     grouped: dict[str, list[Sighting]] = {}
     chances = table["probability"].to_numpy(np.float32)
     times = table[["start_seconds", "end_seconds", "best_seconds"]].to_numpy().tolist()
-    for name, species, (start, end, best), chance in zip(
-        table["filepath"], table["species"], times, chances, strict=True
+    boxes = table[["left", "top", "width", "height"]].to_numpy(np.float64).tolist()
+    for name, species, (start, end, best), chance, edges in zip(
+        table["filepath"], table["species"], times, chances, boxes, strict=True
     ):
-        grouped.setdefault(name, []).append(Sighting(species, start, end, best, float(str(chance))))
+        box = None if np.isnan(edges).any() else Box(*edges)
+        grouped.setdefault(name, []).append(Sighting(species, start, end, best, float(str(chance)), box))
     return grouped
 
 

@@ -34,12 +34,14 @@ from primatrix.interchange.reading import (
     to_number,
 )
 from primatrix.labels import BLANK, fold_name
-from primatrix.results import Results, Sighting, say_watching
+from primatrix.records import Box
+from primatrix.results import NO_BOX, Results, Sighting, say_watching
 from primatrix.video import is_still
 
 __all__ = ["read_megadetector", "write_megadetector"]
 
 CATEGORIES = {"1": "animal", "2": "person", "3": "vehicle"}
+BOX_DIGITS = 4  # as MegaDetector writes them
 FULL_FRAME = [0.0, 0.0, 1.0, 1.0]
 UNKNOWN_RATE = -1.0  # of a file that failed, as MegaDetector itself writes it
 DEFAULT_THRESHOLD = 0.2  # MegaDetector 5's own, for files that do not state theirs
@@ -155,7 +157,9 @@ class _Writer:
 
     def make_sighting(self, seen: Sighting) -> dict[str, Any]:  # Any: JSON values of several types
         return {
-            **self.make_detection(seen.species, seen.probability, [(seen.species, seen.probability)]),
+            **self.make_detection(
+                seen.species, seen.probability, [(seen.species, seen.probability)], box=seen.box
+            ),
             "start_seconds": seen.start_seconds,
             "end_seconds": seen.end_seconds,
             "best_seconds": seen.best_seconds,
@@ -175,13 +179,13 @@ class _Writer:
         yield best_seconds, self.make_detection(likeliest, sure, told)
 
     def make_detection(
-        self, species: str, confidence: float, told: Sequence[tuple[str, float]]
+        self, species: str, confidence: float, told: Sequence[tuple[str, float]], *, box: Box | None = None
     ) -> dict[str, Any]:  # Any: JSON values of several types
         numbers = {name: number for number, name in CATEGORIES.items()}
         return {
             "category": numbers.get(self.categories.get(species, ""), "1"),
             "conf": confidence,
-            "bbox": FULL_FRAME,
+            "bbox": [round(edge, BOX_DIGITS) for edge in box] if box else FULL_FRAME,
             "classifications": [[self.ids[name], chance] for name, chance in told],
         }
 
@@ -234,6 +238,14 @@ def read_megadetector(path: Path) -> Reading:
         make_table(failed, "failures"),
         scale.list_probabilities(images),
     )
+
+
+def _take_box(found: Mapping[str, Json], file: object) -> tuple[float, ...]:
+    """Where a detection is in its picture; nothing where it is the whole picture, which says nothing."""
+    box = found.get("bbox")
+    if not isinstance(box, list) or len(box) != len(FULL_FRAME) or box == FULL_FRAME:
+        return NO_BOX
+    return tuple(to_number(edge, f"{file}: bbox") for edge in box)
 
 
 class _Scale:
@@ -307,7 +319,7 @@ class _Scale:
             else:
                 continue
             if self.is_ours or fold_name(name) != BLANK:
-                yield (file, name, *times, to_number(found["conf"], f"{file}: conf"))
+                yield (file, name, *times, to_number(found["conf"], f"{file}: conf"), *_take_box(found, file))
 
     def list_probabilities(self, images: Sequence[Mapping[str, Json]]) -> pd.DataFrame | None:
         if not self.is_ours:

@@ -49,12 +49,13 @@ class Reading:
 
 
 def make_table(rows: Iterable[tuple[object, ...]], name: Literal["sightings", "failures"]) -> pd.DataFrame:
-    """Rows as one of the results' tables; numbers as numbers.
+    """Rows as one of the results' tables; numbers as numbers. Rows may lack the last columns.
 
     >>> make_table([("a.mp4", "open", "empty file")], "failures").columns.tolist()
     ['filename', 'stage', 'reason']
     """
-    table = pd.DataFrame(list(rows), columns=list(COLUMNS[name]))
+    table = pd.DataFrame(list(rows))
+    table = table.set_axis(list(COLUMNS[name])[: table.shape[1]], axis=1).reindex(columns=list(COLUMNS[name]))
     kinds = {"text": "str", "number": "float64", "probability": "float32"}
     return table.astype({column: kinds[kind] for column, kind in COLUMNS[name].items()})
 

@@ -13,13 +13,13 @@ from primatrix.interchange.findings import Finding, find_all
 from primatrix.interchange.options import ExportOptions
 from primatrix.interchange.reading import Reading, make_table
 from primatrix.labels import BLANK, fold_name
-from primatrix.results import Results, read_predictions
+from primatrix.results import NO_BOX, Results, read_predictions
 
 __all__ = ["check_table", "is_long", "read_lists", "read_long", "read_wide", "write_long", "write_wide"]
 
 LONG_COLUMNS = (
-    "filepath", "label", "start_seconds", "end_seconds", "best_seconds", "probability", "status", "stage", "reason",
-    "site", "deployment", "event", "recorded_at",
+    "filepath", "label", "start_seconds", "end_seconds", "best_seconds", "probability", "left", "top", "width",
+    "height", "status", "stage", "reason", "site", "deployment", "event", "recorded_at",
 )  # fmt: skip
 BESIDE = ("site", "split")  # what label files may say of a clip beside its labels
 LIST_SEPARATORS = (";", "|", ",")
@@ -43,11 +43,11 @@ def _list_rows(finding: Finding) -> Iterator[tuple[object, ...]]:
     end = (status, stage, reason, *(finding.facts[column] for column in LONG_COLUMNS[-4:]))
     for seen in finding.sightings:
         times = (seen.start_seconds, seen.end_seconds, seen.best_seconds)
-        yield (finding.filepath, seen.species, *times, seen.probability, *end)
+        yield (finding.filepath, seen.species, *times, seen.probability, *(seen.box or NO_BOX), *end)
     if not finding.sightings:
         blank = finding.verdict == "blank"
         chance = finding.blank_probability if blank else None
-        yield (finding.filepath, BLANK if blank else "", None, None, None, chance, *end)
+        yield (finding.filepath, BLANK if blank else "", None, None, None, chance, *NO_BOX, *end)
 
 
 def is_long(columns: list[str]) -> bool:
@@ -70,7 +70,7 @@ def read_long(path: Path) -> Reading:
         if missing:
             raise InputError(f"{path}: no column `{missing[0]}` beside `start_seconds`; wanted both")
         timed = rows[rows["start_seconds"] != ""]
-    numbers = timed.reindex(columns=["filepath", "label", *LONG_COLUMNS[2:6]])
+    numbers = timed.reindex(columns=["filepath", "label", *LONG_COLUMNS[2:10]])
     failed = rows[rows["status"] == "failed"] if "status" in rows.columns else rows.iloc[:0]
     failures = failed.reindex(columns=["filepath", "stage", "reason"])
     try:

@@ -5,6 +5,7 @@ a picture is answered as a clip would be of which it is the only close-up.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from primatrix.models.encoders import DEFAULT_ENCODER, load_encoder
 from primatrix.models.features import ABOUT, Features
 from primatrix.models.network import LayerRow, Network, count_parameters
 from primatrix.records import ClipSpec
+from primatrix.video import read_detector
 
 __all__ = ["LinearProbe", "LinearProbeOptions", "look_closely", "pool_clips", "pool_pictures"]
 
@@ -95,18 +97,24 @@ class LinearProbe(Network):
 
 
 def look_closely(
-    encoder: str = DEFAULT_ENCODER, *, digest: str | None = None, processor: Processor | None = None
+    encoder: str = DEFAULT_ENCODER,
+    *,
+    digest: str | None = None,
+    detector: str | Path | None = None,
+    processor: Processor | None = None,
 ) -> Features:
     """What a linear probe looks at through this encoder: features of 6 close-ups and 4 whole pictures of each clip.
 
-    Give it to a Dataset: `Dataset.from_folder(folder, features.spec, keeping=features, ...)`. Raises ModelError where
-    the encoder is not here, or its weights are others than `digest` says.
+    Give it to a Dataset: `Dataset.from_folder(folder, features.spec, keeping=features, ...)`. Close-ups are of what
+    moves, or of what a `detector` finds (an ONNX file, or a folder with one). Raises ModelError where the encoder is
+    not here, or its weights are others than `digest` says, and for a file that is no detector.
 
     >>> look_closely("efficientnet-lite0").spec.describe()
     '10 rgb frames of 224x224 (6 of them close-ups, uniform)'
     """
     facts = load_encoder(encoder, digest=digest).facts
-    spec = ClipSpec(PICTURES, facts.side_px, facts.side_px, "rgb", closeups=CLOSEUPS)
+    points = "" if detector is None else read_detector(detector).to_text()
+    spec = ClipSpec(PICTURES, facts.side_px, facts.side_px, "rgb", closeups=CLOSEUPS, detector=points)
     return Features(spec, facts, processor=processor)
 
 

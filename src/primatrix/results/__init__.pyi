@@ -24,5 +24,6 @@ from .predictions import find_failures as find_failures
 from .predictions import read_predictions as read_predictions
 from .results import Results as Results
 from .results import read_frames as read_frames
+from .sighting import NO_BOX as NO_BOX
 from .sighting import Sighting as Sighting
 from .summary import summarise as summarise

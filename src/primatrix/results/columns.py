@@ -34,9 +34,15 @@ __all__ = [
 ]
 
 Kind = Literal["text", "number", "count", "probability"]
+ROUNDING = 1e-3  # of boxes: a side may end so much outside the picture
 MOST_SHOWN = 60  # characters of a value in a message
 
 
+BOX: Mapping[str, Kind] = (
+    MappingProxyType(  # in shares of the upright picture, from its top left; empty: not known
+        {"left": "number", "top": "number", "width": "number", "height": "number"}
+    )
+)
 COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
     "predictions": {"filepath": "text", "status": "text"},  # then one probability per species
     "failures": {"filename": "text", "stage": "text", "reason": "text"},
@@ -66,17 +72,23 @@ COLUMNS: Mapping[str, Mapping[str, Kind]] = MappingProxyType({
         "end_seconds": "number",
         "best_seconds": "number",
         "probability": "probability",
+        **BOX,  # of what is seen, where it is known
     },
-    "frames": {"filepath": "text", "pts_seconds": "number"},  # then one probability per species
+    "frames": {"filepath": "text", "pts_seconds": "number", **BOX},  # then one probability per species
 })  # fmt: skip
 """The columns of each table, in order, and what each holds. Numbers may be missing, text may be empty."""
 
 
-MAY_LACK = {"clips": ("time_shift", "digest", "watch")}  # columns that tables made by hand may do without
+MAY_LACK = {
+    "clips": ("time_shift", "digest", "watch"),
+    "sightings": tuple(BOX),
+    "frames": tuple(BOX),
+}  # columns that tables made by hand may do without
 PER_SPECIES = ("predictions", "frames")  # tables with a column of probabilities for each species
 
 
-RESERVED = ("", "filepath", "filename", "status", "fold", "pts_seconds", "label", "labels", "site", "split")
+RESERVED = ("", "filepath", "filename", "status", "fold", "pts_seconds", "label", "labels", "site", "split",
+            *BOX)  # fmt: skip
 
 
 STATUSES = ("ok", "partial", "failed")
@@ -304,6 +316,25 @@ def check_sightings(table: pd.DataFrame, species: Sequence[str]) -> None:
         raise InputError(
             f"sightings: {row['species']} in {row['filepath']} from {seconds}, probability {row['probability']}; "
             "wanted 0 <= start <= best <= end, probability 0 to 1"
+        )
+    _check_boxes(table)
+
+
+def _check_boxes(table: pd.DataFrame) -> None:
+    """InputError where part of a box is missing, or it lies outside the picture."""
+    boxes = table[list(BOX)].to_numpy(np.float64)
+    empty = np.isnan(boxes)
+    left, top, width, height = boxes.T
+    most = 1 + ROUNDING
+    inside = (
+        (boxes >= 0).all(1) & (width > 0) & (height > 0) & (left + width <= most) & (top + height <= most)
+    )
+    wrong = ~(empty.all(1) | inside)
+    if wrong.any():
+        row = table[wrong].iloc[0]
+        box = ", ".join(f"{name} {row[name]}" for name in BOX)
+        raise InputError(
+            f"sightings: {row['species']} in {row['filepath']}: {box}; wanted shares of the picture, or none of them"
         )
 
 

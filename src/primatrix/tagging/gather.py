@@ -5,7 +5,7 @@ sighting and the answers of one chunk.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from operator import itemgetter
@@ -86,9 +86,9 @@ def gather_results(
         if answer.status != "failed":
             found = find_sightings(
                 answer.pts_seconds, answer.frames, clip=chances[row].astype(np.float32), species=species,
-                thresholds=thresholds, duration_seconds=seconds[row],
+                thresholds=thresholds, duration_seconds=seconds[row], boxes=answer.boxes,
             )  # fmt: skip
-            sightings[row] = [(videos[row].name, *asdict(one).values()) for one in found]
+            sightings[row] = [(videos[row].name, *one.to_row()) for one in found]
     predictions = pd.DataFrame(chances, columns=species)
     predictions.insert(0, "filepath", clips["filepath"])
     predictions.insert(1, "status", words["status"])
@@ -168,4 +168,16 @@ def list_frames(
                 0, "filepath", np.repeat(np.array([videos[row].name for row, _ in seen], object), counts)
             )
             table.insert(1, "pts_seconds", np.concatenate([answer.pts_seconds for _, answer in seen]))
+            if any(len(answer.boxes) for _, answer in seen):
+                boxes = [_box_edges(answer) for _, answer in seen]
+                table[["left", "top", "width", "height"]] = np.concatenate(boxes)
             yield table
+
+
+def _box_edges(answer: Answer) -> NDArray[np.float64]:
+    """The boxes of an answer's frames (F, 4); nothing where a frame is of no close-up."""
+    edges = np.full((len(answer.pts_seconds), 4), np.nan)
+    if len(answer.boxes):
+        is_close = answer.boxes[:, 4] > 0
+        edges[is_close] = answer.boxes[is_close, :4]
+    return edges

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primatrix.labels import BLANK
+from primatrix.records import Box
 from primatrix.results import Sighting
 
 __all__ = ["find_sightings"]
@@ -28,13 +29,15 @@ def find_sightings(
     species: Sequence[str],
     thresholds: Sequence[float],
     duration_seconds: float,
+    boxes: NDArray[np.float32] | None = None,
 ) -> list[Sighting]:
     """The sightings of a clip, species by species and in time.
 
     `frames` (T, S) are the probabilities of frames at `pts_seconds` (T,), in any order and with repeats; `clip` (S,)
     those of the clip; `thresholds` (S,). A stretch goes halfway to the frames before and after it, at the clip's
     ends to 0 and `duration_seconds`; one frame below the threshold does not end it. Its probability is that of its
-    best frame.
+    best frame. `boxes` (T, 5) are those of close-ups, as `Clip` has them: of a stretch with
+    close-ups at or above the threshold the surest of those is the best frame.
 
     >>> frames = np.array([[0.1], [0.8], [0.9], [0.2]], np.float32)
     >>> find_sightings(np.arange(4.0), frames, clip=np.array([0.9], np.float32), species=["hog"],
@@ -42,6 +45,7 @@ def find_sightings(
     [Sighting(species='hog', start_seconds=0.5, end_seconds=2.5, best_seconds=2.0, probability=0.9)]
     """
     seconds, rows = _merge_repeats(pts_seconds, frames)
+    is_close = np.zeros(len(pts_seconds), np.bool_) if boxes is None or not len(boxes) else boxes[:, 4] > 0
     end = max(float(duration_seconds), float(seconds[-1]))
     middle = (seconds[:-1] + seconds[1:]) / 2
     borders = np.concatenate([[0.0], middle, [end]])  # frame i lies from borders[i] to borders[i + 1]
@@ -56,8 +60,17 @@ def find_sightings(
             runs, values = [(best, best)], np.full_like(values, clip[column])
         for first, last in runs:
             best = first + int(values[first : last + 1].argmax())
+            at, chance, box = float(seconds[best]), float(values[best]), None
+            within = np.flatnonzero(
+                is_close & (pts_seconds >= seconds[first]) & (pts_seconds <= seconds[last])
+            )
+            sure = within[frames[within, column] >= thresholds[column]]
+            if boxes is not None and len(sure):
+                surest = sure[frames[sure, column].argmax()]
+                at, chance = float(pts_seconds[surest]), float(frames[surest, column])
+                box = Box(*(round(float(edge), 4) for edge in boxes[surest, :4]))
             found.append(Sighting(name, round(float(borders[first]), 3), round(float(borders[last + 1]), 3),
-                                  round(float(seconds[best]), 3), round(float(values[best]), 6)))  # fmt: skip
+                                  round(at, 3), round(chance, 6), box))  # fmt: skip
     return found
 
 

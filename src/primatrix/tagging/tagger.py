@@ -46,6 +46,7 @@ class _Entry:
             "partial" if notes else "ok", reason=notes, facts=self.facts,
             clip=combine_windows(np.stack(self.windows), species=species),
             pts_seconds=np.concatenate(self.pts_seconds), frames=np.concatenate(self.frames),
+            boxes=np.concatenate([np.zeros((0, 5), np.float32), *self.boxes]),
         )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from .loss import clip_loss as clip_loss
 from .optimisers import KerasRMSprop as KerasRMSprop
 from .optimisers import build_optimiser as build_optimiser
 from .optimisers import set_learning_rate as set_learning_rate
+from .probe import MOST_FITTED as MOST_FITTED
 from .recipe import History as History
 from .recipe import TrainSpec as TrainSpec
 from .team import is_leader as is_leader

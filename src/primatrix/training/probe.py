@@ -28,9 +28,9 @@ from primatrix.training.snapshot import check_settings, keep_calibration, name_s
 from primatrix.training.verdict import describe_gains, describe_species
 from primatrix.trust import TrainingClips
 
-__all__ = ["Fitted", "describe_fit", "fit_probe", "is_fitted"]
+__all__ = ["MOST_FITTED", "Fitted", "describe_fit", "fit_probe", "is_fitted"]
 
-MOST_CLIPS = 20_000  # whose features are fitted at once: above, the training loop takes them batch by batch
+MOST_FITTED = 20_000  # whose features are fitted at once: above, the training loop takes them batch by batch
 LEAST_CLIPS = 2
 FOLDS = 4  # to choose how strongly to regularise
 AT_ONCE = 1024  # clips whose features are read together
@@ -45,7 +45,7 @@ def is_fitted(data: TrainingData, model: Model) -> TypeGuard[Dataset]:
     return (
         isinstance(model.network, LinearProbe)
         and isinstance(data, Dataset)
-        and data.num_samples <= MOST_CLIPS
+        and data.num_samples <= MOST_FITTED
         and data.look_ahead_clips is None
     )
 
@@ -78,7 +78,9 @@ def fit_probe(
     Raises InputError where there are too few clips, ModelError where the folder has a run with other settings.
     """
     started = time.perf_counter()
+    of_steps = {*spec.to_dict(), "num_batches", "batch_size"}  # no step is taken
     settings = name_settings(model, data, spec=spec, processor=processor)
+    settings = {name: value for name, value in settings.items() if name not in of_steps}
     if folder is not None and (folder / STATE).is_file():
         check_settings(settings, saved=read_state(folder / STATE)[1]["settings"], path=folder / STATE)
     data.pack(labelled_only=True, on_progress=on_progress)
@@ -119,7 +121,7 @@ def write_probe(model: Model, data: Dataset, fitted: Fitted, *, folder: Path, se
 def describe_fit(fitted: Fitted, data: Dataset) -> tuple[tuple[str, ...], str]:
     """Lines on the species, and the verdict: by the clips left out in turn, at other sites where sites are known."""
     sites = None if data.sites is None else data.sites.reindex(fitted.true.index)
-    lines, verdict = describe_species(fitted.true, fitted.answers, sites=sites)
+    lines, verdict = describe_species(fitted.true, fitted.answers, sites=sites, fold_of=fitted.fold_of)
     gains = describe_gains(fitted.true, fitted.answers, fitted.halved)
     return (*lines, *([gains] if gains else [])), verdict
 

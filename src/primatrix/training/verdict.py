@@ -1,9 +1,11 @@
 """What to say of a fitted model: how well each species is told at sites left out, and which labels would help."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
-from primatrix.trust import evaluate
+from primatrix.trust import Evaluation, evaluate
 
 __all__ = ["describe_gains", "describe_species"]
 
@@ -14,12 +16,17 @@ LEAST_CLIPS = 5  # of a species: of fewer no gain can be told
 
 
 def describe_species(
-    true: pd.DataFrame, answers: pd.DataFrame, *, sites: "pd.Series[str] | None"
+    true: pd.DataFrame,
+    answers: pd.DataFrame,
+    *,
+    sites: "pd.Series[str] | None",
+    fold_of: "pd.Series[int] | None" = None,
 ) -> tuple[list[str], str]:
     """Lines with a row per species, and one line: whether the answers are better than the constant.
 
     `true` and `answers` are clips x species. A species' score is its average precision, with a 95 % interval over sites
-    (else over clips), beside its share of the clips, which is what guessing gives.
+    (else over clips), beside its share of the clips, which is what guessing gives. Of a species that is in one fold of
+    `fold_of` only, nothing can be told: what answered it had never seen it.
 
     >>> labels = {"blank": [1.0, 0, 0, 1] * 5, "hog": [0.0, 1, 1, 0] * 5}
     >>> true = pd.DataFrame(labels, index=list("abcdefghijklmnopqrst"))
@@ -27,13 +34,20 @@ def describe_species(
     >>> print(verdict)
     aggregated log loss 0.1054, better than the constant's 0.6931 (0.15 of it)
     """
-    measured = evaluate(true, answers, sites=sites)
+    untold = [] if fold_of is None else find_untold(true, fold_of)
+    counts = true.sum().astype(int).sort_values(ascending=False, kind="stable")
+    if len(untold) == (counts > 0).sum():
+        return (
+            [],
+            "every species is at one site, or on one clip: nothing can be told of how good the model is",
+        )
+    measured = evaluate(true.drop(columns=untold), answers.drop(columns=untold), sites=sites)
     rows = [
-        (str(name), f"{int(row['positives'])}", _say_score(row), f"{row['constant_average_precision']:.2f}")
-        for name, row in measured.occurring.head(MOST_SPECIES).iterrows()
+        (str(name), f"{counts[name]}", *_say_species(str(name), measured, untold=untold))
+        for name in counts.index[counts > 0][:MOST_SPECIES]
     ]
     where = "at sites it has not seen" if measured.sites is not None else "of clips it has not seen"
-    has_interval = any("(" in row[2] for row in rows)
+    has_interval = any(row[2].endswith(")") for row in rows)
     head = ("species", "clips", "average precision" + " (95 %)" * has_interval, "guessing")
     if not has_interval:
         where += " (too few for intervals)"
@@ -42,12 +56,31 @@ def describe_species(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in [head, *rows]
     ]
-    left = len(measured.occurring) - len(rows)
+    left = int((counts > 0).sum()) - len(rows)
     more = [f"and {left} species more"] if left > 0 else []
     loss, constant = (float(measured.overall[name]["log_loss"]) for name in ("value", "constant"))
     word = "better" if loss < constant else "worse"
     verdict = f"aggregated log loss {loss:.4f}, {word} than the constant's {constant:.4f} ({loss / constant:.2f} of it)"
     return [f"{where}:", *lines, *more], verdict
+
+
+def find_untold(true: pd.DataFrame, fold_of: "pd.Series[int]") -> list[str]:
+    """Species all of whose clips are in one fold.
+
+    >>> true = pd.DataFrame({"hog": [1, 1, 0], "lion": [0, 1, 1]}, index=list("abc"))
+    >>> find_untold(true, pd.Series([0, 0, 1], index=list("abc")))
+    ['hog']
+    """
+    folds = fold_of.reindex(true.index).to_numpy()
+    return [str(name) for name in true.columns if len(set(folds[true[name].to_numpy() > 0])) == 1]
+
+
+def _say_species(name: str, measured: Evaluation, *, untold: Sequence[str]) -> tuple[str, str]:
+    """The score of a species and what guessing gives, in words."""
+    if name in untold:
+        return "all at one site: not known", ""
+    row = measured.species.loc[[name]].iloc[0]
+    return _say_score(row), f"{row['constant_average_precision']:.2f}"
 
 
 def _say_score(row: "pd.Series[float]") -> str:

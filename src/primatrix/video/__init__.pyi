@@ -29,6 +29,7 @@ from .packets import VideoPacket as VideoPacket
 from .packets import open_video as open_video
 from .packets import read_data as read_data
 from .pixels import FrameWriter as FrameWriter
+from .pointing import find_detector_again as find_detector_again
 from .pool import DecodePool as DecodePool
 from .pool import FilePool as FilePool
 from .pool import PoolOptions as PoolOptions

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from primatrix.records import Box, ClipSpec, Crop
 from primatrix.video.crops import choose_crops
-from primatrix.video.pixels import FrameWriter, measure_upright
+from primatrix.video.pixels import FrameWriter, find_edges, measure_upright
+from primatrix.video.pointing import point_crops
 
 __all__ = ["Taken", "Taker", "open_taker", "place_frames"]
 
 KEPT_BYTES = 128 << 20  # of the full-size pictures of a clip: 15 of 1920x1080 are half of it
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 SMALL_PX = 64  # sides of the small copy
-LEAST_PX = 4  # sides of a crop
 
 Pixels = NDArray[np.uint8]
 
@@ -100,6 +101,7 @@ class CloseupTaker:
         # Pictures without their info bars; then crops of those, which have none.
         self._upright = FrameWriter(ClipSpec(colour="rgb", crop=spec.crop))
         self._resizer = FrameWriter(ClipSpec(colour=spec.colour))
+        self._whole = FrameWriter(ClipSpec(colour=spec.colour, crop=spec.crop))
 
     def add(self, frame: av.VideoFrame, places: Sequence[int]) -> None:
         """Take a picture for these places; a clip's crops are cut when it has all of its pictures."""
@@ -145,45 +147,38 @@ class CloseupTaker:
         """The close-ups of a clip, the most telling first, or the parts of a still; then whole pictures."""
         shown = self._choose(clip)
         frames = np.empty((len(shown), *self.spec.shape[1:]), np.uint8)
-        boxes = np.empty((len(shown), 5), np.float32)
-        for place, crops in _group_by_frame(shown).items():
-            picture = self._open(self._kept[clip[place]])
-            for row, crop in crops:
-                self._resizer.write_picture(_cut(picture, crop.box), frames[row])
-                boxes[row] = (*_within(crop.patch, self.spec.crop), crop.novelty)
-        return Taken(frames, np.array([clip[crop.frame] for crop in shown], np.int64), boxes)
+        for row, crop in zip(frames, shown, strict=True):
+            self._cut(self._kept[clip[crop.frame]], crop.box, row)
+        boxes = [(*_within(crop.patch, self.spec.crop), crop.novelty) for crop in shown]
+        places = np.array([clip[crop.frame] for crop in shown], np.int64)
+        return Taken(frames, places, np.array(boxes, np.float32))
+
+    def _cut(self, kept: av.VideoFrame | Pixels, box: Box, out: Pixels) -> None:
+        """Fill `out` (H, W, C) with what a box shows of a kept picture."""
+        if isinstance(kept, np.ndarray):
+            top, bottom = find_edges(box.top, box.height, kept.shape[0])
+            left, right = find_edges(box.left, box.width, kept.shape[1])
+            self._resizer.write_picture(kept[top:bottom, left:right], out)
+        elif box == WHOLE:
+            self._whole.write(kept, out)
+        else:
+            self._resizer.write_part(kept, _within(box, self.spec.crop), out)
 
     def _choose(self, clip: range) -> list[Crop]:
         rows = slice(clip.start, clip.stop)
-        height, width = self._open(self._kept[clip[0]]).shape[:2]
-        found = choose_crops(
-            self._small[rows], self.seconds[rows], count=self.spec.closeups, aspect=width / height
+        first = self._kept[clip[0]]
+        height, width = (
+            first.shape[:2] if isinstance(first, np.ndarray) else measure_upright(first, self.spec.crop)
         )
+        how = {"count": self.spec.closeups, "aspect": width / height}
+        if self.spec.detector:
+            pictures = (self._open(self._kept[place]) for place in clip)
+            found = point_crops(pictures, self.seconds[rows], detector=self.spec.detector, **how)
+        else:
+            found = choose_crops(self._small[rows], self.seconds[rows], **how)
         close = [crop for crop in found if crop.novelty > 0]
         places = np.linspace(0, len(clip) - 1, self.spec.frames - len(close)).round().astype(int).tolist()
-        whole = Box(0.0, 0.0, 1.0, 1.0)
-        return [*close, *(Crop(i, float(self.seconds[clip[i]]), whole, 0.0, whole) for i in places)]
-
-
-def _group_by_frame(crops: Sequence[Crop]) -> dict[int, list[tuple[int, Crop]]]:
-    """Crops with their rows, by the picture they are cut from: each is opened once."""
-    groups: dict[int, list[tuple[int, Crop]]] = {}
-    for row, crop in enumerate(crops):
-        groups.setdefault(crop.frame, []).append((row, crop))
-    return groups
-
-
-def _cut(picture: Pixels, box: Box) -> Pixels:
-    """The part of a picture (H, W, 3) in a box, at least a few pixels of it."""
-    height, width = picture.shape[:2]
-    top, bottom = _find_edges(box.top, box.height, height)
-    left, right = _find_edges(box.left, box.width, width)
-    return picture[top:bottom, left:right]
-
-
-def _find_edges(start: float, length: float, size: int) -> tuple[int, int]:
-    first = min(max(round(start * size), 0), max(size - LEAST_PX, 0))
-    return first, min(max(round((start + length) * size), first + LEAST_PX), size)
+        return [*close, *(Crop(i, float(self.seconds[clip[i]]), WHOLE, 0.0, WHOLE) for i in places)]
 
 
 def _within(box: Box, bars: tuple[float, float]) -> Box:

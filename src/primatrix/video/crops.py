@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from primatrix.records import Box, Crop
 
-__all__ = ["choose_crops", "measure_novelty"]
+__all__ = ["Movers", "choose_crops", "measure_novelty", "pick_crops"]
 
 MOST_LIGHT = 16  # grey levels: an animal near by is no change of light
 NOISE_FLOOR = 2.0  # grey levels: what an encoder alone does to a pixel that stands still
@@ -36,7 +36,7 @@ TOUCHING = np.pad(ndimage.generate_binary_structure(2, 1)[None], ((1, 1), (0, 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Movers:
+class Movers:
     """N patches that are new in a frame, most so first: frame, edges in pixels of the small clip, how much is new."""
 
     frame: NDArray[np.int64]
@@ -76,18 +76,27 @@ def choose_crops(
     seconds = np.asarray(pts_seconds, np.float64)
     if np.ptp(seconds) == 0:
         return [Crop(0, float(seconds[0]), box, box.width * box.height, box) for box in _tile(count, aspect)]
-    movers = _find_movers(measure_novelty(frames))
     size = (frames.shape[1], frames.shape[2])
+    crops = pick_crops(_find_movers(measure_novelty(frames)), seconds, size=size, count=count, aspect=aspect)
+    return crops or _whole_frames(seconds, count=count)
+
+
+def pick_crops(
+    movers: Movers, seconds: Doubles, *, size: tuple[int, int], count: int, aspect: float
+) -> list[Crop]:
+    """Up to `count` crops of patches in pictures of this height and width in pixels, those with most mass first.
+
+    They are spread over time and over patches that lie apart; fewer where more would show little that others do not.
+    """
     boxes = _frame_boxes(movers, size=size, aspect=aspect)
     chosen = _spread(movers, seconds[movers.frame], boxes, count=count)
-    crops = [
+    return [
         Crop(
             int(movers.frame[i]), float(seconds[movers.frame[i]]), Box(*boxes[i].tolist()),
             float(movers.mass[i]) / (size[0] * size[1]), movers.find_patch(i, size=size),
         )
         for i in chosen
     ]  # fmt: skip
-    return crops or _whole_frames(seconds, count=count)
 
 
 def measure_novelty(frames: NDArray[np.uint8]) -> Floats:
@@ -122,7 +131,7 @@ def _find_median(values: NDArray[Any]) -> Floats:
     return median
 
 
-def _find_movers(novelty: Floats) -> _Movers:
+def _find_movers(novelty: Floats) -> Movers:
     """Patches of frames (T, H, W) that are new, those that nearly touch together."""
     near = _widen(
         ndimage.uniform_filter(novelty, (0, 3, 3)) > NOVEL / 2, by=max(1, min(novelty.shape[1:]) // 32)
@@ -137,7 +146,7 @@ def _find_movers(novelty: Floats) -> _Movers:
     first, last = (
         [ends.reduceat(place, starts)[most] for place in (row, column)] for ends in (np.minimum, np.maximum)
     )
-    return _Movers(frame[starts][most], first[0], first[1], last[0] + 1, last[1] + 1, mass[most])
+    return Movers(frame[starts][most], first[0], first[1], last[0] + 1, last[1] + 1, mass[most])
 
 
 def _widen(near: NDArray[np.bool_], *, by: int) -> NDArray[np.bool_]:
@@ -151,7 +160,7 @@ def _widen(near: NDArray[np.bool_], *, by: int) -> NDArray[np.bool_]:
     return near
 
 
-def _frame_boxes(movers: _Movers, *, size: tuple[int, int], aspect: float) -> NDArray[np.float64]:
+def _frame_boxes(movers: Movers, *, size: tuple[int, int], aspect: float) -> NDArray[np.float64]:
     """The squares around patches, with context (N, 4): left, top, width, height as shares of the upright picture."""
     height = (movers.bottom - movers.top) / size[0]
     width = (movers.right - movers.left) / size[1] * aspect
@@ -162,7 +171,7 @@ def _frame_boxes(movers: _Movers, *, size: tuple[int, int], aspect: float) -> ND
     return np.stack([left, top, wide, high], axis=1)
 
 
-def _spread(movers: _Movers, seconds: Doubles, boxes: Doubles, *, count: int) -> list[int]:
+def _spread(movers: Movers, seconds: Doubles, boxes: Doubles, *, count: int) -> list[int]:
     """Those with most that is new, each worth less the more the chosen ones show the same thing."""
     chosen: list[int] = []
     worth = movers.mass.copy()

@@ -2,8 +2,9 @@
 
 import ast
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from primatrix.video.detector_rows import (
 from primatrix.video.letterbox import Layout, Scale
 from primatrix.video.onnx_files import read_network, run_session, start_session
 
-__all__ = ["DetectorFacts", "read_detector"]
+__all__ = ["DetectorFacts", "read_detector", "read_facts"]
 
 CONFIDENCE = 0.2  # what is less sure is left out, where nothing is said: MegaDetector's usual threshold
 ASSUMED = "its three classes have no names: animal, person, vehicle assumed, as MegaDetector has them"
@@ -57,10 +58,28 @@ class DetectorFacts:
     scale: Scale = field(default_factory=Scale)
     note: str = ""
 
+    def to_text(self) -> str:
+        """The facts as JSON, which a `ClipSpec` holds; `read_facts` reads them."""
+        return json.dumps(asdict(self), sort_keys=True)
+
     @property
     def size_px(self) -> tuple[int, int]:
         """(height, width) of the pictures that the network takes."""
         return (self.height_px, self.width_px)
+
+
+def read_facts(text: str) -> DetectorFacts:
+    """The facts that `DetectorFacts.to_text` wrote. Raises ModelError for other text."""
+    try:
+        values = json.loads(text)
+        values["categories"] = {int(number): name for number, name in values["categories"].items()}
+        scale: dict[str, Any] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in values.pop("scale").items()
+        }
+        values |= {"outputs": tuple(values["outputs"]), "scale": Scale(**scale)}
+        return DetectorFacts(**values)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelError(f"detector: got facts that are none ({error}); name it by --detector") from None
 
 
 def read_detector(path: str | Path) -> DetectorFacts:

@@ -3,7 +3,8 @@
 The same resizer (swscale's area averaging) serves training and prediction: others differ by 2-5 of 255.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import NamedTuple, cast
 
@@ -14,10 +15,11 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from primatrix.errors import DecodeError
-from primatrix.records import ClipSpec
+from primatrix.records import Box, ClipSpec
 
-__all__ = ["FrameWriter", "is_painted", "measure_upright"]
+__all__ = ["FrameWriter", "find_edges", "is_painted", "measure_upright"]
 
+LEAST_PX = 4  # sides of a part of a picture
 AREA = int(Interpolation.AREA)
 ANY_TIME_BASE = Fraction(1, 1000)  # libav wants one to cut a picture, also of a still
 
@@ -68,25 +70,27 @@ class FrameWriter:
 
     def write(self, frame: av.VideoFrame, out: NDArray[np.uint8]) -> None:
         """Fill `out` (H, W, C) with the frame. Raises DecodeError (stage "convert") where it cannot."""
-        try:
+        with _explaining(frame):
             self._write(frame, out)
-        except MemoryError:
-            raise
-        except (FFmpegError, ValueError, OSError) as error:
-            raise DecodeError(
-                f"a {frame.width}x{frame.height} {frame.format.name} picture cannot be resized: {error}",
-                stage="convert",
-            ) from error
 
     def write_picture(self, picture: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
         """Fill `out` (H, W, C) with an upright RGB picture (height, width, 3)."""
         self.write(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24"), out)
 
+    def write_part(self, frame: av.VideoFrame, box: Box, out: NDArray[np.uint8]) -> None:
+        """Fill `out` (H, W, C) with the part of the upright frame, info bars and all, that a box shows."""
+        with _explaining(frame):
+            turn = find_turn(frame)
+            self._scale(_cut_box(frame, turn, box), turn, out)
+
     def _write(self, frame: av.VideoFrame, out: NDArray[np.uint8]) -> None:
-        height, width, channels = out.shape
         turn = find_turn(frame)
         if any(self.spec.crop):
             frame = self._cut(frame, turn)
+        self._scale(frame, turn, out)
+
+    def _scale(self, frame: av.VideoFrame, turn: Turn, out: NDArray[np.uint8]) -> None:
+        height, width, channels = out.shape
         if turn.exchanged:
             height, width = width, height
         scaled = self._reformatter.reformat(
@@ -105,6 +109,54 @@ class FrameWriter:
         if key not in self._cutters:
             self._cutters[key] = _make_cutter(frame, self.spec.crop, turn)
         return self._cutters[key](frame)
+
+
+@contextmanager
+def _explaining(frame: av.VideoFrame) -> Iterator[None]:
+    """What goes wrong with a frame as a DecodeError (stage "convert")."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except (FFmpegError, ValueError, OSError) as error:
+        raise DecodeError(
+            f"a {frame.width}x{frame.height} {frame.format.name} picture cannot be resized: {error}",
+            stage="convert",
+        ) from error
+
+
+def _cut_box(frame: av.VideoFrame, turn: Turn, box: Box) -> av.VideoFrame:
+    """The part of a coded frame that an upright box shows; libav's crop filter moves pointers, it copies no pixel."""
+    left, top, width, height = box
+    if turn.rows_reversed:
+        top = 1 - top - height
+    if turn.columns_reversed:
+        left = 1 - left - width
+    if turn.exchanged:
+        left, top, width, height = top, left, height, width
+    first, last = find_edges(left, width, frame.width)
+    upper, lower = find_edges(top, height, frame.height)
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=frame.width,
+        height=frame.height,
+        format=frame.format,
+        time_base=frame.time_base or ANY_TIME_BASE,
+    )
+    size = f"{last - first}:{lower - upper}:{first}:{upper}"
+    graph.link_nodes(source, graph.add("crop", size), graph.add("buffersink")).configure()
+    graph.vpush(frame)
+    return graph.vpull()
+
+
+def find_edges(start: float, length: float, size_px: int) -> tuple[int, int]:
+    """First and last pixel (not included) of a stretch in shares of a side, at least LEAST_PX of it.
+
+    >>> find_edges(0.25, 0.5, 100), find_edges(0.99, 0.01, 100)
+    ((25, 75), (96, 100))
+    """
+    first = min(max(round(start * size_px), 0), max(size_px - LEAST_PX, 0))
+    return first, min(max(round((start + length) * size_px), first + LEAST_PX), size_px)
 
 
 def measure_upright(frame: av.VideoFrame, crop: tuple[float, float] = (0.0, 0.0)) -> tuple[int, int]:

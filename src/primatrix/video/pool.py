@@ -15,7 +15,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from multiprocessing import connection
@@ -29,6 +29,7 @@ from primatrix.errors import DecodeError, InputError, PrimatrixError
 from primatrix.records import Clip, ClipSpec, Failure, Video
 from primatrix.settings import check_least
 from primatrix.video.decode import decode_clip
+from primatrix.video.pointing import check_detector
 from primatrix.video.reading import explain_reading, may_pass
 from primatrix.video.worker import Pipe, Worker, start_worker
 
@@ -38,6 +39,7 @@ __all__ = [
     "FileItem",
     "FilePool",
     "PoolOptions",
+    "allow_detector",
     "count_cores",
     "decode_clips",
     "run_safely",
@@ -62,6 +64,8 @@ Result = TypeVar("Result")
 Decode = Callable[..., Clip]  # called as decode_clip is: (path, spec, name=…)
 
 BATCH_BYTES = 4 << 20  # of files: a second of decoding or less
+# What a detector may cost: a large one takes 20 core-seconds a picture, and 3 GB (bench/decode/detector.md).
+SECONDS_A_LOOK, DETECTOR_BYTES = 60.0, 4 << 30
 BATCHES_PER_WORKER = 4  # worked on and not yet taken: bounds memory whatever the input
 MOST_FAILED_STARTS = 3
 
@@ -307,6 +311,21 @@ class FilePool(Generic[Item, Result]):
         worker.wait_gone()
 
 
+def allow_detector(options: PoolOptions | None, spec: ClipSpec) -> PoolOptions:
+    """The options with time and memory for a detector, where the spec asks for one; ModelError where it is not here."""
+    check_detector(spec)
+    options = options or PoolOptions()
+    if not spec.detector:
+        return options
+    seconds = options.time_limit_seconds + SECONDS_A_LOOK * spec.looks
+    return replace(
+        options,
+        time_limit_seconds=seconds,
+        memory_limit_bytes=options.memory_limit_bytes + DETECTOR_BYTES,
+        batch=1,
+    )
+
+
 class DecodePool(FilePool[Video, Clip]):
     """Worker processes that decode videos to clips of one spec.
 
@@ -318,7 +337,7 @@ class DecodePool(FilePool[Video, Clip]):
     def __init__(
         self, spec: ClipSpec, *, options: PoolOptions | None = None, decode: Decode = decode_clip
     ) -> None:
-        super().__init__(partial(_decode_video, decode, spec), options=options)
+        super().__init__(partial(_decode_video, decode, spec), options=allow_detector(options, spec))
         self.spec = spec
 
 

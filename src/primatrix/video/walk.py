@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from primatrix.records import ClipSpec, Failure, Video
 from primatrix.video.parts import Part, PartReader, Sequel, Start, TimesLie, Windows
-from primatrix.video.pool import FilePool, PoolOptions
+from primatrix.video.pool import FilePool, PoolOptions, allow_detector
 from primatrix.video.probe import VideoFacts
 
 __all__ = ["Walk", "walk_videos"]
@@ -66,6 +66,7 @@ def walk_videos(
     reader = PartReader(
         spec, window_seconds=window_seconds, most_windows=MOST_WINDOWS_AT_ONCE, most_bytes=MOST_BYTES_AT_ONCE
     )
+    options = allow_detector(options, spec)
     alone = replace(options, batch=1)
     with ExitStack() as stack:
         stack.callback(reader.close)  # which has read by itself where there are no workers
