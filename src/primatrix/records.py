@@ -33,6 +33,7 @@ __all__ = [
     "Sampler",
     "Video",
     "say_lost",
+    "shows_patch",
 ]
 
 Colour = Literal["grey", "rgb"]
@@ -60,7 +61,8 @@ class ClipSpec:
     With `closeups`, up to so many of the frames are crops of what moves, cut from the full-size picture and resized as
     the others are; the rest are whole pictures, the first and the last of them at the ends of the clip. They are sought
     among `looks` pictures that the sampler takes; by a detector, where `detector` has its facts (see
-    `video.DetectorFacts.to_text`), which is known by its digest, wherever its file lies.
+    `video.DetectorFacts.to_text`), which is known by its digest, wherever its file lies. Without one the close-ups of a
+    still are parts that cover it.
 
     >>> spec = ClipSpec(frames=15, height_px=16, width_px=16)
     >>> spec.shape
@@ -224,7 +226,7 @@ class Crop:
     """Where to look closely: a frame of a clip, when it was, which part of it, and how much is new there.
 
     `novelty`, 0 to 4, is what is new in the patch, spread over the whole frame (see `video.crops`); 0: no patch at all.
-    `box` is what to cut, `patch` the part of it that is new, without what lies around.
+    `box` is what to cut, `patch` the part of it that is new, without what lies around. All of a still counts as new.
     """
 
     frame: int
@@ -232,6 +234,18 @@ class Crop:
     box: Box
     novelty: float
     patch: Box
+
+
+def shows_patch(boxes: "NDArray[np.float32]") -> "NDArray[np.bool_]":
+    """Which frames with boxes (..., 5) are close-ups of a patch somewhere in the picture.
+
+    Whole pictures are none, nor parts of a still, of which nobody knows where in them something is.
+
+    >>> import numpy as np
+    >>> shows_patch(np.array([[0.5, 0.5, 0.1, 0.1, 0.2], [0, 0, 1, 1, 0], [0, 0, 1, 1, 0.3]])).tolist()
+    [True, False, False]
+    """
+    return (boxes[..., 4] > 0) & (boxes[..., 2] < 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -83,14 +83,14 @@ def test_every_input_has_a_row_in_the_index_with_its_reason(tmp_path: Path, vide
 
 def test_the_layout_on_disk_opens_without_primatrix(tmp_path: Path, videos: list[Video]) -> None:
     Store(tmp_path, SPEC).pack(videos, options=HERE)
-    folder = tmp_path / f"{SPEC.key}-v2"
+    folder = tmp_path / f"{SPEC.key}-v3"
     assert sorted(path.name for path in folder.iterdir()) == [
         "lock", "shard-000000.npy", "shard-000000.parquet", "spec.json",
     ]  # fmt: skip
     assert np.load(folder / "shard-000000.npy", mmap_mode="r").shape == (11, 4, 16, 16, 1)
     assert pq.read_table(folder / "shard-000000.parquet").schema.names == shards.SCHEMA.names
     manifest = json.loads((folder / "spec.json").read_text())
-    assert manifest == {"format_version": 2, "spec": SPEC.to_dict()}
+    assert manifest == {"format_version": 3, "spec": SPEC.to_dict()}
 
 
 def test_packing_again_decodes_nothing(tmp_path: Path, videos: list[Video]) -> None:
@@ -297,7 +297,7 @@ def test_a_file_limit_stops_with_a_clear_line_and_the_store_goes_on_later(tmp_pa
     target = tmp_path / "limited"
     _, errors = finish(start_pack(many, target, "0", "limit"))
     assert errors.splitlines()[-1] == (
-        f"primatrix.errors.StoreError: {target / SPEC.key}-v2: cannot write shard 3: File too large; "
+        f"primatrix.errors.StoreError: {target / SPEC.key}-v3: cannot write shard 3: File too large; "
         "the 48 rows packed before are safe: mend that and run the same command again"
     )
     assert len(Store(target, SPEC)) == 48

@@ -105,3 +105,9 @@ def test_a_close_up_of_another_stretch_lends_no_box() -> None:
         ]
     )
     assert (first.box, second.box) == (tuple(CLOSE), None)
+
+
+def test_a_part_of_a_still_says_that_it_is_seen_and_not_where() -> None:
+    (seen,) = find_with_boxes([(0.0, 0.9, WHOLE, 0.24), (0.0, 0.6, WHOLE, 0.24), (0.0, 0.7, WHOLE, 0.0)])
+    assert seen.box is None
+    assert seen.probability == 0.9

@@ -147,12 +147,27 @@ def test_a_clip_without_movement_gives_whole_pictures(
     assert clip.pts_seconds.tolist() == [0.0, 2.0, 4.0, 5.0, 7.0, 9.0]
 
 
-def test_a_still_gives_its_whole_picture(tmp_path: Path) -> None:
+def test_a_still_gives_its_parts_and_its_whole_picture(tmp_path: Path) -> None:
+    """Four parts of 0.6 of the sides; the patch (left 40 to 80, top 100 to 140) lies in the two on the left."""
     Image.fromarray(paint(3)).save(tmp_path / "a.png")
     clip = decode_clip(tmp_path / "a.png", SPEC)
     assert clip.boxes is not None
-    assert (clip.boxes == [0, 0, 1, 1, 0]).all()
-    assert measure_red(clip.frames) == pytest.approx([PATCH_PX**2 / HEIGHT / WIDTH] * 6, rel=0.2)
+    np.testing.assert_allclose(
+        clip.boxes,
+        [[0, 0, 0.6, 0.6, 0.36], [0.4, 0, 0.6, 0.6, 0.36], [0, 0.4, 0.6, 0.6, 0.36], [0.4, 0.4, 0.6, 0.6, 0.36],
+         [0, 0, 1, 1, 0], [0, 0, 1, 1, 0]], atol=1e-6,
+    )  # fmt: skip
+    whole = PATCH_PX**2 / HEIGHT / WIDTH
+    part = whole / 0.36
+    assert measure_red(clip.frames) == pytest.approx([part, 0, part, 0, whole, whole], rel=0.2)
+
+
+def test_parts_of_a_still_have_no_info_bars(tmp_path: Path) -> None:
+    Image.fromarray(paint(3)).save(tmp_path / "a.png")
+    clip = decode_clip(tmp_path / "a.png", ClipSpec(6, 48, 48, "rgb", closeups=4, crop=(0.1, 0.4)))
+    assert clip.boxes is not None
+    assert clip.boxes[:4, 1].min() == pytest.approx(0.1)
+    assert (clip.boxes[:4, 1] + clip.boxes[:4, 3]).max() == pytest.approx(0.6)
 
 
 def test_a_tiny_clip_goes_the_same_way(make_video: Callable[..., Path], tmp_path: Path) -> None:

@@ -113,10 +113,33 @@ def test_where_nothing_moves_whole_frames_are_taken_far_apart() -> None:
         (7, WHOLE, 0),
         (14, WHOLE, 0),
     ]
-    one = choose_crops(make_place(1), [0.0], count=8, aspect=1.5)
-    assert [(crop.frame, crop.seconds, crop.box) for crop in one] == [(0, 0.0, WHOLE)]
     two = choose_crops(make_place(), np.arange(15.0), count=2, aspect=1.5)
     assert [crop.frame for crop in two] == [0, 14]
+
+
+@pytest.mark.parametrize(
+    ("count", "aspect", "rows", "columns"),
+    [
+        (6, 16 / 9, 2, 3),
+        (6, 4 / 3, 2, 3),
+        (6, 3 / 4, 3, 2),
+        (6, 1.0, 2, 2),
+        (2, 4 / 3, 1, 2),
+        (1, 4 / 3, 1, 1),
+    ],
+)
+def test_a_still_is_looked_at_in_parts_that_overlap(
+    count: int, aspect: float, rows: int, columns: int
+) -> None:
+    crops = choose_crops(make_place(4), [7.0] * 4, count=count, aspect=aspect)
+    assert {(crop.frame, crop.seconds) for crop in crops} == {(0, 7.0)}
+    wide, high = min(1.2 / columns, 1), min(1.2 / rows, 1)
+    np.testing.assert_allclose([crop.box[2:] for crop in crops], [(wide, high)] * rows * columns)
+    np.testing.assert_allclose([crop.novelty for crop in crops], wide * high)
+    assert len({crop.box.left for crop in crops}) == columns
+    assert len({crop.box.top for crop in crops}) == rows
+    assert max(crop.box.left for crop in crops) + wide == pytest.approx(1)
+    assert max(crop.box.top for crop in crops) + high == pytest.approx(1)
 
 
 @given(

@@ -40,7 +40,7 @@ from primatrix.video import DecodePool, PoolOptions, identify_all
 
 __all__ = ["FORMAT_VERSION", "PackSummary", "Store"]
 
-FORMAT_VERSION = 2  # of the shards and of the decoder: raise it where the same file would give other pixels
+FORMAT_VERSION = 3  # of the shards and of the decoder: raise it where the same file would give other pixels
 MOST_BYTES_IN_SHARD = 64 << 20
 PROGRESS_EVERY_CLIPS = 32
 MOST_BYTES_WAITING = 64 << 20  # pixels of clips that something is to be made of

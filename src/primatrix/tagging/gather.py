@@ -26,7 +26,7 @@ from primatrix.footage import (
     read_deployments,
     read_times_in_names,
 )
-from primatrix.records import Video
+from primatrix.records import Video, shows_patch
 from primatrix.results import COLUMNS, Results, complete_facts, skip_clips
 from primatrix.tagging.answers import Answer
 from primatrix.tagging.sightings import find_sightings
@@ -177,6 +177,6 @@ def _box_edges(answer: Answer) -> NDArray[np.float64]:
     """The boxes of an answer's frames (F, 4); nothing where a frame is of no close-up."""
     edges = np.full((len(answer.pts_seconds), 4), np.nan)
     if len(answer.boxes):
-        is_close = answer.boxes[:, 4] > 0
+        is_close = shows_patch(answer.boxes)
         edges[is_close] = answer.boxes[is_close, :4]
     return edges

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primatrix.labels import BLANK
-from primatrix.records import Box
+from primatrix.records import Box, shows_patch
 from primatrix.results import Sighting
 
 __all__ = ["find_sightings"]
@@ -45,7 +45,7 @@ def find_sightings(
     [Sighting(species='hog', start_seconds=0.5, end_seconds=2.5, best_seconds=2.0, probability=0.9)]
     """
     seconds, rows = _merge_repeats(pts_seconds, frames)
-    is_close = np.zeros(len(pts_seconds), np.bool_) if boxes is None or not len(boxes) else boxes[:, 4] > 0
+    is_close = np.zeros(len(pts_seconds), np.bool_) if boxes is None or not len(boxes) else shows_patch(boxes)
     end = max(float(duration_seconds), float(seconds[-1]))
     middle = (seconds[:-1] + seconds[1:]) / 2
     borders = np.concatenate([[0.0], middle, [end]])  # frame i lies from borders[i] to borders[i + 1]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primatrix.models import ABOUT, Features
-from primatrix.records import Failure, OnProgress, Progress, Video
+from primatrix.records import Failure, OnProgress, Progress, Video, shows_patch
 from primatrix.tagging.answers import Answer, name_facts
 from primatrix.tagging.kept import KeptAnswers
 from primatrix.tagging.sights import Sight, draw_picture
@@ -40,7 +40,7 @@ class _Entry:
         self.notes.append(walk.note)
         if walk.boxes is None or not len(walk.frames):
             return
-        novelty = walk.boxes[..., 4]
+        novelty = np.where(shows_patch(walk.boxes), walk.boxes[..., 4], np.float32(0))
         if novelty.max() > self.most_novel:
             self.most_novel = float(novelty.max())
             # Where nothing moves, the first is a whole picture as good as any.

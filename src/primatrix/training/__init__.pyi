@@ -4,6 +4,8 @@ from .averages import WeightAverage as WeightAverage
 from .folds import FoldRun as FoldRun
 from .folds import stack_folds as stack_folds
 from .folds import train_folds as train_folds
+from .head import Head as Head
+from .head import fit_head as fit_head
 from .loop import check_run_folder as check_run_folder
 from .loop import train as train
 from .loss import clip_loss as clip_loss

@@ -1,8 +1,10 @@
 """Close-ups of what moves: where in a clip, and when, to look closely. Chosen in the small clip, cut from the large.
 
-A camera trap does not move, so what differs from the per-pixel median over a clip's frames is new there.
+A camera trap does not move, so what differs from the per-pixel median over a clip's frames is new there. Of a single
+picture nobody knows what is new in it, so its parts are looked at in turn.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -26,6 +28,7 @@ MOST_FRAMES = 31  # that tell what is usual
 SHORTEST_APART = 1.5  # seconds within which the same place shows the same thing
 LEAST_WORTH = 0.1  # of the most telling crop's: less shows leaves, or the same again (bench/decode/crops.md)
 SAME_PLACE = 0.3  # of their union: boxes that share more show the same thing
+OVERLAP = 1.2  # sides of the parts of a single picture, times what would just cover it: an animal may stand on an edge
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -61,8 +64,8 @@ def choose_crops(
 
     They are spread over time and over what moves apart from each other, and fewer where more would show little that
     the others do not. `aspect` is the width of the upright picture by its height: crops are squares of it, with some of
-    what lies around, or as square as fits. A clip of one frame, or of the same frame again and again, gives the whole
-    frame.
+    what lies around, or as square as fits. A still, or one frame again and again, gives parts that cover it, each as
+    new as it is large.
 
     >>> frames = np.zeros((5, 32, 32, 1), np.uint8)
     >>> frames[2, 8:16, 16:24] = 200
@@ -71,6 +74,11 @@ def choose_crops(
     (2, 2.0, [0.44, 0.19, 0.38, 0.38])
     """
     seconds = np.asarray(pts_seconds, np.float64)
+    if np.ptp(seconds) == 0:
+        whole = Box(0.0, 0.0, 1.0, 1.0)
+        return [
+            Crop(0, float(seconds[0]), box, box.width * box.height, whole) for box in _tile(count, aspect)
+        ]
     size = (frames.shape[1], frames.shape[2])
     crops = pick_crops(_find_movers(measure_novelty(frames)), seconds, size=size, count=count, aspect=aspect)
     return crops or _whole_frames(seconds, count=count)
@@ -188,6 +196,16 @@ def _measure_likeness(frame: NDArray[np.int64], seconds: Doubles, boxes: Doubles
     near = np.maximum(0, 1 - np.abs(seconds - seconds[to]) / SHORTEST_APART)
     likeness: Doubles = near * 0.5 + 0.4 * shared
     return np.where((shared < SAME_PLACE) & (frame == frame[to]), 0.0, likeness)
+
+
+def _tile(count: int, aspect: float) -> list[Box]:
+    """Rows of parts that cover a picture, as square as may be: up to `count`, more than half of it."""
+    grids = [(rows, columns) for rows in range(1, count + 1) for columns in range(1, count // rows + 1)
+             if rows * columns > count / 2]  # fmt: skip
+    rows, columns = min(grids, key=lambda grid: abs(math.log(aspect * grid[0] / grid[1])))
+    high, wide = min(OVERLAP / rows, 1.0), min(OVERLAP / columns, 1.0)
+    tops, lefts = np.linspace(0, 1 - high, rows).tolist(), np.linspace(0, 1 - wide, columns).tolist()
+    return [Box(left, top, wide, high) for top in tops for left in lefts]
 
 
 def _whole_frames(seconds: NDArray[np.float64], *, count: int) -> list[Crop]:
