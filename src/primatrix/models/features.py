@@ -1,5 +1,6 @@
 """Features of clips: what an encoder makes of each of a clip's pictures, and beside it what the picture is about."""
 
+import hashlib
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -53,21 +54,18 @@ class Features:
         whole = np.tile(np.array([0, 0, 1, 1, 0], np.float32), (self.spec.frames, 1))
         return self.encode(
             np.stack([clip.frames for clip in clips]),
-            np.stack([clip.pts_seconds for clip in clips]),
             np.stack([whole if clip.boxes is None else clip.boxes for clip in clips]),
         )
 
-    def encode(
-        self, frames: NDArray[np.uint8], pts_seconds: NDArray[np.float64], boxes: NDArray[np.float32] | None
-    ) -> Half:
-        """Frames uint8 (N, T, h, w, 3), their seconds (N, T) and boxes (N, T, 5) -> features float16 (N, T, D + 5).
+    def encode(self, frames: NDArray[np.uint8], boxes: NDArray[np.float32] | None) -> Half:
+        """Frames uint8 (N, T, h, w, 3) and their boxes (N, T, 5) -> features float16 (N, T, D + 5).
 
-        A picture that comes several times in a clip, as those of a short video do, is looked at once.
+        A picture that comes several times, as those of a short video do, is looked at once.
         """
         about = np.zeros((*frames.shape[:2], ABOUT), np.float32) if boxes is None else boxes
-        rows, copies = _find_different(pts_seconds, about)
-        pictures = frames.reshape(-1, *frames.shape[2:])[rows]
-        features = self._look(pictures)[copies].reshape(*frames.shape[:2], -1)
+        pictures = frames.reshape(-1, *frames.shape[2:])
+        rows, copies = _find_different(pictures)
+        features = self._look(pictures[rows])[copies].reshape(*frames.shape[:2], -1)
         return np.concatenate([features, about], axis=-1).clip(-LARGEST, LARGEST).astype(np.float16)
 
     def _look(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -86,12 +84,10 @@ class Features:
         return np.concatenate(parts)
 
 
-def _find_different(
-    pts_seconds: NDArray[np.float64], about: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of all pictures in turn: the rows of those that differ, and for each picture which of those it is."""
-    clips, count = pts_seconds.shape
-    what = np.concatenate([np.repeat(np.arange(clips), count)[:, None], pts_seconds.reshape(-1, 1),
-                           about.reshape(clips * count, -1)], axis=1)  # fmt: skip
-    _, rows, copies = np.unique(what, axis=0, return_index=True, return_inverse=True)
-    return rows, copies.reshape(-1)
+def _find_different(pictures: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of pictures (N, h, w, 3): the rows of those that differ, and for each picture which of those it is."""
+    digests = [hashlib.blake2b(np.ascontiguousarray(one).data, digest_size=16).digest() for one in pictures]
+    number = {digest: i for i, digest in enumerate(dict.fromkeys(digests))}
+    first = {digest: row for row, digest in reversed(list(enumerate(digests)))}
+    rows = [first[digest] for digest in number]
+    return np.array(rows, np.int64), np.array([number[digest] for digest in digests], np.int64)

@@ -143,9 +143,8 @@ class Tagger:
         frames = np.stack([window.frames for window in waiting])
         if self._features is None:
             return frames
-        seconds = np.stack([window.pts_seconds for window in waiting])
         boxes = [window.boxes for window in waiting if window.boxes is not None]
-        return self._features.encode(frames, seconds, np.stack(boxes) if boxes else None)
+        return self._features.encode(frames, np.stack(boxes) if boxes else None)
 
     def _tell(self, done: int) -> None:
         if self.on_progress:

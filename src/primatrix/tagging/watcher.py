@@ -43,18 +43,18 @@ class _Entry:
         novelty = np.where(shows_patch(walk.boxes), walk.boxes[..., 4], np.float32(0))
         if novelty.max() > self.most_novel:
             self.most_novel = float(novelty.max())
-            # Where nothing moves, the first is a whole picture as good as any.
             best = np.unravel_index(novelty.argmax(), novelty.shape)
-            self.picture = draw_picture(walk.frames[best])
+            # Where nothing moves, the last is a whole picture as good as any.
+            self.picture = draw_picture(walk.frames[best] if self.most_novel else walk.frames[0, -1])
         close = novelty > 0  # (w, T)
         if close.any():
             frames, seconds, boxes = walk.frames[close], walk.pts_seconds[close], walk.boxes[close]
-            self._weigh(_look(features, frames, seconds, boxes), boxes[:, 4])
+            self._weigh(_look(features, frames, boxes), boxes[:, 4])
             self.closeups.append(np.column_stack([seconds, boxes]))
             self.movement = max(self.movement, float(novelty.sum(axis=1).max()))  # of a window
         elif walk.facts.frames == 1:
-            first = np.s_[:1, 0]  # all are the same
-            looked = _look(features, walk.frames[first], walk.pts_seconds[first], walk.boxes[first])
+            whole = np.s_[:1, -1]  # before it stand its parts
+            looked = _look(features, walk.frames[whole], walk.boxes[whole])
             self._weigh(looked, np.ones(1, np.float32))
             self.movement = math.nan
 
@@ -76,11 +76,9 @@ class _Entry:
         )  # fmt: skip
 
 
-def _look(
-    features: Features, frames: NDArray[np.uint8], seconds: NDArray[np.float64], boxes: NDArray[np.float32]
-) -> NDArray[np.float64]:
+def _look(features: Features, frames: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.float64]:
     """What the encoder makes of pictures (F, H, W, 3), (F, D)."""
-    looked = features.encode(frames[None], seconds[None], boxes[None])[0, :, :-ABOUT]
+    looked = features.encode(frames[None], boxes[None])[0, :, :-ABOUT]
     return looked.astype(np.float64)
 
 
