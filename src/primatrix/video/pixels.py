@@ -104,7 +104,7 @@ class FrameWriter:
         out[:] = pixels if turn is AS_IT_IS else _apply_turn(pixels, turn)
 
     def _cut(self, frame: av.VideoFrame, turn: Turn) -> av.VideoFrame:
-        """The frame without its info bars: libav's crop filter moves pointers, it copies no pixel."""
+        """The frame without its info bars."""
         key = (frame.width, frame.height, frame.format.name, turn)
         if key not in self._cutters:
             self._cutters[key] = _make_cutter(frame, self.spec.crop, turn)
@@ -126,7 +126,7 @@ def _explaining(frame: av.VideoFrame) -> Iterator[None]:
 
 
 def _cut_box(frame: av.VideoFrame, turn: Turn, box: Box) -> av.VideoFrame:
-    """The part of a coded frame that an upright box shows; libav's crop filter moves pointers, it copies no pixel."""
+    """The part of a coded frame that an upright box shows."""
     left, top, width, height = box
     if turn.rows_reversed:
         top = 1 - top - height
@@ -136,17 +136,7 @@ def _cut_box(frame: av.VideoFrame, turn: Turn, box: Box) -> av.VideoFrame:
         left, top, width, height = top, left, height, width
     first, last = find_edges(left, width, frame.width)
     upper, lower = find_edges(top, height, frame.height)
-    graph = av.filter.Graph()
-    source = graph.add_buffer(
-        width=frame.width,
-        height=frame.height,
-        format=frame.format,
-        time_base=frame.time_base or ANY_TIME_BASE,
-    )
-    size = f"{last - first}:{lower - upper}:{first}:{upper}"
-    graph.link_nodes(source, graph.add("crop", size), graph.add("buffersink")).configure()
-    graph.vpush(frame)
-    return graph.vpull()
+    return _open_cutter(frame, f"{last - first}:{lower - upper}:{first}:{upper}")(frame)
 
 
 def find_edges(start: float, length: float, size_px: int) -> tuple[int, int]:
@@ -203,6 +193,14 @@ def _make_cutter(
     ends = (bottom, top) if turn.rows_reversed else (top, bottom)
     left_right, top_bottom = (ends, (0, 0)) if turn.exchanged else ((0, 0), ends)
     size = f"{frame.width - sum(left_right)}:{frame.height - sum(top_bottom)}"
+    return _open_cutter(frame, f"{size}:{left_right[0]}:{top_bottom[0]}")
+
+
+def _open_cutter(frame: av.VideoFrame, part: str) -> Callable[[av.VideoFrame], av.VideoFrame]:
+    """libav's crop filter for frames like this one, which moves pointers and copies no pixel.
+
+    `part` is width, height, left and top in pixels, with colons.
+    """
     graph = av.filter.Graph()
     source = graph.add_buffer(
         width=frame.width,
@@ -210,9 +208,7 @@ def _make_cutter(
         format=frame.format,
         time_base=frame.time_base or ANY_TIME_BASE,
     )
-    graph.link_nodes(
-        source, graph.add("crop", f"{size}:{left_right[0]}:{top_bottom[0]}"), graph.add("buffersink")
-    ).configure()
+    graph.link_nodes(source, graph.add("crop", part), graph.add("buffersink")).configure()
 
     def cut(frame: av.VideoFrame) -> av.VideoFrame:
         graph.vpush(frame)
