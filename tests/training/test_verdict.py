@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from primatrix.training.verdict import describe_gains, describe_species
+from primatrix.training.verdict import NOTHING, describe_gains, describe_species
 
 
 def make_answers(
@@ -83,7 +83,10 @@ def test_where_every_species_is_at_one_site_that_is_said() -> None:
     true, answers, sites = make_answers(sites=2, noise=0.2)
     lines, verdict = describe_species(true, answers, sites=sites, fold_of=sites.map({"s0": 0, "s1": 0}))
     assert lines == []
-    assert (
-        verdict
-        == "every species is at one site, or on one clip: nothing can be told of how good the model is"
-    )
+    assert verdict == NOTHING
+
+
+def test_where_all_clips_show_the_same_nothing_is_claimed() -> None:
+    true = pd.DataFrame({"fox": [1.0] * 6}, index=list("abcdef"))
+    folds = pd.Series([0, 1, 2] * 2, index=true.index)
+    assert describe_species(true, true - 1e-4, sites=None, fold_of=folds) == ([], NOTHING)

@@ -1,17 +1,18 @@
 """What to say of a fitted model: how well each species is told at sites left out, and which labels would help."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from primatrix.trust import Evaluation, evaluate
 
-__all__ = ["describe_gains", "describe_species"]
+__all__ = ["NOTHING", "describe_gains", "describe_species"]
 
 MOST_SPECIES = 30  # lines
 MOST_GAINS = 3
 LEAST_GAIN = 0.02  # of average precision
+NOTHING = "each species is on all clips, or at one site: nothing can be told of how good the model is"
 LEAST_CLIPS = 5  # of a species: of fewer no gain can be told
 
 
@@ -34,14 +35,12 @@ def describe_species(
     >>> print(verdict)
     aggregated log loss 0.1054, better than the constant's 0.6931 (0.15 of it)
     """
-    untold = [] if fold_of is None else find_untold(true, fold_of)
+    untold = {} if fold_of is None else find_untold(true, fold_of)
     counts = true.sum().astype(int).sort_values(ascending=False, kind="stable")
     if len(untold) == (counts > 0).sum():
-        return (
-            [],
-            "every species is at one site, or on one clip: nothing can be told of how good the model is",
-        )
-    measured = evaluate(true.drop(columns=untold), answers.drop(columns=untold), sites=sites)
+        return [], NOTHING
+    told = [name for name in true.columns if name not in untold]
+    measured = evaluate(true[told], answers[told], sites=sites)
     rows = [
         (str(name), f"{counts[name]}", *_say_species(str(name), measured, untold=untold))
         for name in counts.index[counts > 0][:MOST_SPECIES]
@@ -64,21 +63,28 @@ def describe_species(
     return [f"{where}:", *lines, *more], verdict
 
 
-def find_untold(true: pd.DataFrame, fold_of: "pd.Series[int]") -> list[str]:
-    """Species all of whose clips are in one fold.
+def find_untold(true: pd.DataFrame, fold_of: "pd.Series[int]") -> dict[str, str]:
+    """Species of which nothing can be told, and why: all of their clips are in one fold, or all clips are theirs.
 
-    >>> true = pd.DataFrame({"hog": [1, 1, 0], "lion": [0, 1, 1]}, index=list("abc"))
+    >>> true = pd.DataFrame({"hog": [1, 1, 0], "lion": [0, 1, 1], "fox": [1, 1, 1]}, index=list("abc"))
     >>> find_untold(true, pd.Series([0, 0, 1], index=list("abc")))
-    ['hog']
+    {'hog': 'all at one site: not known', 'fox': 'on all clips: not known'}
     """
     folds = fold_of.reindex(true.index).to_numpy()
-    return [str(name) for name in true.columns if len(set(folds[true[name].to_numpy() > 0])) == 1]
+    untold = {}
+    for name in true.columns:
+        there = true[name].to_numpy() > 0
+        if there.all():
+            untold[str(name)] = "on all clips: not known"
+        elif len(set(folds[there])) == 1:
+            untold[str(name)] = f"{'all at one site' if there.sum() > 1 else 'one clip'}: not known"
+    return untold
 
 
-def _say_species(name: str, measured: Evaluation, *, untold: Sequence[str]) -> tuple[str, str]:
+def _say_species(name: str, measured: Evaluation, *, untold: Mapping[str, str]) -> tuple[str, str]:
     """The score of a species and what guessing gives, in words."""
     if name in untold:
-        return "all at one site: not known", ""
+        return untold[name], ""
     row = measured.species.loc[[name]].iloc[0]
     return _say_score(row), f"{row['constant_average_precision']:.2f}"
 
