@@ -27,7 +27,10 @@ def test_same_seed_gives_the_same_weights_and_leaves_torchs_state_alone() -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": "resnet"}, "architecture: got 'resnet', wanted one of backbone, conv3d, lrcn, motion"),
+        (
+            {"name": "resnet"},
+            "architecture: got 'resnet', wanted one of backbone, conv3d, linear_probe, lrcn, motion",
+        ),
         ({"depth": 3}, "lrcn: got option depth, wanted one of input_scale, frame_dropout, lstm_dropout"),
         ({"species": []}, r"species: got \[\], wanted a list of one or more names, none twice"),
         ({"species": "ab"}, "species: got 'ab', wanted a list"),
@@ -40,8 +43,9 @@ def test_what_cannot_be_built_is_refused(change: dict, message: str) -> None:
 
 
 def test_every_listed_model_can_be_built() -> None:
+    colour = {"linear_probe": ClipSpec(4, 16, 16, "rgb", closeups=2)}
     for name in set(list_models()) - {"backbone"}:  # which wants pretrained weights
-        assert build_model(name, species=["a", "b"], spec=NANO).name == name
+        assert build_model(name, species=["a", "b"], spec=colour.get(name, NANO)).name == name
 
 
 def test_options_of_another_kind_are_refused() -> None:
@@ -82,7 +86,7 @@ def change(folder: Path, **changes: object) -> None:
     [
         (
             {"architecture": "resnet"},
-            "architecture: got 'resnet', wanted one of backbone, conv3d, lrcn, motion",
+            "architecture: got 'resnet', wanted one of backbone, conv3d, linear_probe, lrcn, motion",
         ),
         ({"species": "ab"}, "species: got 'ab', wanted a list"),
         ({"options": {"input_scale": "half"}}, "lrcn: "),
