@@ -88,7 +88,7 @@ def test_every_long_function_of_the_library_shows_progress_unless_told_not_to() 
     defaults = {name: parameter.default for name, parameter in told.items() if parameter is not None}
     assert defaults == dict.fromkeys([
         "Dataset.pack", "Store.pack", "downsample", "pack_folder", "predict", "predict_benchmark", "predict_folder",
-        "scan_folder", "simulate", "train", "train_folds", "write_report",
+        "scan_folder", "simulate", "train", "train_folds", "watch_folder", "write_report",
     ], "auto")  # fmt: skip
 
 
