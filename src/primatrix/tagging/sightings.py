@@ -42,7 +42,7 @@ def find_sightings(
     >>> frames = np.array([[0.1], [0.8], [0.9], [0.2]], np.float32)
     >>> find_sightings(np.arange(4.0), frames, clip=np.array([0.9], np.float32), species=["hog"],
     ...                thresholds=[0.5], duration_seconds=4.0)
-    [Sighting(species='hog', start_seconds=0.5, end_seconds=2.5, best_seconds=2.0, probability=0.9)]
+    [Sighting(species='hog', start_seconds=0.5, end_seconds=2.5, best_seconds=2.0, probability=0.9, box=None)]
     """
     seconds, rows = _merge_repeats(pts_seconds, frames)
     is_close = np.zeros(len(pts_seconds), np.bool_) if boxes is None or not len(boxes) else shows_patch(boxes)
