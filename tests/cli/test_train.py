@@ -355,3 +355,15 @@ def test_ones_own_footage_is_learned_by_a_linear_probe_unless_told_otherwise(
     assert f"model: {tmp_path / 'm'}" in ended.out
     again = run("train", footage, "--labels", footage / "labels.csv", *words)
     assert again.out.splitlines()[-1] == ended.out.splitlines()[-1]
+
+
+def test_of_more_clips_than_can_be_fitted_at_once_some_validate(
+    run: Run, footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("primatrix.training.probe.MOST_FITTED", 5)
+    monkeypatch.setattr("primatrix.training.MOST_FITTED", 5, raising=False)
+    words = ("--store", tmp_path / "s", "--workers", 0, "--out", tmp_path / "m", "--steps", 2, "--epochs", 1)
+    ended = run("train", footage, "--labels", footage / "labels.csv", *words)
+    assert ended.code in (0, 1), ended.err
+    assert "validating on" in ended.out.splitlines()[0]
+    assert "epoch 1 of 1 is kept: validation loss" in ended.out.splitlines()[-1]

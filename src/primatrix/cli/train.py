@@ -31,7 +31,7 @@ from primatrix.cli.options import (
 from primatrix.cli.program import finish, tell
 from primatrix.errors import InputError
 from primatrix.progress import ProgressDisplay
-from primatrix.records import OnProgress
+from primatrix.records import ClipSpec, OnProgress
 
 if TYPE_CHECKING:  # they load torch
     from primatrix.data import Dataset
@@ -178,7 +178,7 @@ def train(
             "--learning-rate": learning_rate,
             "--patience": patience,
         }
-        tell_unseen({"--frames": frames, "--size": size, "--colour": colour}, of_steps)
+        tell_unseen({"--frames": frames, "--size": size, "--colour": colour}, of_steps)  # fmt: skip
     common: dict[str, Any] = {  # Any: values of several types
         "batch_size": batch_size, "seed": spec.seed, "store": store, "retry_failed": retry_failed, "workers": workers,
         "keeping": keeping,
@@ -188,20 +188,10 @@ def train(
                      "--media": media != "videos"})  # fmt: skip
         clips = keeping.spec if keeping else make_spec(frames, None, colour, kind=kind)
         dataset = Dataset(data, kind, spec=clips, **common)
-    elif labels is None:
-        raise InputError(f"{data}: got no label file, wanted --labels FILE (or a benchmark folder)")
     else:
         clips = keeping.spec if keeping else make_spec(frames, size, colour)
         held_out = split_commas(held_out_sites)
-        dataset = Dataset.from_folder(
-            data,
-            clips,
-            labels=labels,
-            held_out_sites=held_out,
-            media=media,
-            val_size=0.0 if keeping else VAL_SIZE,
-            **common,
-        )
+        dataset = open_footage(data, clips, labels=labels, held_out_sites=held_out, media=media, **common)
     if spec.dry_run:
         dataset.look_ahead_clips = batch_size
     make_model = partial(
@@ -210,6 +200,29 @@ def train(
     with ProgressDisplay(quiet=quiet) as display, closing(dataset):
         run_training(make_model, dataset, spec=spec, folds=folds, out=out, quiet=quiet,
                      on_progress=display.on_progress)  # fmt: skip
+
+
+def open_footage(
+    data: Path,
+    clips: ClipSpec,
+    *,
+    labels: Path | None,
+    keeping: "Features | None",
+    **how: Any,  # Any: what Dataset.from_folder takes
+) -> "Dataset":
+    """One's own labelled footage; all of it trains where a probe is fitted at once, and judged by parts in turn."""
+    from primatrix.data import Dataset
+    from primatrix.training import MOST_FITTED
+
+    if labels is None:
+        raise InputError(f"{data}: got no label file, wanted --labels FILE (or a benchmark folder)")
+    split = {"labels": labels, "keeping": keeping, **how}
+    if keeping:
+        whole = Dataset.from_folder(data, clips, val_size=0.0, **split)
+        if whole.num_samples <= MOST_FITTED:
+            return whole
+        whole.close()
+    return Dataset.from_folder(data, clips, val_size=VAL_SIZE, **split)
 
 
 def look(
